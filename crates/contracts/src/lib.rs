@@ -1,0 +1,1 @@
+//! The traits that may cross a process: what callers of a service hold.

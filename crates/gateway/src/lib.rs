@@ -1,0 +1,1 @@
+//! The public edge: HTTP, authentication, limits.

@@ -1,0 +1,1 @@
+//! The only writer of money: one batching committer for each tenant, on PostgreSQL.

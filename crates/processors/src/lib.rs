@@ -1,0 +1,1 @@
+//! The Processor trait and its implementations.

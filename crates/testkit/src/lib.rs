@@ -1,0 +1,1 @@
+//! In-memory model of the ledger, clean databases, builders: what tests stand on.

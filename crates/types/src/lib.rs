@@ -1,0 +1,1 @@
+//! Money, currencies, ids, time: the words everything else is written in.
