@@ -1,1 +1,10 @@
-//! The traits that may cross a process: what callers of a service hold.
+//! The traits that may cross a process. Callers hold `Arc<dyn Ledger>` and cannot tell whether it is local.
+
+pub mod identity;
+pub mod ledger;
+
+pub use identity::{Caller, Identity, IdentityError, KeyKind, Settings, Tenant};
+pub use ledger::{
+    Balance, CommitError, Committed, EventQuery, FieldFilter, IdempotencyRecord, Ledger, LedgerError, ListQuery,
+    LogEntry, Operator, Page, Paging, Stored,
+};

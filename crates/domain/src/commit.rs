@@ -1,0 +1,123 @@
+//! What was decided, as one value: written in one database transaction, or not at all.
+
+use crate::account::Account;
+use types::{ObjectId, Timestamp};
+use uuid::Uuid;
+
+/// Counts the log entries of one object: 1 at creation, one more with each event.
+pub type Version = i32;
+
+/// Everything that one decision changes. Objects, events and transfers belong together: the committer writes all of
+/// them, or answers with the reason why none was written.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Commit {
+    pub at: Timestamp,
+    pub objects: Vec<ObjectWrite>,
+    /// In the order of their happening; an object's events have consecutive versions.
+    pub events: Vec<EventWrite>,
+    pub transfers: Vec<Transfer>,
+    pub idempotency: Option<IdempotencyWrite>,
+    /// Who asked, for the events' `request`.
+    pub request: Option<Request>,
+}
+
+/// The request that caused a commit; a worker's commit has none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Request {
+    /// `req_…`
+    pub id: String,
+    pub idempotency_key: Option<String>,
+}
+
+/// The new state of one object, after all of the commit's events on it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ObjectWrite {
+    pub id: ObjectId,
+    /// The version that this write replaces: 0 for a new object. Any other version found is a conflict.
+    pub base: Version,
+    /// `base` plus the number of the commit's events on this object.
+    pub version: Version,
+    pub index: Index,
+    /// The object as JSON, absent attributes left out.
+    pub state: String,
+}
+
+/// What of an object can be looked up quickly; the rest is in its state.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    pub customer: Option<ObjectId>,
+    /// The object that this one belongs to: a charge's intent, a refund's charge.
+    pub parent: Option<ObjectId>,
+    pub status: Option<String>,
+    /// When a worker has to look at this object again; `None` when it is at rest.
+    pub due: Option<Timestamp>,
+}
+
+/// One log entry: what happened to one object.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EventWrite {
+    pub object: ObjectId,
+    /// The object's version after this entry.
+    pub version: Version,
+    /// The public event type (`charge.succeeded`); `None` for a change that the log keeps and nobody is told of.
+    pub event_type: Option<&'static str>,
+    /// The whole state when `version` is 1, afterwards a JSON merge patch (RFC 7396).
+    pub change: String,
+}
+
+/// A movement of money between two accounts of one currency. The only thing that changes a balance.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Transfer {
+    pub id: Uuid,
+    pub action: Action,
+    pub debit: Account,
+    pub credit: Account,
+    /// Minor units, greater than zero; the amount held is given up by `Void`, which moves none (0).
+    pub amount: i64,
+    /// What the movement is for: `charge`, `fee`, `refund`.
+    pub reason: &'static str,
+    /// The object that caused it.
+    pub object: ObjectId,
+}
+
+/// Two-phase transfers: a hold reserves, and is later posted (in parts, if need be) or voided.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Action {
+    /// Moves at once.
+    Post,
+    /// Reserves: counts as pending on both accounts.
+    Hold,
+    /// Moves all or part of a hold; with `last`, what remains of it is released.
+    PostHold { hold: Uuid, last: bool },
+    /// Releases what remains of a hold.
+    VoidHold { hold: Uuid },
+}
+
+/// The caller's key and what to answer when it comes again; written with the effect itself, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct IdempotencyWrite {
+    pub key: String,
+    /// SHA-256 of method, path and parameters.
+    pub fingerprint: [u8; 32],
+    pub step: Step,
+    pub answer: Answer,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The key must be unused.
+    Begin,
+    /// The key was begun by this very request; its answer is replaced.
+    Finish,
+}
+
+/// How a repeated request is answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The first request has not been answered yet.
+    Running,
+    /// With an object as of one version, rendered anew: the same bytes, without storing them.
+    Object { status: u16, id: ObjectId, version: Version },
+    /// With these bytes.
+    Body { status: u16, body: String },
+}
