@@ -1,1 +1,8 @@
-//! What any service needs and no payment is in: database pool, telemetry, metrics.
+//! What any service needs and no payment is in: database pool, telemetry, metrics, shutdown.
+
+pub mod database;
+pub mod metrics;
+pub mod shutdown;
+pub mod telemetry;
+
+pub use shutdown::Shutdown;

@@ -1,0 +1,123 @@
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
+use std::time::Duration;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+/// How long one delivery of spans to the collector may take.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// What the process tells about itself, and where.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetrySettings {
+    /// How log lines on standard error look.
+    pub log_format: LogFormat,
+    /// Which log lines are written: a level, or `tracing` directives such as `info,ledger=debug`.
+    pub log_filter: String,
+    /// Base URL of an OpenTelemetry collector that takes OTLP over HTTP, for instance `http://localhost:4318`.
+    /// Traces go to `/v1/traces` below it. Without it no trace is recorded.
+    pub otlp_endpoint: Option<String>,
+    /// The part of traces that is recorded, from 0 (none) to 1 (all).
+    pub otlp_sample_ratio: f64,
+    /// `service.name` of the traces.
+    pub service_name: String,
+}
+
+impl Default for TelemetrySettings {
+    fn default() -> Self {
+        TelemetrySettings {
+            log_format: LogFormat::Auto,
+            log_filter: "info".to_owned(),
+            otlp_endpoint: None,
+            otlp_sample_ratio: 1.0,
+            service_name: "florin".to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// `human` when standard error is a terminal, else `json`.
+    Auto,
+    /// One JSON object a line, with the spans around it (`request_id` among their fields) under `spans`.
+    Json,
+    /// For people: one short line.
+    Human,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error("not a log filter: {0:?}: {1}")]
+    Filter(String, tracing_subscriber::filter::ParseError),
+    #[error("traces cannot be sent to {endpoint}: {source}")]
+    Otlp { endpoint: String, source: ExporterBuildError },
+    #[error("logging was set up before: {0}")]
+    Installed(#[from] TryInitError),
+}
+
+/// Keeps telemetry going; [`Telemetry::shutdown`] delivers what has not been sent yet.
+#[must_use]
+pub struct Telemetry(Option<SdkTracerProvider>);
+
+/// Makes the settings the process's own. Once in a process.
+pub fn init(settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
+    let filter = EnvFilter::try_new(&settings.log_filter)
+        .map_err(|error| TelemetryError::Filter(settings.log_filter.clone(), error))?;
+    let provider = settings.otlp_endpoint.as_deref().map(|endpoint| tracer_provider(settings, endpoint)).transpose()?;
+    let traces = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer().with_tracer(provider.tracer("florin")).with_location(false).with_threads(false)
+    });
+    let json = match settings.log_format {
+        LogFormat::Json => true,
+        LogFormat::Human => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let logs = if json {
+        fmt::layer()
+            .json()
+            .flatten_event(true)
+            .with_current_span(false)
+            .with_span_list(true)
+            .with_writer(std::io::stderr)
+            .boxed()
+    } else {
+        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        fmt::layer().compact().with_target(false).with_ansi(colours).with_writer(std::io::stderr).boxed()
+    };
+    tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
+    Ok(Telemetry(provider))
+}
+
+fn tracer_provider(settings: &TelemetrySettings, endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{}/v1/traces", endpoint.trim_end_matches('/')))
+        .with_timeout(EXPORT_TIMEOUT)
+        .build()
+        .map_err(|source| TelemetryError::Otlp { endpoint: endpoint.to_owned(), source })?;
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(settings.otlp_sample_ratio)));
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_sampler(sampler)
+        .with_resource(Resource::builder().with_service_name(settings.service_name.clone()).build())
+        .build())
+}
+
+impl Telemetry {
+    /// Sends the spans that are left. Blocks for up to five seconds: not to be called on an async worker thread.
+    pub fn shutdown(self) {
+        if let Some(provider) = self.0 {
+            if let Err(error) = provider.shutdown() {
+                tracing::warn!(%error, "the last traces could not be delivered");
+            }
+        }
+    }
+}
