@@ -67,22 +67,22 @@ impl<T> Deref for Versioned<T> {
 }
 
 /// The time and the randomness that a decision is given, and what it has decided so far.
-pub struct Changes<'a> {
+pub struct Changes {
     pub now: Timestamp,
-    entropy: &'a mut dyn Entropy,
+    entropy: Box<dyn Entropy>,
     objects: Vec<ObjectWrite>,
     events: Vec<EventWrite>,
     transfers: Vec<Transfer>,
 }
 
-impl<'a> Changes<'a> {
-    pub fn new(now: Timestamp, entropy: &'a mut dyn Entropy) -> Self {
+impl Changes {
+    pub fn new(now: Timestamp, entropy: Box<dyn Entropy>) -> Self {
         Changes { now, entropy, objects: Vec::new(), events: Vec::new(), transfers: Vec::new() }
     }
 
     /// A new id, of this moment.
     pub fn new_id(&mut self, kind: Kind) -> ObjectId {
-        ObjectId::new(kind, self.now, self.entropy)
+        ObjectId::new(kind, self.now, &mut *self.entropy)
     }
 
     /// A secret of letters and digits.
@@ -148,7 +148,7 @@ impl<'a> Changes<'a> {
         amount: i64,
         object: ObjectId,
     ) -> uuid::Uuid {
-        let id = types::time_ordered(self.now, self.entropy);
+        let id = types::time_ordered(self.now, &mut *self.entropy);
         if amount != 0 || matches!(action, Action::VoidHold { .. }) {
             self.transfers.push(Transfer { id, action, debit, credit, amount, reason, object });
         }

@@ -1,9 +1,26 @@
 //! Objects and state machines, pure: no IO, no clock, no randomness of their own.
 
 pub mod account;
+pub mod attempt;
 pub mod changes;
 pub mod commit;
+pub mod customer;
+pub mod party;
 pub mod patch;
+pub mod payment_method;
 
-pub use changes::{Changes, Object, Versioned};
+pub use changes::{Changes, Column, Object, Versioned};
 pub use commit::{Commit, Version};
+
+use types::Kind;
+
+/// Every kind of object with the columns of its SQL view.
+pub const COLUMNS: &[(Kind, &[Column])] = &[
+    columns::<customer::Customer>(),
+    columns::<payment_method::PaymentMethod>(),
+    columns::<attempt::Attempt>(),
+];
+
+const fn columns<T: Object>() -> (Kind, &'static [Column]) {
+    (T::KIND, T::COLUMNS)
+}

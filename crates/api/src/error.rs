@@ -1,0 +1,213 @@
+//! Errors in Stripe's shape: what was wrong, with which parameter, and which object it happened to.
+
+use contracts::{CommitError, IdempotencyRecord, LedgerError};
+use serde_json::{Map, Value, json};
+use types::Kind;
+
+pub type Result<T> = std::result::Result<T, Failure>;
+
+/// The `type` of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ErrorType {
+    Api,
+    Card,
+    Idempotency,
+    InvalidRequest,
+}
+
+impl ErrorType {
+    fn name(self) -> &'static str {
+        match self {
+            ErrorType::Api => "api_error",
+            ErrorType::Card => "card_error",
+            ErrorType::Idempotency => "idempotency_error",
+            ErrorType::InvalidRequest => "invalid_request_error",
+        }
+    }
+}
+
+/// An error as the caller sees it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ApiError {
+    pub status: u16,
+    pub error_type: ErrorType,
+    pub code: Option<&'static str>,
+    pub message: String,
+    pub param: Option<String>,
+    /// Further attributes: `decline_code`, `charge`, `payment_intent`, `payment_method`, `setup_intent`.
+    pub details: Map<String, Value>,
+}
+
+/// Why a handler has no reply.
+#[derive(Clone, Debug)]
+pub enum Failure {
+    Error(Box<ApiError>),
+    /// The idempotency key was used before: its record is the answer.
+    Replay(Box<IdempotencyRecord>),
+    /// An object changed between being read and being written: decide again.
+    Conflict,
+}
+
+impl ApiError {
+    fn new(status: u16, error_type: ErrorType, code: Option<&'static str>, message: impl Into<String>) -> Self {
+        ApiError { status, error_type, code, message: message.into(), param: None, details: Map::new() }
+    }
+
+    /// 400: the request cannot be carried out as it is.
+    pub fn invalid(message: impl Into<String>) -> Self {
+        Self::new(400, ErrorType::InvalidRequest, None, message)
+    }
+
+    /// 400 with a code that programs can act upon.
+    pub fn coded(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(400, ErrorType::InvalidRequest, Some(code), message)
+    }
+
+    /// 402: the card was refused.
+    pub fn card(code: &'static str, message: impl Into<String>) -> Self {
+        Self::new(402, ErrorType::Card, Some(code), message)
+    }
+
+    /// 401: no key, or not a good one.
+    pub fn unauthenticated(message: impl Into<String>) -> Self {
+        Self::new(401, ErrorType::InvalidRequest, None, message)
+    }
+
+    /// 403: the key may not do this.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(403, ErrorType::InvalidRequest, None, message)
+    }
+
+    /// 404: there is no such operation.
+    pub fn no_such_operation(message: impl Into<String>) -> Self {
+        Self::new(404, ErrorType::InvalidRequest, None, message)
+    }
+
+    /// 429: too much at once; trying again later helps.
+    pub fn overloaded() -> Self {
+        Self::new(429, ErrorType::InvalidRequest, Some("rate_limit"), "Too many requests are waiting; try again later.")
+    }
+
+    /// 429: another request holds the object.
+    pub fn lock_timeout() -> Self {
+        let message = "This object cannot be accessed right now because another request is changing it; try again.";
+        Self::new(429, ErrorType::InvalidRequest, Some("lock_timeout"), message)
+    }
+
+    /// 500: something is wrong here, not with the request. The cause belongs in the log, not in the answer.
+    pub fn internal() -> Self {
+        Self::new(500, ErrorType::Api, None, "An error occurred here; the request id tells us which one.")
+    }
+
+    /// 503: a part that the request needs cannot be reached.
+    pub fn unavailable() -> Self {
+        Self::new(503, ErrorType::Api, None, "A part of the service cannot be reached right now; try again later.")
+    }
+
+    /// 409: the first request with this key is not finished.
+    pub fn key_in_use(key: &str) -> Self {
+        let message = format!("There is another request in progress with the idempotency key '{key}'; try again later.");
+        Self::new(409, ErrorType::Idempotency, Some("idempotency_key_in_use"), message)
+    }
+
+    /// 400: the key belongs to another request.
+    pub fn key_reused(key: &str) -> Self {
+        let message = format!(
+            "The idempotency key '{key}' was first used with other parameters; keys are for repeating one request."
+        );
+        Self::new(400, ErrorType::Idempotency, None, message)
+    }
+
+    /// The id in the URL (404), or in the parameter named (400), is of no object here.
+    pub fn missing(kind: Kind, id: &str, param: Option<&str>) -> Self {
+        let message = format!("No such {}: '{id}'", noun(kind));
+        let status = if param.is_some() { 400 } else { 404 };
+        Self::new(status, ErrorType::InvalidRequest, Some("resource_missing"), message).param(param.unwrap_or("id"))
+    }
+
+    pub fn param(mut self, param: impl Into<String>) -> Self {
+        self.param = Some(param.into());
+        self
+    }
+
+    pub fn detail(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.details.insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Whether a repeated request gets this very answer: what was refused before it began may be tried again.
+    pub fn is_kept(&self) -> bool {
+        self.status == 402 || self.status == 500
+    }
+
+    /// The body of the answer.
+    pub fn to_json(&self) -> Value {
+        let mut error = Map::new();
+        if let Some(code) = self.code {
+            error.insert("code".into(), code.into());
+        }
+        for (name, value) in &self.details {
+            error.insert(name.clone(), value.clone());
+        }
+        error.insert("message".into(), self.message.clone().into());
+        if let Some(param) = &self.param {
+            error.insert("param".into(), param.clone().into());
+        }
+        error.insert("type".into(), self.error_type.name().into());
+        json!({ "error": error })
+    }
+}
+
+/// The kind's name in a sentence: `PaymentMethod`, but `payment_intent`, as client code is known to match on it.
+fn noun(kind: Kind) -> &'static str {
+    match kind {
+        Kind::PaymentMethod => "PaymentMethod",
+        other => other.name(),
+    }
+}
+
+impl From<ApiError> for Failure {
+    fn from(error: ApiError) -> Self {
+        Failure::Error(Box::new(error))
+    }
+}
+
+impl From<LedgerError> for Failure {
+    fn from(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Timeout => ApiError::new(
+                400,
+                ErrorType::InvalidRequest,
+                None,
+                "The query took too long; narrow it down, for instance with `created`.",
+            )
+            .into(),
+            LedgerError::NoSuchTenant(_) | LedgerError::Unavailable(_) => {
+                tracing::error!(%error, "ledger");
+                ApiError::unavailable().into()
+            }
+        }
+    }
+}
+
+impl From<CommitError> for Failure {
+    fn from(error: CommitError) -> Self {
+        match error {
+            CommitError::VersionConflict { .. } => Failure::Conflict,
+            CommitError::KeyUsed(record) => Failure::Replay(record),
+            CommitError::Overdrawn(account) => {
+                tracing::info!(account, "a transfer was refused by its account's rule");
+                ApiError::coded("balance_insufficient", "The balance does not cover this.").into()
+            }
+            CommitError::Overloaded => ApiError::overloaded().into(),
+            CommitError::Unavailable(_) => {
+                tracing::error!(%error, "commit");
+                ApiError::unavailable().into()
+            }
+            CommitError::Hold(_) | CommitError::Invalid(_) => {
+                tracing::error!(%error, "commit refused");
+                ApiError::internal().into()
+            }
+        }
+    }
+}

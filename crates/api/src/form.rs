@@ -1,0 +1,191 @@
+//! Decodes form-encoded parameters: `a[b][c]=`, `list[0][k]=`, `list[]=`.
+
+use crate::error::ApiError;
+use std::borrow::Cow;
+
+/// Nested deeper than this, a parameter is refused.
+const DEPTH_MAX: usize = 8;
+/// More values than this are refused.
+const VALUES_MAX: usize = 2_000;
+
+/// A parameter as it was sent: a text, or named parts (lists have numbers for names).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Node {
+    Text(String),
+    Map(Vec<(String, Node)>),
+}
+
+impl Node {
+    /// No parameters at all.
+    pub fn empty() -> Self {
+        Node::Map(Vec::new())
+    }
+
+    /// Adds form-encoded pairs.
+    pub fn decode(&mut self, encoded: &[u8]) -> Result<(), ApiError> {
+        let mut values = 0;
+        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            values += 1;
+            if values > VALUES_MAX {
+                return Err(ApiError::invalid(format!("More than {VALUES_MAX} parameters in one request.")));
+            }
+            let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                None => (pair, &[][..]),
+            };
+            self.insert(&unescape(name)?, unescape(value)?.into_owned())?;
+        }
+        Ok(())
+    }
+
+    /// Adds one value under a name such as `a[b][]`.
+    pub fn insert(&mut self, name: &str, value: String) -> Result<(), ApiError> {
+        let malformed = || ApiError::invalid(format!("Malformed parameter name: '{name}'.")).param(name);
+        let (head, rest) = match name.find('[') {
+            Some(at) => name.split_at(at),
+            None => (name, ""),
+        };
+        if head.is_empty() {
+            return Err(malformed());
+        }
+        let mut path = vec![head];
+        if !rest.is_empty() {
+            let inner = rest.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).ok_or_else(malformed)?;
+            path.extend(inner.split("]["));
+        }
+        if path.len() > DEPTH_MAX {
+            return Err(malformed());
+        }
+        let mut node = self;
+        for part in path {
+            node = node.child(part).ok_or_else(malformed)?;
+        }
+        match node {
+            Node::Map(parts) if parts.is_empty() => {
+                *node = Node::Text(value);
+                Ok(())
+            }
+            // Sent twice: the last one counts, as everywhere on the web.
+            Node::Text(text) => {
+                *text = value;
+                Ok(())
+            }
+            Node::Map(_) => Err(malformed()),
+        }
+    }
+
+    /// The part of that name, made if it is not there; the empty name makes one more item of a list.
+    fn child(&mut self, name: &str) -> Option<&mut Node> {
+        let Node::Map(parts) = self else { return None };
+        let name = if name.is_empty() { Cow::Owned(parts.len().to_string()) } else { Cow::Borrowed(name) };
+        let at = match parts.iter().position(|(known, _)| *known == name) {
+            Some(at) => at,
+            None => {
+                parts.push((name.into_owned(), Node::empty()));
+                parts.len() - 1
+            }
+        };
+        parts.get_mut(at).map(|(_, node)| node)
+    }
+
+    /// Takes the top-level parameter of that name out.
+    pub fn take(&mut self, name: &str) -> Option<Node> {
+        let Node::Map(parts) = self else { return None };
+        let at = parts.iter().position(|(known, _)| known == name)?;
+        Some(parts.remove(at).1)
+    }
+
+    /// The same parameters in whatever order give the same text: what a fingerprint is made of.
+    pub fn canonical(&self, out: &mut Vec<u8>) {
+        match self {
+            Node::Text(text) => {
+                out.extend_from_slice(format!("{}:", text.len()).as_bytes());
+                out.extend_from_slice(text.as_bytes());
+            }
+            Node::Map(parts) => {
+                let mut sorted: Vec<_> = parts.iter().collect();
+                sorted.sort_by(|(left, _), (right, _)| left.cmp(right));
+                out.push(b'{');
+                for (name, node) in sorted {
+                    out.extend_from_slice(format!("{}:{name}", name.len()).as_bytes());
+                    node.canonical(out);
+                }
+                out.push(b'}');
+            }
+        }
+    }
+}
+
+fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, ApiError> {
+    let mut plain = Vec::with_capacity(bytes.len());
+    let mut rest = bytes.iter().copied();
+    while let Some(byte) = rest.next() {
+        plain.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digit = |byte: Option<u8>| byte.and_then(|byte| char::from(byte).to_digit(16));
+                match (digit(rest.next()), digit(rest.next())) {
+                    (Some(high), Some(low)) => u8::try_from(high * 16 + low).unwrap_or(b'?'),
+                    _ => return Err(ApiError::invalid("The request's form encoding is broken: a stray '%'.")),
+                }
+            }
+            other => other,
+        });
+    }
+    match String::from_utf8(plain) {
+        Ok(text) if text.contains('\0') => Err(ApiError::invalid("Parameters may not contain the character NUL.")),
+        Ok(text) => Ok(Cow::Owned(text)),
+        Err(_) => Err(ApiError::invalid("Parameters must be encoded in UTF-8.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn decoded(text: &str) -> Result<Node, ApiError> {
+        let mut node = Node::empty();
+        node.decode(text.as_bytes()).map(|()| node)
+    }
+
+    fn map(parts: &[(&str, Node)]) -> Node {
+        Node::Map(parts.iter().map(|(name, node)| ((*name).to_owned(), node.clone())).collect())
+    }
+
+    fn text(text: &str) -> Node {
+        Node::Text(text.to_owned())
+    }
+
+    #[test]
+    fn nests_and_lists() {
+        assert_eq!(
+            decoded("a[b][c]=1+2&list[]=x&list[]=y&k%5B0%5D[n]=%C3%BC&empty=").unwrap(),
+            map(&[
+                ("a", map(&[("b", map(&[("c", text("1 2"))]))])),
+                ("list", map(&[("0", text("x")), ("1", text("y"))])),
+                ("k", map(&[("0", map(&[("n", text("ü"))]))])),
+                ("empty", text("")),
+            ])
+        );
+    }
+
+    #[test]
+    fn refuses_what_makes_no_sense() {
+        for wrong in ["a=1&a[b]=2", "a[b]=1&a=2", "a[b=1", "[a]=1", "a=%zz", "a=%ff", "a=%00", "a[b][c][d][e][f][g][h][i]=1"]
+        {
+            assert!(decoded(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn order_does_not_matter_to_a_fingerprint() {
+        let canonical = |text: &str| {
+            let mut out = Vec::new();
+            decoded(text).unwrap().canonical(&mut out);
+            out
+        };
+        assert_eq!(canonical("a=1&b[c]=2&b[d]=3"), canonical("b[d]=3&b[c]=2&a=1"));
+        assert_ne!(canonical("a=1"), canonical("a=2"));
+        assert_ne!(canonical("a[b]=1"), canonical("a=b1"));
+    }
+}

@@ -1,0 +1,157 @@
+//! Lists: newest first, by cursor.
+
+use crate::call::Call;
+use crate::error::{ApiError, Result};
+use crate::form::Node;
+use crate::params;
+use crate::params::Param;
+use crate::reply::Reply;
+use crate::resource::{Resource, decode, show};
+use contracts::{ListQuery, Paging};
+use domain::Object;
+use serde_json::{Value, json};
+use types::{Kind, ObjectId, Timestamp};
+
+params! {
+    /// Bounds on the time of creation.
+    pub struct CreatedRange {
+        pub gt: Option<Timestamp>,
+        pub gte: Option<Timestamp>,
+        pub lt: Option<Timestamp>,
+        pub lte: Option<Timestamp>,
+    }
+}
+
+/// `created`: one second, or bounds.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The first millisecond that counts.
+    pub from: Option<Timestamp>,
+    /// The last millisecond that counts.
+    pub until: Option<Timestamp>,
+}
+
+impl Param for Created {
+    fn parse(node: Node, name: &str) -> std::result::Result<Self, ApiError> {
+        let later = |time: Timestamp, millis: i64| Timestamp::from_millis(time.millis() + millis);
+        if let Node::Text(_) = node {
+            let second = Timestamp::parse(node, name)?;
+            return Ok(Created { from: Some(second), until: Some(later(second, 999)) });
+        }
+        let range = CreatedRange::parse(node, name)?;
+        Ok(Created {
+            from: range.gt.map(|time| later(time, 1000)).max(range.gte),
+            until: match (range.lt.map(|time| later(time, -1)), range.lte.map(|time| later(time, 999))) {
+                (Some(lt), Some(lte)) => Some(lt.min(lte)),
+                (lt, lte) => lt.or(lte),
+            },
+        })
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [Timestamp::schema(), CreatedRange::schema()] })
+    }
+}
+
+params! {
+    /// What every list takes.
+    pub struct ListParams {
+        pub limit: Option<i64>,
+        pub starting_after: Option<String>,
+        pub ending_before: Option<String>,
+        pub created: Option<Created>,
+    }
+}
+
+impl ListParams {
+    /// Takes the parameters that every list has out of the request's, leaving the list's own.
+    pub fn take(node: &mut Node) -> std::result::Result<Self, ApiError> {
+        let names = ["limit", "starting_after", "ending_before", "created"];
+        let taken = names.iter().filter_map(|name| Some(((*name).to_owned(), node.take(name)?))).collect();
+        Self::parse(Node::Map(taken), "")
+    }
+
+    /// The page that is asked for; `cursor` reads a cursor given as a parameter.
+    pub fn paging<C>(
+        &self,
+        cursor: impl Fn(&str, &str) -> std::result::Result<C, ApiError>,
+    ) -> std::result::Result<Paging<C>, ApiError> {
+        if self.starting_after.is_some() && self.ending_before.is_some() {
+            let message = "starting_after and ending_before cannot both be given.";
+            return Err(ApiError::invalid(message).param("ending_before"));
+        }
+        let read = |param: &str, value: &Option<String>| value.as_ref().map(|text| cursor(param, text)).transpose();
+        Ok(Paging {
+            limit: limit(self.limit)?,
+            starting_after: read("starting_after", &self.starting_after)?,
+            ending_before: read("ending_before", &self.ending_before)?,
+        })
+    }
+}
+
+/// The size of a page: 1 to 100, 10 unless asked for.
+pub fn limit(param: Option<i64>) -> std::result::Result<u32, ApiError> {
+    match param.map(u32::try_from) {
+        None => Ok(10),
+        Some(Ok(limit @ 1..=100)) => Ok(limit),
+        _ => Err(ApiError::coded("parameter_invalid_integer", "limit must be between 1 and 100.").param("limit")),
+    }
+}
+
+/// The list's own parameters and those of every list, for the OpenAPI document.
+pub fn with_paging(own: Value) -> Value {
+    let mut schema = ListParams::schema();
+    if let (Some(properties), Value::Object(own)) = (schema["properties"].as_object_mut(), own) {
+        for (key, value) in own {
+            match (key.as_str(), value) {
+                ("properties", Value::Object(more)) => properties.extend(more),
+                _ => continue,
+            }
+        }
+    }
+    schema
+}
+
+/// The query of a whole list of a kind.
+pub async fn query<T: Object>(call: &Call, params: ListParams) -> Result<ListQuery> {
+    let cursor = |param: &str, id: &str| {
+        ObjectId::parse(T::KIND, id).ok_or_else(|| ApiError::missing(T::KIND, id, Some(param)))
+    };
+    let paging = params.paging(cursor)?;
+    for (param, id) in [("starting_after", paging.starting_after), ("ending_before", paging.ending_before)] {
+        if let Some(id) = id {
+            call.param_object::<T>(param, &id.to_string()).await?;
+        }
+    }
+    let created = params.created.unwrap_or(Created { from: None, until: None });
+    Ok(ListQuery { paging, created_from: created.from, created_until: created.until, ..all(T::KIND) })
+}
+
+/// Everything of a kind, a page of ten.
+pub fn all(kind: Kind) -> ListQuery {
+    ListQuery {
+        kind,
+        paging: Paging { limit: 10, starting_after: None, ending_before: None },
+        customer: None,
+        parents: Vec::new(),
+        status: None,
+        created_from: None,
+        created_until: None,
+        fields: Vec::new(),
+        any_field: false,
+    }
+}
+
+/// The answer to a list's query.
+pub async fn reply<T: Resource>(call: &Call, query: &ListQuery) -> Result<Reply> {
+    let page = call.api.ledger.list(call.tenant_id(), query).await?;
+    let view = call.view();
+    let data = page.items.iter().map(|stored| Ok(show(&decode::<T>(&stored.state)?, &view)));
+    let data = data.collect::<std::result::Result<Vec<_>, ApiError>>()?;
+    Ok(Reply::value(envelope(data, page.has_more, &call.url)))
+}
+
+/// A list as it is shown.
+pub fn envelope(data: Vec<Value>, has_more: bool, url: &str) -> Value {
+    json!({ "object": "list", "data": data, "has_more": has_more, "url": url })
+}

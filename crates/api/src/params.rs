@@ -1,0 +1,472 @@
+//! Typed parameters: declared once, they are decoded, checked, refused by name, and described in the OpenAPI document.
+
+use crate::error::ApiError;
+use crate::form::Node;
+use serde_json::{Map, Value, json};
+use std::collections::BTreeMap;
+use types::{Currency, Timestamp};
+
+/// A type that a parameter can have.
+pub trait Param: Sized {
+    /// Whether a request without it is refused.
+    const REQUIRED: bool = true;
+
+    /// Reads what was sent under `name`.
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError>;
+
+    /// What it is when it was not sent.
+    fn absent(name: &str) -> Result<Self, ApiError> {
+        Err(ApiError::coded("parameter_missing", format!("Missing required param: {name}.")).param(name))
+    }
+
+    /// Its JSON schema, for the OpenAPI document.
+    fn schema() -> Value;
+}
+
+/// Declares a struct of parameters. A field of type `Option<…>` may be left out, any other must be there; a name that
+/// is not declared is refused.
+#[macro_export]
+macro_rules! params {
+    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident $(as $wire:literal)?: $type:ty,)* })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Debug)]
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+
+        impl $crate::params::Param for $name {
+            #[allow(unused_mut, unused_variables)]
+            fn parse(mut node: $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
+                if let $crate::form::Node::Text(text) = &node {
+                    return Err($crate::params::not_a_hash(text, name));
+                }
+                let parsed = $name {
+                    $($field: {
+                        const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
+                        let path = $crate::params::path(name, WIRE);
+                        match node.take(WIRE) {
+                            Some(node) => <$type as $crate::params::Param>::parse(node, &path)?,
+                            None => <$type as $crate::params::Param>::absent(&path)?,
+                        }
+                    },)*
+                };
+                $crate::params::nothing_left(node, name)?;
+                Ok(parsed)
+            }
+
+            fn schema() -> serde_json::Value {
+                #[allow(unused_mut)]
+                let mut properties = serde_json::Map::new();
+                #[allow(unused_mut)]
+                let mut required: Vec<&str> = Vec::new();
+                $({
+                    const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
+                    properties.insert(WIRE.to_owned(), <$type as $crate::params::Param>::schema());
+                    if <$type as $crate::params::Param>::REQUIRED {
+                        required.push(WIRE);
+                    }
+                })*
+                $crate::params::object_schema(properties, required)
+            }
+        }
+    )*};
+}
+
+/// Declares an enumeration of texts.
+#[macro_export]
+macro_rules! choices {
+    ($($(#[$meta:meta])* pub enum $name:ident { $($variant:ident = $text:literal,)* })*) => {$(
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name { $($variant,)* }
+
+        impl $name {
+            pub const fn as_str(self) -> &'static str {
+                match self { $($name::$variant => $text,)* }
+            }
+        }
+
+        impl $crate::params::Param for $name {
+            fn parse(node: $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
+                let text = <String as $crate::params::Param>::parse(node, name)?;
+                match text.as_str() {
+                    $($text => Ok($name::$variant),)*
+                    _ => Err($crate::params::not_a_choice(&text, name, &[$($text),*])),
+                }
+            }
+
+            fn schema() -> serde_json::Value {
+                serde_json::json!({ "type": "string", "enum": [$($text),*] })
+            }
+        }
+    )*};
+}
+
+/// The name on the wire, where it is not the field's own (`type` is no field name in Rust).
+pub const fn wire_name(field: &'static str, wire: &[&'static str]) -> &'static str {
+    match wire {
+        [wire, ..] => wire,
+        [] => field,
+    }
+}
+
+/// The name of a part: `card[number]`.
+pub fn path(outer: &str, inner: &str) -> String {
+    if outer.is_empty() { inner.to_owned() } else { format!("{outer}[{inner}]") }
+}
+
+pub fn not_a_hash(text: &str, name: &str) -> ApiError {
+    ApiError::invalid(format!("Invalid hash: '{}' should have named parts.", shortened(text))).param(name)
+}
+
+pub fn not_a_choice(text: &str, name: &str, choices: &[&str]) -> ApiError {
+    let message = format!("Invalid {name}: must be one of {}, not '{}'.", choices.join(", "), shortened(text));
+    ApiError::invalid(message).param(name)
+}
+
+/// Refuses parameters that nobody took.
+pub fn nothing_left(node: Node, name: &str) -> Result<(), ApiError> {
+    match node {
+        Node::Map(parts) => match parts.first() {
+            None => Ok(()),
+            Some((first, _)) => {
+                let param = path(name, first);
+                Err(ApiError::coded("parameter_unknown", format!("Received unknown parameter: {param}")).param(param))
+            }
+        },
+        Node::Text(_) => Ok(()),
+    }
+}
+
+pub fn object_schema(properties: Map<String, Value>, required: Vec<&str>) -> Value {
+    let mut schema = json!({ "type": "object", "properties": properties });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema
+}
+
+/// What was sent, short enough for a message.
+fn shortened(text: &str) -> String {
+    match text.char_indices().nth(60) {
+        Some((at, _)) => format!("{}…", &text[..at]),
+        None => text.to_owned(),
+    }
+}
+
+fn as_text(node: Node, name: &str) -> Result<String, ApiError> {
+    match node {
+        Node::Text(text) => Ok(text),
+        Node::Map(_) => Err(ApiError::invalid(format!("Invalid string: {name} has parts, but takes one value.")).param(name)),
+    }
+}
+
+fn empty(name: &str) -> ApiError {
+    let message = format!(
+        "You passed an empty string for '{name}'. Empty values unset a parameter, but '{name}' cannot be unset: leave it \
+         out, or give it a value."
+    );
+    ApiError::coded("parameter_invalid_empty", message).param(name)
+}
+
+impl Param for String {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        let text = as_text(node, name)?;
+        if text.is_empty() {
+            return Err(empty(name));
+        }
+        if text.chars().count() > 5000 {
+            let message = format!("Invalid string: {name} is longer than 5000 characters.");
+            return Err(ApiError::coded("parameter_invalid_string", message).param(name));
+        }
+        Ok(text)
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "maxLength": 5000 })
+    }
+}
+
+impl Param for i64 {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        let text = as_text(node, name)?;
+        if text.is_empty() {
+            return Err(empty(name));
+        }
+        text.parse().map_err(|_| {
+            let message = format!("Invalid integer: {}", shortened(&text));
+            ApiError::coded("parameter_invalid_integer", message).param(name)
+        })
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "integer" })
+    }
+}
+
+impl Param for bool {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        match as_text(node, name)?.as_str() {
+            "true" | "1" => Ok(true),
+            "false" | "0" => Ok(false),
+            "" => Err(empty(name)),
+            other => Err(ApiError::invalid(format!("Invalid boolean: {}", shortened(other))).param(name)),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "boolean" })
+    }
+}
+
+impl Param for Currency {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        let text = String::parse(node, name)?;
+        text.parse().map_err(|_| {
+            ApiError::invalid(format!("Invalid currency: {}. It must be an ISO code that is supported here.", shortened(&text)))
+                .param(name)
+        })
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "string", "minLength": 3, "maxLength": 3 })
+    }
+}
+
+/// Seconds since 1970-01-01 UTC.
+impl Param for Timestamp {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        let seconds = i64::parse(node, name)?;
+        if (0..=253_402_300_799).contains(&seconds) {
+            Ok(Timestamp::from_seconds(seconds))
+        } else {
+            Err(ApiError::coded("parameter_invalid_integer", format!("Invalid timestamp: {seconds}")).param(name))
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "integer", "format": "unix-time" })
+    }
+}
+
+impl<T: Param> Param for Option<T> {
+    const REQUIRED: bool = false;
+
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        T::parse(node, name).map(Some)
+    }
+
+    fn absent(_: &str) -> Result<Self, ApiError> {
+        Ok(None)
+    }
+
+    fn schema() -> Value {
+        T::schema()
+    }
+}
+
+/// A value that the empty string takes away: `Option<Unsettable<T>>` is left alone, unset, or set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Unsettable<T> {
+    Unset,
+    Set(T),
+}
+
+impl<T> Unsettable<T> {
+    pub fn into_option(self) -> Option<T> {
+        match self {
+            Unsettable::Unset => None,
+            Unsettable::Set(value) => Some(value),
+        }
+    }
+}
+
+impl<T: Param> Param for Unsettable<T> {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        match node {
+            Node::Text(text) if text.is_empty() => Ok(Unsettable::Unset),
+            other => T::parse(other, name).map(Unsettable::Set),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [T::schema(), { "type": "string", "enum": [""] }] })
+    }
+}
+
+/// Sets an attribute, if the parameter was sent.
+pub fn assign<T>(attribute: &mut Option<T>, param: Option<Unsettable<T>>) {
+    if let Some(value) = param {
+        *attribute = value.into_option();
+    }
+}
+
+impl<T: Param> Param for Vec<T> {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        match node {
+            Node::Map(parts) => {
+                let mut numbered = Vec::with_capacity(parts.len());
+                for (index, node) in parts {
+                    let number: usize = index.parse().map_err(|_| {
+                        ApiError::invalid(format!("Invalid array: {name} has a part named '{}'.", shortened(&index)))
+                            .param(name)
+                    })?;
+                    numbered.push((number, node));
+                }
+                numbered.sort_by_key(|(number, _)| *number);
+                numbered.into_iter().map(|(number, node)| T::parse(node, &path(name, &number.to_string()))).collect()
+            }
+            Node::Text(text) if text.is_empty() => Ok(Vec::new()),
+            Node::Text(_) => Err(ApiError::invalid("Invalid array").param(name)),
+        }
+    }
+
+    fn schema() -> Value {
+        json!({ "type": "array", "items": T::schema() })
+    }
+}
+
+/// Metadata as sent: texts to set, empty ones to remove; the empty string removes all.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MetadataParam {
+    changes: BTreeMap<String, String>,
+    clear: bool,
+}
+
+impl MetadataParam {
+    const KEYS_MAX: usize = 50;
+    const KEY_MAX: usize = 40;
+    const VALUE_MAX: usize = 500;
+
+    /// Merges the changes into what is there.
+    pub fn apply(self, metadata: &mut BTreeMap<String, String>) -> Result<(), ApiError> {
+        if self.clear {
+            metadata.clear();
+        }
+        for (key, value) in self.changes {
+            if value.is_empty() {
+                metadata.remove(&key);
+            } else {
+                metadata.insert(key, value);
+            }
+        }
+        if metadata.len() > Self::KEYS_MAX {
+            let message = format!("Metadata can have up to {} keys; this would make {}.", Self::KEYS_MAX, metadata.len());
+            return Err(ApiError::invalid(message).param("metadata"));
+        }
+        Ok(())
+    }
+
+    /// Metadata of a new object.
+    pub fn into_map(self) -> Result<BTreeMap<String, String>, ApiError> {
+        let mut metadata = BTreeMap::new();
+        self.apply(&mut metadata).map(|()| metadata)
+    }
+}
+
+/// Metadata of a new object, if any was sent.
+pub fn new_metadata(param: Option<MetadataParam>) -> Result<BTreeMap<String, String>, ApiError> {
+    param.unwrap_or_default().into_map()
+}
+
+/// Merges metadata, if any was sent, into a copy of what is there.
+pub fn merged_metadata(
+    current: &BTreeMap<String, String>,
+    param: Option<MetadataParam>,
+) -> Result<BTreeMap<String, String>, ApiError> {
+    let mut metadata = current.clone();
+    param.unwrap_or_default().apply(&mut metadata).map(|()| metadata)
+}
+
+impl Param for MetadataParam {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
+        let parts = match node {
+            Node::Text(text) if text.is_empty() => return Ok(MetadataParam { clear: true, ..Self::default() }),
+            Node::Text(text) => return Err(not_a_hash(&text, name)),
+            Node::Map(parts) => parts,
+        };
+        let mut changes = BTreeMap::new();
+        for (key, node) in parts {
+            let param = path(name, &key);
+            if key.chars().count() > Self::KEY_MAX {
+                let message = format!("Metadata keys can be up to {} characters long: '{}'.", Self::KEY_MAX, shortened(&key));
+                return Err(ApiError::invalid(message).param(param));
+            }
+            let value = as_text(node, &param)?;
+            if value.chars().count() > Self::VALUE_MAX {
+                let message = format!("Metadata values can be up to {} characters long.", Self::VALUE_MAX);
+                return Err(ApiError::invalid(message).param(param));
+            }
+            changes.insert(key, value);
+        }
+        Ok(MetadataParam { changes, clear: false })
+    }
+
+    fn schema() -> Value {
+        json!({ "anyOf": [
+            { "type": "object", "additionalProperties": { "type": "string", "maxLength": 500 } },
+            { "type": "string", "enum": [""] },
+        ]})
+    }
+}
+
+params! {
+    /// For operations that take no parameters (but `expand`, which all take).
+    pub struct NoParams {}
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    params! {
+        pub struct Inner { pub number: i64, pub kind as "type": Option<String>, }
+        pub struct Outer { pub amount: i64, pub inner: Option<Inner>, pub list: Option<Vec<Inner>>, pub name: Option<Unsettable<String>>, }
+    }
+
+    fn parse(text: &str) -> Result<Outer, ApiError> {
+        let mut node = Node::empty();
+        node.decode(text.as_bytes())?;
+        Outer::parse(node, "")
+    }
+
+    #[test]
+    fn reads_what_is_declared() {
+        let outer = parse("amount=5&inner[number]=1&inner[type]=x&list[1][number]=3&list[0][number]=2&name=").unwrap();
+        assert_eq!(outer.amount, 5);
+        assert_eq!(outer.inner.unwrap().kind.as_deref(), Some("x"));
+        assert_eq!(outer.list.unwrap().iter().map(|inner| inner.number).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(outer.name, Some(Unsettable::Unset));
+    }
+
+    #[test]
+    fn errors_name_the_parameter() {
+        for (text, code, param) in [
+            ("", "parameter_missing", "amount"),
+            ("amount=x", "parameter_invalid_integer", "amount"),
+            ("amount=", "parameter_invalid_empty", "amount"),
+            ("amount=1&inner[number]=1.5", "parameter_invalid_integer", "inner[number]"),
+            ("amount=1&list[0][type]=x", "parameter_missing", "list[0][number]"),
+            ("amount=1&inner[number]=1&inner[x]=1", "parameter_unknown", "inner[x]"),
+            ("amount=1&surprise=1", "parameter_unknown", "surprise"),
+        ] {
+            let error = parse(text).unwrap_err();
+            assert_eq!((error.code, error.param.as_deref()), (Some(code), Some(param)), "{text}");
+        }
+        assert_eq!(parse("amount=1&inner=2").unwrap_err().param.as_deref(), Some("inner"));
+    }
+
+    #[test]
+    fn metadata_merges() {
+        let parse = |text: &str| {
+            let mut node = Node::empty();
+            node.decode(text.as_bytes()).unwrap();
+            MetadataParam::parse(node.take("metadata").unwrap(), "metadata")
+        };
+        let mut metadata = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]);
+        parse("metadata[a]=&metadata[c]=3").unwrap().apply(&mut metadata).unwrap();
+        assert_eq!(metadata.into_iter().collect::<Vec<_>>(), [("b".into(), "2".into()), ("c".into(), "3".into())]);
+        assert!(parse(&format!("metadata[{}]=1", "k".repeat(41))).is_err());
+        assert!(parse(&format!("metadata[k]={}", "v".repeat(501))).is_err());
+        let many: String = (0..51).map(|n| format!("metadata[k{n}]=1&")).collect();
+        assert!(parse(&many).unwrap().into_map().is_err());
+    }
+}

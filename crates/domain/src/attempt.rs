@@ -1,0 +1,209 @@
+//! One request to a processor, and what came of it. It is committed before the processor is called, and its id is the
+//! processor's own idempotency key, so that asking again can never charge twice.
+
+use crate::changes::{Column, ColumnType, Object, column};
+use crate::commit::Index;
+use serde::{Deserialize, Serialize};
+use types::{Currency, Kind, ObjectId, Timestamp};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub id: ObjectId,
+    pub created: Timestamp,
+    /// The processor's name: `sandbox`.
+    pub processor: String,
+    pub operation: Operation,
+    /// Minor units: what to authorize, capture or refund; for `increment` the new total.
+    pub amount: i64,
+    pub currency: Currency,
+    pub status: Status,
+    /// The payment or setup intent, charge or refund that it is for.
+    pub target: ObjectId,
+    /// The object that the caller is shown: the intent where there is one, else the charge.
+    pub subject: ObjectId,
+    /// The payment method's credential.
+    pub credential: String,
+    /// What the processor called the authorization that this one builds on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
+    /// The payer is not there: nobody can authenticate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off_session: bool,
+    /// The payment method was set up for payments without the payer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub set_up: bool,
+    /// What came of authentication, once there was any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated: Option<bool>,
+    /// Opens the page on which the payer authenticates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// What the processor calls it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline: Option<Decline>,
+    /// How often the processor was asked what came of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queries: u32,
+    /// When it is to be asked about again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// The request that is to be answered with its outcome.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestKey>,
+    /// What else its target needs to know when the outcome is in.
+    #[serde(default, skip_serializing_if = "Terms::is_default")]
+    pub terms: Terms,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Operation {
+    /// Reserve the amount on the card.
+    Authorize,
+    /// Reserve and take it at once.
+    Sale,
+    /// Take some of what is reserved.
+    Capture,
+    /// Raise what is reserved.
+    Increment,
+    /// Give up what is reserved.
+    Void,
+    Refund,
+    /// Check a card and prepare it for payments without the payer.
+    Setup,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Status {
+    /// Committed; the processor may or may not have been called.
+    Started,
+    Succeeded,
+    Declined,
+    /// The payer must authenticate.
+    RequiresAction,
+    /// The processor has accepted it and will say later.
+    Pending,
+    /// Nobody knows; it is asked about until somebody does.
+    Unknown,
+    /// Given up before the payer authenticated.
+    Canceled,
+}
+
+impl Status {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Status::Started => "started",
+            Status::Succeeded => "succeeded",
+            Status::Declined => "declined",
+            Status::RequiresAction => "requires_action",
+            Status::Pending => "pending",
+            Status::Unknown => "unknown",
+            Status::Canceled => "canceled",
+        }
+    }
+
+    /// Whether the outcome is known for good.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Status::Succeeded | Status::Declined | Status::Canceled)
+    }
+}
+
+/// Choices of the request that only matter once the outcome is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Terms {
+    /// A capture after which nothing remains to capture.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub last: bool,
+    /// A payer's action is not waited for: the payment fails if one is needed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub error_on_action: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
+    /// The client handles the action itself instead of being sent to a page.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub use_sdk: bool,
+}
+
+impl Terms {
+    fn is_default(&self) -> bool {
+        *self == Terms::default()
+    }
+}
+
+/// The idempotency key of the request under way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestKey {
+    pub key: String,
+    /// In hexadecimal.
+    pub fingerprint: String,
+}
+
+/// Why a card was refused.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// `card_declined`, `expired_card`, …
+    pub code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline_code: Option<String>,
+    /// In words for the payer.
+    pub message: String,
+    /// The risk engine stopped it before the issuer was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
+}
+
+/// What a processor answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done(Done),
+    Declined { decline: Decline, reference: Option<String> },
+    /// The payer must authenticate first.
+    ActionRequired { reference: Option<String> },
+    /// Accepted; the result comes later.
+    Pending { reference: Option<String>, due: Option<Timestamp> },
+    /// Timeout, lost connection, 5xx: it may have happened, or not.
+    Unknown { reason: String },
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// What the processor calls it.
+    pub reference: String,
+    pub authorization_code: Option<String>,
+    /// Whether the funds are available at once rather than after the usual days.
+    pub available_now: bool,
+    /// 0 to 100.
+    pub risk_score: u8,
+}
+
+impl Object for Attempt {
+    const KIND: Kind = Kind::Attempt;
+    const COLUMNS: &'static [Column] = &[
+        column("processor", ColumnType::Text),
+        column("operation", ColumnType::Text),
+        column("amount", ColumnType::Integer),
+        column("currency", ColumnType::Text),
+        column("reference", ColumnType::Text),
+        column("queries", ColumnType::Integer),
+    ];
+
+    fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            customer: None,
+            parent: Some(self.subject),
+            status: Some(self.status.as_str().to_owned()),
+            due: self.due,
+        }
+    }
+}

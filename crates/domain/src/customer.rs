@@ -1,0 +1,59 @@
+//! Somebody who pays.
+
+use crate::changes::{Column, ColumnType, Object, column};
+use crate::commit::Index;
+use crate::party::{Address, Shipping};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use types::{Kind, ObjectId, Timestamp};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Customer {
+    pub id: ObjectId,
+    pub created: Timestamp,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub business_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub individual_name: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub email: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub phone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub description: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub address: Option<Address>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping: Option<Shipping>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub preferred_locales: Vec<String>,
+    /// What payments without a payment method of their own are made with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub default_payment_method: Option<ObjectId>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub deleted: bool,
+}
+
+impl Object for Customer {
+    const KIND: Kind = Kind::Customer;
+    const COLUMNS: &'static [Column] = &[
+        column("name", ColumnType::Text),
+        column("email", ColumnType::Text),
+        column("phone", ColumnType::Text),
+        column("description", ColumnType::Text),
+        column("deleted", ColumnType::Boolean),
+        column("metadata", ColumnType::Json),
+    ];
+
+    fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    fn index(&self) -> Index {
+        Index { status: self.deleted.then(|| "deleted".to_owned()), ..Index::default() }
+    }
+}
