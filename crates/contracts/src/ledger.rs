@@ -3,7 +3,11 @@
 use async_trait::async_trait;
 use domain::account::Account;
 use domain::commit::{Answer, Commit, Index, Version};
+use std::time::Duration;
 use types::{Currency, Kind, ObjectId, TenantId, Timestamp};
+
+/// How long an idempotency key stands for its first request; afterwards it is as if it had never been used.
+pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// The only writer of money, and the reader of what was written.
 #[async_trait]
@@ -15,7 +19,8 @@ pub trait Ledger: Send + Sync {
     /// The newest states, in the order asked for; `None` where there is no such object.
     async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError>;
 
-    /// States as of past versions, folded from the log, in the order asked for.
+    /// States as of past versions, folded from the log, in the order asked for; `None` where the object never had
+    /// that version. The log does not keep how an object was indexed: their `index` is empty.
     async fn objects_at(
         &self,
         tenant: TenantId,
@@ -47,7 +52,8 @@ pub trait Ledger: Send + Sync {
 /// Where a commit stands in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Position of the first of its events; the others follow without a gap.
+    /// Position of the first of its events; the others follow without a gap. Of a commit without events (only an
+    /// idempotency key), the position that the next event will have.
     pub first_position: i64,
 }
 

@@ -1,1 +1,16 @@
 //! The only writer of money: one batching committer for each tenant, on PostgreSQL.
+//!
+//! A commit goes through [`validate`] (does it contradict itself?), a bounded queue, [`check`] (does it agree with
+//! what is stored?), and `store::write`. `docs/sql.md` describes the tables and views.
+
+pub mod admin;
+mod batch;
+mod check;
+mod committer;
+mod fault;
+mod ledger;
+mod metrics;
+mod store;
+mod validate;
+
+pub use ledger::{CommitterConfig, PgLedger};

@@ -1,0 +1,140 @@
+//! Lists and searches of objects. Values only ever go in as parameters.
+
+use super::read::Query;
+use super::rows::STORED_COLUMNS;
+use contracts::ledger::{FieldFilter, ListQuery, Operator};
+use types::Timestamp;
+use uuid::Uuid;
+
+/// Numbers that can be compared: plain decimals of up to 40 digits before and after the point.
+const NUMBER: &str = "^-?[0-9]{1,40}([.][0-9]{1,40})?$";
+
+/// The same as [`NUMBER`].
+fn is_number(text: &str) -> bool {
+    let digits = |part: &str| (1..=40).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let magnitude = text.strip_prefix('-').unwrap_or(text);
+    match magnitude.split_once('.') {
+        Some((whole, fraction)) => digits(whole) && digits(fraction),
+        None => digits(magnitude),
+    }
+}
+
+/// Rows in the direction of paging, one more than the limit.
+pub(crate) fn query(schema: &str, query: &ListQuery) -> Query {
+    let mut builder = Query::new(format!("SELECT {STORED_COLUMNS} FROM {schema}.objects o WHERE o.kind = $1"))
+        .with(query.kind.code());
+    bounds(&mut builder, query);
+    if let Some(customer) = query.customer {
+        let place = builder.bind(customer.value);
+        builder.and(&format!("o.customer = {place}"));
+    }
+    match query.parents.as_slice() {
+        [] => {}
+        [parent] => {
+            let (value, kind) = (builder.bind(parent.value), builder.bind(parent.kind.code()));
+            builder.and(&format!("o.parent = {value} AND o.parent_kind = {kind}"));
+        }
+        parents => {
+            let values = builder.bind(parents.iter().map(|parent| parent.value).collect::<Vec<_>>());
+            let kinds = builder.bind(parents.iter().map(|parent| parent.kind.code()).collect::<Vec<_>>());
+            builder.and(&format!(
+                "(o.parent, o.parent_kind) IN (SELECT * FROM UNNEST({values}::uuid[], {kinds}::smallint[]))"
+            ));
+        }
+    }
+    if let Some(status) = &query.status {
+        let place = builder.bind(status.clone());
+        builder.and(&format!("o.status = {place}"));
+    }
+    let conditions: Vec<String> = query.fields.iter().map(|field| condition(&mut builder, field)).collect();
+    if !conditions.is_empty() {
+        let joined = conditions.join(if query.any_field { " OR " } else { " AND " });
+        builder.and(&format!("({joined})"));
+    }
+    let direction = if query.paging.ending_before.is_some() { "ASC" } else { "DESC" };
+    let limit = builder.bind(i64::from(query.paging.limit) + 1);
+    builder.push(&format!(" ORDER BY o.id {direction} LIMIT {limit}"));
+    builder
+}
+
+/// Cursors and times of creation are bounds on the id, which begins with the time.
+fn bounds(builder: &mut Query, query: &ListQuery) {
+    if let Some(after) = query.paging.starting_after {
+        let place = builder.bind(after.value);
+        builder.and(&format!("o.id < {place}"));
+    }
+    if let Some(before) = query.paging.ending_before {
+        let place = builder.bind(before.value);
+        builder.and(&format!("o.id > {place}"));
+    }
+    if let Some(from) = query.created_from {
+        let place = builder.bind(first_id(from, 0));
+        builder.and(&format!("o.id >= {place}"));
+    }
+    if let Some(until) = query.created_until {
+        let place = builder.bind(first_id(until, 1));
+        builder.and(&format!("o.id < {place}"));
+    }
+}
+
+/// The smallest id of a moment, so many milliseconds later.
+fn first_id(time: Timestamp, later: i64) -> Uuid {
+    const LATEST: i64 = (1 << 48) - 1;
+    let millis = time.millis().saturating_add(later).clamp(0, LATEST);
+    Uuid::from_u128(u128::from(millis.unsigned_abs()) << 80)
+}
+
+/// A condition on an attribute. One that is not there fulfils none, so it fulfils each that is negated.
+fn condition(builder: &mut Query, field: &FieldFilter) -> String {
+    let path = builder.bind(field.path.clone());
+    let attribute = format!("(o.state #>> {path}::text[])");
+    let holds = match field.operator {
+        Operator::Exists => format!("{attribute} IS NOT NULL"),
+        Operator::Equal => {
+            let value = builder.bind(field.value.clone());
+            format!("{attribute} = {value}::text")
+        }
+        Operator::Contains => {
+            let value = builder.bind(field.value.clone());
+            format!("strpos(lower({attribute}), lower({value}::text)) > 0")
+        }
+        Operator::Greater => compare(builder, &attribute, ">", &field.value),
+        Operator::GreaterOrEqual => compare(builder, &attribute, ">=", &field.value),
+        Operator::Less => compare(builder, &attribute, "<", &field.value),
+        Operator::LessOrEqual => compare(builder, &attribute, "<=", &field.value),
+    };
+    let negation = if field.negated { "NOT " } else { "" };
+    format!("{negation}coalesce({holds}, false)")
+}
+
+/// What is not a number is neither greater nor less than anything.
+fn compare(builder: &mut Query, attribute: &str, operator: &str, value: &str) -> String {
+    if !is_number(value) {
+        return "false".to_owned();
+    }
+    let (pattern, value) = (builder.bind(NUMBER), builder.bind(value.to_owned()));
+    format!("CASE WHEN {attribute} ~ {pattern}::text THEN {attribute}::numeric {operator} {value}::text::numeric END")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn knows_what_can_be_compared() {
+        for number in ["0", "-1", "12.50", "0000"] {
+            assert!(is_number(number), "{number}");
+        }
+        for other in ["", "-", ".5", "1.", "1e3", "+1", "1.2.3", "0x10", "\u{0661}"] {
+            assert!(!is_number(other), "{other}");
+        }
+    }
+
+    #[test]
+    fn bounds_ids_by_time() {
+        let time = Timestamp::from_millis(1_700_000_000_000);
+        assert_eq!(first_id(time, 0).to_string(), "018bcfe5-6800-0000-0000-000000000000");
+        assert_eq!(first_id(Timestamp::from_millis(-5), 0), Uuid::nil());
+        assert!(first_id(Timestamp::from_millis(i64::MAX), 1) > first_id(time, 1));
+    }
+}

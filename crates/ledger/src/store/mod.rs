@@ -1,0 +1,12 @@
+//! All of the ledger's SQL.
+
+pub(crate) mod admin;
+pub(crate) mod codes;
+pub(crate) mod list;
+pub(crate) mod log;
+pub(crate) mod read;
+pub(crate) mod rows;
+pub(crate) mod session;
+pub(crate) mod statements;
+pub(crate) mod views;
+pub(crate) mod write;

@@ -1,0 +1,130 @@
+//! What must be true of a commit whatever the store holds. Checked by the caller's own task, before the queue.
+
+use contracts::ledger::CommitError;
+use domain::commit::{Action, Answer, Commit, ObjectWrite, Transfer, Version};
+use std::collections::HashMap;
+use types::{Kind, ObjectId, Timestamp};
+
+/// Midnight before 1970-01-01 and after 9999-12-31: PostgreSQL and people can read every time between.
+const TIMES: std::ops::Range<i64> = 0..253_402_300_800_000;
+
+pub(crate) fn out_of_range(what: &str) -> CommitError {
+    CommitError::Invalid(format!("{what} is out of range"))
+}
+
+fn invalid(text: String) -> CommitError {
+    CommitError::Invalid(text)
+}
+
+/// Refuses a commit that contradicts itself.
+pub(crate) fn validate(commit: &Commit) -> Result<(), CommitError> {
+    check_time("the time of the commit", commit.at)?;
+    if commit.events.is_empty() {
+        if !commit.objects.is_empty() || !commit.transfers.is_empty() {
+            return Err(invalid("objects and transfers need an event".to_owned()));
+        }
+        if commit.idempotency.is_none() {
+            return Err(invalid("it is empty".to_owned()));
+        }
+    }
+    check_events(commit)?;
+    if i16::try_from(commit.transfers.len()).is_err() {
+        return Err(out_of_range("the number of transfers"));
+    }
+    commit.transfers.iter().try_for_each(check_transfer)?;
+    match commit.idempotency.as_ref().map(|write| &write.answer) {
+        Some(Answer::Object { status, .. } | Answer::Body { status, .. }) if *status > 999 => {
+            Err(out_of_range("the HTTP status"))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Each object is written once, and its events lead from the version it replaces to the one it gets.
+fn check_events(commit: &Commit) -> Result<(), CommitError> {
+    let mut reached: HashMap<ObjectId, Version> = HashMap::with_capacity(commit.objects.len());
+    for write in &commit.objects {
+        check_object(write)?;
+        if reached.insert(write.id, write.base).is_some() {
+            return Err(invalid(format!("{} is written twice", write.id)));
+        }
+    }
+    for event in &commit.events {
+        let Some(version) = reached.get_mut(&event.object) else {
+            return Err(invalid(format!("an event of {}, which is not written", event.object)));
+        };
+        if version.checked_add(1) != Some(event.version) {
+            return Err(invalid(format!("event {} of {} does not follow {version}", event.version, event.object)));
+        }
+        *version = event.version;
+        check_json(&event.change, event.object)?;
+    }
+    for write in &commit.objects {
+        let last = reached.get(&write.id).copied().unwrap_or(write.base);
+        if last != write.version || write.version <= write.base {
+            return Err(invalid(format!("{} is at version {last} by its events, not {}", write.id, write.version)));
+        }
+    }
+    Ok(())
+}
+
+fn check_object(write: &ObjectWrite) -> Result<(), CommitError> {
+    if write.base < 0 {
+        return Err(out_of_range("the version replaced"));
+    }
+    if let Some(customer) = write.index.customer.filter(|customer| customer.kind != Kind::Customer) {
+        return Err(invalid(format!("{customer} is not a customer")));
+    }
+    if let Some(due) = write.index.due {
+        check_time("the time an object is due", due)?;
+    }
+    check_json(&write.state, write.id)
+}
+
+fn check_transfer(transfer: &Transfer) -> Result<(), CommitError> {
+    let (debit, credit) = (&transfer.debit, &transfer.credit);
+    let sound_amount = match transfer.action {
+        Action::VoidHold { .. } => transfer.amount == 0,
+        _ => transfer.amount > 0,
+    };
+    if !sound_amount {
+        return Err(invalid(format!("transfer {} is of {}", transfer.id, transfer.amount)));
+    }
+    if debit.code == credit.code {
+        return Err(invalid(format!("transfer {} is from {} to itself", transfer.id, debit.code)));
+    }
+    if debit.currency != credit.currency {
+        return Err(invalid(format!("transfer {} is in {} and {}", transfer.id, debit.currency, credit.currency)));
+    }
+    Ok(())
+}
+
+fn check_time(what: &str, time: Timestamp) -> Result<(), CommitError> {
+    if TIMES.contains(&time.millis()) { Ok(()) } else { Err(out_of_range(what)) }
+}
+
+/// PostgreSQL keeps JSON as text and finds out only when it is read that a text in it holds a NUL, which it cannot
+/// show: one such object would break every search that passes it.
+fn check_json(text: &str, id: ObjectId) -> Result<(), CommitError> {
+    for (at, _) in text.match_indices("\\u0000") {
+        let escaping = text.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();
+        if escaping % 2 == 0 {
+            return Err(invalid(format!("the JSON of {id} holds a NUL character")));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn finds_nul_characters_but_not_their_names() {
+        let id = ObjectId::from_value(Kind::Customer, uuid::Uuid::nil());
+        assert!(check_json(r#"{"a":"x\u0000"}"#, id).is_err());
+        assert!(check_json(r#"{"a":"\\\u0000"}"#, id).is_err());
+        assert!(check_json(r#"{"a":"\\u0000"}"#, id).is_ok());
+        assert!(check_json(r#"{"a":"\u0001"}"#, id).is_ok());
+    }
+}
