@@ -1,9 +1,10 @@
 //! One request to a processor, and what came of it. It is committed before the processor is called, and its id is the
 //! processor's own idempotency key, so that asking again can never charge twice.
 
-use crate::changes::{Column, ColumnType, Object, column};
+use crate::changes::{Changes, Column, ColumnType, Object, Versioned, column};
 use crate::commit::Index;
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use types::{Currency, Kind, ObjectId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -32,6 +33,9 @@ pub struct Attempt {
     /// The payment method was set up for payments without the payer.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub set_up: bool,
+    /// The merchant wants the payer to authenticate even if the issuer does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub challenge: bool,
     /// What came of authentication, once there was any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub authenticated: Option<bool>,
@@ -118,9 +122,9 @@ impl Status {
 /// Choices of the request that only matter once the outcome is known.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Terms {
-    /// A capture after which nothing remains to capture.
+    /// A capture after which more is to follow.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub last: bool,
+    pub more_to_come: bool,
     /// A payer's action is not waited for: the payment fails if one is needed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub error_on_action: bool,
@@ -163,13 +167,23 @@ pub struct Decline {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Outcome {
     Done(Done),
-    Declined { decline: Decline, reference: Option<String> },
+    Declined {
+        decline: Decline,
+        reference: Option<String>,
+    },
     /// The payer must authenticate first.
-    ActionRequired { reference: Option<String> },
+    ActionRequired {
+        reference: Option<String>,
+    },
     /// Accepted; the result comes later.
-    Pending { reference: Option<String>, due: Option<Timestamp> },
+    Pending {
+        reference: Option<String>,
+        due: Option<Timestamp>,
+    },
     /// Timeout, lost connection, 5xx: it may have happened, or not.
-    Unknown { reason: String },
+    Unknown {
+        reason: String,
+    },
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -181,6 +195,84 @@ pub struct Done {
     pub available_now: bool,
     /// 0 to 100.
     pub risk_score: u8,
+}
+
+/// How long a request to a processor may take before somebody else asks what came of it.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// An attempt about to be made: nothing authenticated, nobody's key. `(target, subject)` are what it is for and what
+/// the caller is shown.
+pub fn new(
+    changes: &mut Changes,
+    processor: &str,
+    operation: Operation,
+    currency: Currency,
+    (target, subject): (ObjectId, ObjectId),
+    credential: &str,
+) -> Attempt {
+    Attempt {
+        id: changes.new_id(Kind::Attempt),
+        created: changes.now,
+        processor: processor.to_owned(),
+        operation,
+        amount: 0,
+        currency,
+        status: Status::Started,
+        target,
+        subject,
+        credential: credential.to_owned(),
+        original: None,
+        off_session: false,
+        set_up: false,
+        challenge: false,
+        authenticated: None,
+        secret: None,
+        reference: None,
+        decline: None,
+        queries: 0,
+        due: Some(changes.now.plus(LEASE)),
+        request: None,
+        terms: Terms::default(),
+    }
+}
+
+/// Enters what the processor answered into the attempt itself.
+pub fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, outcome: &Outcome) {
+    let now = changes.now;
+    changes.update(attempt, None, |attempt| {
+        attempt.due = None;
+        match outcome {
+            Outcome::Done(done) => {
+                attempt.status = Status::Succeeded;
+                attempt.reference = Some(done.reference.clone());
+            }
+            Outcome::Declined { decline, reference } => {
+                attempt.status = Status::Declined;
+                attempt.decline = Some(decline.clone());
+                attempt.reference = reference.clone().or(attempt.reference.take());
+            }
+            Outcome::ActionRequired { reference } => {
+                attempt.status = Status::RequiresAction;
+                attempt.reference.clone_from(reference);
+            }
+            Outcome::Pending { reference, due } => {
+                attempt.status = Status::Pending;
+                attempt.reference.clone_from(reference);
+                attempt.due = Some(due.unwrap_or(now.plus(backoff(attempt.queries))));
+            }
+            Outcome::Unknown { .. } => {
+                attempt.status = Status::Unknown;
+                attempt.due = Some(now.plus(backoff(attempt.queries)));
+            }
+        }
+        // Whatever it was, the request has its answer with it.
+        attempt.request = None;
+    });
+}
+
+/// How long to wait before asking again: from a second, doubling, to an hour.
+fn backoff(queries: u32) -> Duration {
+    Duration::from_secs(1 << queries.min(11)).min(Duration::from_secs(3600))
 }
 
 impl Object for Attempt {

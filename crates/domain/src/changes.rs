@@ -122,20 +122,33 @@ impl Changes {
     }
 
     fn append<T: Object>(&mut self, object: &mut Versioned<T>, event: Option<&'static str>, change: String) {
-        let base = object.version;
-        object.version += 1;
         let id = object.value.id();
-        self.events.push(EventWrite { object: id, version: object.version, event_type: event, change });
-        let state = to_json(&object.value);
         let index = object.value.index();
-        match self.objects.iter_mut().find(|write| write.id == id) {
-            Some(write) => {
-                write.version = object.version;
-                write.index = index;
-                write.state = state;
+        let state = to_json(&object.value);
+        let Some(write) = self.objects.iter_mut().find(|write| write.id == id) else {
+            let base = object.version;
+            object.version += 1;
+            self.events.push(EventWrite { object: id, version: object.version, event_type: event, change });
+            self.objects.push(ObjectWrite { id, base, version: object.version, index, state });
+            return;
+        };
+        // What came into being untold in this very commit may as well have come into being like this.
+        let creation = self.events.iter().position(|entry| entry.object == id && entry.version == 1);
+        match creation {
+            Some(at) if write.version == 1 && self.events[at].event_type.is_none() => {
+                let mut entry = self.events.remove(at);
+                entry.event_type = event;
+                entry.change.clone_from(&state);
+                self.events.push(entry);
             }
-            None => self.objects.push(ObjectWrite { id, base, version: object.version, index, state }),
+            _ => {
+                object.version += 1;
+                self.events.push(EventWrite { object: id, version: object.version, event_type: event, change });
+            }
         }
+        write.version = object.version;
+        write.index = index;
+        write.state = state;
     }
 
     /// Moves money. An amount of zero moves nothing and is left out. Returns the transfer's id (of a hold, to post

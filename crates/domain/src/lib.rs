@@ -2,12 +2,21 @@
 
 pub mod account;
 pub mod attempt;
+pub mod balance;
+pub mod balance_transaction;
+pub mod books;
 pub mod changes;
+pub mod charge;
 pub mod commit;
 pub mod customer;
 pub mod party;
 pub mod patch;
+pub mod payment_intent;
 pub mod payment_method;
+pub mod policy;
+pub mod refund;
+pub mod refusal;
+pub mod settle;
 
 pub use changes::{Changes, Column, Object, Versioned};
 pub use commit::{Commit, Version};
@@ -18,7 +27,12 @@ use types::Kind;
 pub const COLUMNS: &[(Kind, &[Column])] = &[
     columns::<customer::Customer>(),
     columns::<payment_method::PaymentMethod>(),
+    columns::<payment_intent::PaymentIntent>(),
+    columns::<charge::Charge>(),
+    columns::<refund::Refund>(),
+    columns::<balance_transaction::BalanceTransaction>(),
     columns::<attempt::Attempt>(),
+    columns::<balance::Snapshot>(),
 ];
 
 const fn columns<T: Object>() -> (Kind, &'static [Column]) {

@@ -1,0 +1,79 @@
+//! Capturing an authorized payment, all of it or in parts.
+
+use super::{PaymentIntent, Status};
+use crate::attempt::{Attempt, Outcome};
+use crate::changes::{Changes, Versioned};
+use crate::charge::{self, Charge};
+use crate::policy::Policy;
+use crate::refusal::Refusal;
+
+/// Begins a capture.
+pub fn begin(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    charge: &mut Versioned<Charge>,
+    request: charge::capture::Request,
+) -> Result<Versioned<Attempt>, Refusal> {
+    if intent.attempt.is_some() {
+        return Err(Refusal::busy());
+    }
+    if intent.status != Status::RequiresCapture {
+        return Err(intent.unexpected("captured", &[Status::RequiresCapture]));
+    }
+    let attempt = charge::capture::begin(changes, charge, intent.id, request)?;
+    let id = attempt.id;
+    changes.update(intent, None, |intent| {
+        intent.status = Status::Processing;
+        intent.attempt = Some(id);
+    });
+    Ok(attempt)
+}
+
+/// Enters what the processor answered, after the charge.
+pub fn settle(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    charge: &Charge,
+    attempt: &Attempt,
+    outcome: &Outcome,
+) {
+    match outcome {
+        Outcome::Done(_) if charge.hold.is_none() => {
+            changes.update(intent, Some("payment_intent.succeeded"), |intent| {
+                intent.status = Status::Succeeded;
+                intent.attempt = None;
+                intent.amount_capturable = 0;
+                intent.amount_received = charge.amount_captured;
+                intent.capture_before = None;
+            });
+        }
+        Outcome::Done(_) => changes.update(intent, Some("payment_intent.amount_capturable_updated"), |intent| {
+            intent.status = Status::RequiresCapture;
+            intent.attempt = None;
+            intent.amount_capturable = charge.amount_capturable();
+            intent.amount_received = charge.amount_captured;
+        }),
+        Outcome::Declined { .. } => changes.update(intent, None, |intent| {
+            intent.status = Status::RequiresCapture;
+            intent.attempt = None;
+        }),
+        Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => {
+            if attempt.queries == 0 {
+                changes.announce(intent, "payment_intent.processing");
+            }
+        }
+    }
+}
+
+/// Settles charge and intent.
+pub fn settle_both(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    charge: &mut Versioned<Charge>,
+    attempt: &Attempt,
+    policy: &Policy,
+    outcome: &Outcome,
+) {
+    charge::capture::settle(changes, charge, attempt, policy, outcome);
+    settle(changes, intent, charge, attempt, outcome);
+}
