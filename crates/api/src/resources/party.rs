@@ -1,0 +1,135 @@
+//! Addresses, billing details and shipping, as several resources take and show them.
+
+use crate::params::{Unsettable, assign};
+use crate::{choices, params};
+use domain::party::{Address, BillingDetails, Shipping};
+use serde_json::{Value, json};
+
+params! {
+    pub struct AddressParams {
+        pub city: Option<Unsettable<String>>,
+        pub country: Option<Unsettable<String>>,
+        pub line1: Option<Unsettable<String>>,
+        pub line2: Option<Unsettable<String>>,
+        pub postal_code: Option<Unsettable<String>>,
+        pub state: Option<Unsettable<String>>,
+    }
+
+    pub struct BillingDetailsParams {
+        pub address: Option<Unsettable<AddressParams>>,
+        pub email: Option<Unsettable<String>>,
+        pub name: Option<Unsettable<String>>,
+        pub phone: Option<Unsettable<String>>,
+    }
+
+    pub struct ShippingParams {
+        pub address: AddressParams,
+        pub name: String,
+        pub carrier: Option<String>,
+        pub phone: Option<String>,
+        pub tracking_number: Option<String>,
+    }
+
+    /// A customer's shipping address: no carrier yet.
+    pub struct CustomerShippingParams {
+        pub address: AddressParams,
+        pub name: String,
+        pub phone: Option<String>,
+    }
+}
+
+choices! {
+    /// Whether a stored payment method may be shown again.
+    pub enum AllowRedisplay {
+        Always = "always",
+        Limited = "limited",
+        Unspecified = "unspecified",
+    }
+}
+
+impl AddressParams {
+    /// Changes what was sent of an address.
+    pub fn apply(self, address: &mut Address) {
+        assign(&mut address.city, self.city);
+        assign(&mut address.country, self.country);
+        assign(&mut address.line1, self.line1);
+        assign(&mut address.line2, self.line2);
+        assign(&mut address.postal_code, self.postal_code);
+        assign(&mut address.state, self.state);
+    }
+
+    pub fn into_address(self) -> Address {
+        let mut address = Address::default();
+        self.apply(&mut address);
+        address
+    }
+}
+
+impl BillingDetailsParams {
+    /// Changes what was sent of the details.
+    pub fn apply(self, details: &mut BillingDetails) {
+        assign(&mut details.email, self.email);
+        assign(&mut details.name, self.name);
+        assign(&mut details.phone, self.phone);
+        match self.address {
+            Some(Unsettable::Set(address)) => address.apply(details.address.get_or_insert_default()),
+            Some(Unsettable::Unset) => details.address = None,
+            None => (),
+        }
+    }
+}
+
+impl ShippingParams {
+    pub fn into_shipping(self) -> Shipping {
+        Shipping {
+            address: self.address.into_address(),
+            carrier: self.carrier,
+            name: Some(self.name),
+            phone: self.phone,
+            tracking_number: self.tracking_number,
+        }
+    }
+}
+
+impl CustomerShippingParams {
+    pub fn into_shipping(self) -> Shipping {
+        Shipping {
+            address: self.address.into_address(),
+            name: Some(self.name),
+            phone: self.phone,
+            ..Shipping::default()
+        }
+    }
+}
+
+pub fn render_address(address: &Address) -> Value {
+    json!({
+        "city": address.city,
+        "country": address.country,
+        "line1": address.line1,
+        "line2": address.line2,
+        "postal_code": address.postal_code,
+        "state": address.state,
+    })
+}
+
+pub fn render_billing_details(details: &BillingDetails) -> Value {
+    let empty = Address::default();
+    json!({
+        "address": render_address(details.address.as_ref().unwrap_or(&empty)),
+        "email": details.email,
+        "name": details.name,
+        "phone": details.phone,
+        "tax_id": null,
+    })
+}
+
+pub fn render_shipping(shipping: &Shipping) -> Value {
+    json!({
+        "address": render_address(&shipping.address),
+        "carrier": shipping.carrier,
+        "name": shipping.name,
+        "phone": shipping.phone,
+        "tracking_number": shipping.tracking_number,
+    })
+}
