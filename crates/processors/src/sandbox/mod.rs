@@ -107,11 +107,13 @@ impl Processor for Sandbox {
     async fn query(&self, attempt: &Attempt) -> Query {
         self.pretend_distance(attempt).await;
         let fault = Fault::of(attempt, &self.config).filter(|_| faults::is_in_doubt(attempt));
+        // Questions are counted before they are asked: this one is among them.
+        let asked_before = attempt.queries.saturating_sub(1);
         match fault {
-            Some(fault) if attempt.queries < self.config.unknown_for => {
+            Some(fault) if asked_before < self.config.unknown_for => {
                 Query::Known(Outcome::Unknown { reason: fault.reason().to_owned() })
             }
-            Some(Fault::RequestLost { .. }) if attempt.queries == self.config.unknown_for => Query::NotFound,
+            Some(Fault::RequestLost { .. }) if asked_before == self.config.unknown_for => Query::NotFound,
             _ => Query::Known(self.decide(attempt)),
         }
     }
@@ -180,11 +182,8 @@ mod tests {
         while let Outcome::Unknown { .. } = outcome {
             assert!(steps.len() < 10, "it ends: {steps:?}");
             attempt.status = Status::Unknown;
-            let answer = sandbox.query(&attempt).await;
-            if counts_queries {
-                attempt.queries += 1;
-            }
-            outcome = match answer {
+            attempt.queries += u32::from(counts_queries);
+            outcome = match sandbox.query(&attempt).await {
                 Query::Known(outcome) => {
                     steps.push(if matches!(outcome, Outcome::Unknown { .. }) { "unknown" } else { "known" });
                     outcome
@@ -233,6 +232,15 @@ mod tests {
                 assert_eq!(steps, expected);
             }
         }
+    }
+
+    #[tokio::test]
+    async fn what_was_never_sent_arrives_once_it_is_sent_again() {
+        let lossy = sandbox(SandboxConfig { lost_rate: 1.0, ..SandboxConfig::default() });
+        // The server was killed before it could record anything but the question.
+        let attempt = Attempt { queries: 1, ..attempt(8, "sandbox:ok", Operation::Sale) };
+        assert_eq!(lossy.query(&attempt).await, Query::NotFound);
+        assert!(matches!(lossy.execute(&attempt).await, Outcome::Done(_)));
     }
 
     #[tokio::test]
