@@ -1,1 +1,67 @@
-fn main() {}
+//! The `florin` binary: commands, configuration, which role runs where.
+
+mod cli;
+mod client;
+mod commands;
+mod config;
+mod dev;
+mod exit;
+mod keys;
+mod output;
+mod postgres;
+mod roles;
+mod schema;
+mod serve;
+mod server;
+mod services;
+mod target;
+
+use clap::{CommandFactory, Parser};
+use cli::{Cli, Command};
+use exit::Code;
+use output::Output;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let output = Output { json: cli.json };
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("error: the runtime cannot be started: {error}");
+            return Code::Failure.into();
+        }
+    };
+    match runtime.block_on(run(&cli.command, output)) {
+        Ok(code) => code.into(),
+        Err(error) => {
+            let code = exit::code_of(&error);
+            if output.json {
+                let document = serde_json::json!({"error": {"message": format!("{error:#}"), "exit_code": code as u8}});
+                output::write_line(&document.to_string());
+            } else {
+                eprintln!("error: {error:#}");
+            }
+            code.into()
+        }
+    }
+}
+
+async fn run(command: &Command, output: Output) -> anyhow::Result<Code> {
+    match command {
+        Command::Dev(dev) => dev::run(dev, output).await,
+        Command::Serve(serve) => serve::run(serve).await,
+        Command::Config(config) => commands::config::run(config, output),
+        Command::Migrate(database) => commands::migrate::run(database, output).await,
+        Command::Doctor(doctor) => commands::doctor::run(doctor, output).await,
+        Command::Pay(pay) => commands::pay::run(pay, output).await,
+        Command::Refund(refund) => commands::refund::run(refund, output).await,
+        Command::Events(events) => commands::events::run(events, output).await,
+        Command::Ledger(ledger) => commands::ledger::run(ledger, output).await,
+        Command::Tenants(tenants) => commands::tenants::run(tenants, output).await,
+        Command::Completions { shell } => {
+            clap_complete::generate(*shell, &mut Cli::command(), "florin", &mut std::io::stdout());
+            Ok(Code::Ok)
+        }
+    }
+}

@@ -8,7 +8,7 @@ mod keys;
 mod store;
 
 pub use keys::{InvalidKey, KeyPair, new_key_pair, publishable_of};
-pub use store::migrate::{MigrationError, migrate_global};
+pub use store::migrate::{MigrationError, latest_version, migrate_global};
 
 use async_trait::async_trait;
 use cache::Cache;

@@ -12,6 +12,9 @@ use tracing_subscriber::{EnvFilter, Layer, fmt};
 /// How long one delivery of spans to the collector may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// Libraries that tell at `info` what is only interesting here when something is wrong; the filter may say otherwise.
+const QUIET: &str = "tokio_postgres=warn,refinery_core=warn";
+
 /// What the process tells about itself, and where.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -68,8 +71,7 @@ pub struct Telemetry(Option<SdkTracerProvider>);
 
 /// Makes the settings the process's own. Once in a process.
 pub fn init(settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
-    let filter = EnvFilter::try_new(&settings.log_filter)
-        .map_err(|error| TelemetryError::Filter(settings.log_filter.clone(), error))?;
+    let filter = check_filter(&settings.log_filter)?;
     let provider = settings.otlp_endpoint.as_deref().map(|endpoint| tracer_provider(settings, endpoint)).transpose()?;
     let traces = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer().with_tracer(provider.tracer("florin")).with_location(false).with_threads(false)
@@ -95,6 +97,11 @@ pub fn init(settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
     Ok(Telemetry(provider))
 }
 
+/// Whether a text is a log filter.
+pub fn check_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| TelemetryError::Filter(filter.to_owned(), error))
+}
+
 fn tracer_provider(settings: &TelemetrySettings, endpoint: &str) -> Result<SdkTracerProvider, TelemetryError> {
     let exporter = SpanExporter::builder()
         .with_http()
@@ -114,10 +121,8 @@ fn tracer_provider(settings: &TelemetrySettings, endpoint: &str) -> Result<SdkTr
 impl Telemetry {
     /// Sends the spans that are left. Blocks for up to five seconds: not to be called on an async worker thread.
     pub fn shutdown(self) {
-        if let Some(provider) = self.0 {
-            if let Err(error) = provider.shutdown() {
-                tracing::warn!(%error, "the last traces could not be delivered");
-            }
+        if let Some(Err(error)) = self.0.map(|provider| provider.shutdown()) {
+            tracing::warn!(%error, "the last traces could not be delivered");
         }
     }
 }

@@ -28,6 +28,12 @@ pub async fn migrate_global(client: &mut Client) -> Result<(), MigrationError> {
     migrated
 }
 
+/// The version that [`migrate_global`] brings the schema `florin` to, as its `schema_history` says it.
+pub fn latest_version() -> i64 {
+    let migrations = migrations::migrations::runner();
+    migrations.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or_default()
+}
+
 async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
     client
         .batch_execute(&format!(

@@ -87,6 +87,12 @@ pub async fn migrate_tenant(
     migrated
 }
 
+/// The version that [`migrate_tenant`] brings a tenant's tables to, as its `schema_history` says it.
+pub fn latest_version() -> i64 {
+    let migrations = migrations::migrations::runner();
+    migrations.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or_default()
+}
+
 async fn migrate(client: &mut Client, schema: &str, kinds: &[(Kind, &[Column])]) -> Result<(), AdminError> {
     client.batch_execute(&format!("SET ROLE {OWNER_ROLE}; SET search_path = {schema}")).await?;
     migrations::migrations::runner()

@@ -2,7 +2,10 @@
 
 pub mod store;
 
-use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+pub use deadpool_postgres::Pool;
+pub use tokio_postgres::Client;
+
+use deadpool_postgres::{Hook, Manager, ManagerConfig, RecyclingMethod, Runtime};
 use serde::{Deserialize, Serialize};
 use std::str::FromStr;
 use std::time::Duration;
@@ -125,8 +128,19 @@ pub fn parse(url: &str) -> Result<tokio_postgres::Config, DatabaseError> {
     Ok(config)
 }
 
+/// The URL for connections that act with another role's privileges, which the URL's own user must be a member of.
+pub fn with_role(url: &str, role: &str) -> String {
+    let is_url = url.contains("://");
+    let escaped = role.replace('%', "%25").replace('&', "%26").replace(' ', "%20");
+    match (is_url, url.contains('?')) {
+        (true, true) => format!("{url}&options=-c%20role%3D{escaped}"),
+        (true, false) => format!("{url}?options=-c%20role%3D{escaped}"),
+        (false, _) => format!("{url} options='-c role={role}'"),
+    }
+}
+
 /// One connection outside of any pool; it closes when the client is dropped.
-pub async fn connect(url: &str, timeout: Duration) -> Result<tokio_postgres::Client, DatabaseError> {
+pub async fn connect(url: &str, timeout: Duration) -> Result<Client, DatabaseError> {
     let mut config = parse(url)?;
     config.connect_timeout(timeout);
     let connecting = tokio::time::timeout(timeout, config.connect(NoTls));

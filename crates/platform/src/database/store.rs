@@ -53,12 +53,14 @@ pub async fn changeable_tables(client: &Client, names: &[&str]) -> Result<Vec<St
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
 }
 
-/// Creates a role that may log in, without a password, unless it exists. Needs CREATEROLE.
-pub async fn ensure_role(client: &Client, role: &str) -> Result<(), DatabaseError> {
-    if client.query_opt("SELECT 1 FROM pg_roles WHERE rolname = $1", &[&role]).await?.is_none() {
-        client.batch_execute(&format!("CREATE ROLE {} LOGIN", quoted(role))).await?;
+/// The newest migration in a schema, by its `schema_history`; `None` when there is no such table.
+pub async fn schema_version(client: &Client, schema: &str) -> Result<Option<i64>, DatabaseError> {
+    let table = format!("{}.schema_history", quoted(schema));
+    if client.query_one("SELECT to_regclass($1) IS NULL", &[&table]).await?.try_get(0)? {
+        return Ok(None);
     }
-    Ok(())
+    let newest = format!("SELECT max(version)::int8 FROM {table}");
+    Ok(client.query_one(&newest, &[]).await?.try_get(0)?)
 }
 
 /// Creates a database unless it exists. Needs CREATEDB.

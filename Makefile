@@ -1,0 +1,61 @@
+# `make help` lists what can be done. Variables: PROFILE=release for optimized builds, ARGS for `florin dev`.
+
+PROFILE ?= dev
+ARGS ?=
+# Cargo's directory of the profile `dev` is called `debug`.
+FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/florin
+
+.DEFAULT_GOAL := help
+.PHONY: help dev setup build release test test-rust test-sdk lint fmt tidy deny doctor clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+dev: setup build ## install what is missing, build, and run everything on a private PostgreSQL
+	@exec "$(FLORIN)" dev $(ARGS)
+
+setup: ## install what `make dev` needs, where it is missing
+	@scripts/setup
+
+build: ## build the binary (PROFILE=release for an optimized one)
+	cargo build --package florin --profile $(PROFILE)
+
+release: ## build the optimized binary, target/release/florin
+	cargo build --package florin --release
+
+test: test-rust test-sdk ## set up what the tests need, and run all of them
+
+test-rust: setup
+	cargo test --workspace
+
+test-sdk: test-setup build
+	FLORIN_BIN="$(FLORIN)" tests/sdk/run
+
+.PHONY: test-setup
+test-setup:
+	@scripts/setup test
+
+lint: fmt-check clippy tidy ## check format, clippy and the house rules
+
+.PHONY: fmt-check clippy
+fmt-check:
+	cargo fmt --all --check
+
+clippy:
+	cargo clippy --workspace --all-targets -- --deny warnings
+
+fmt: ## format the code
+	cargo fmt --all
+
+tidy: ## check the house rules: dependency direction, file sizes, SQL only in stores, links
+	cargo xtask tidy
+
+deny: ## check dependencies: licenses, sources, duplicates, advisories (needs cargo-deny)
+	cargo deny check
+
+doctor: build ## look for what is missing or wrong on this machine
+	@"$(FLORIN)" doctor
+
+clean: ## remove what was built, and the Python and Node.js packages of the tests
+	cargo clean
+	rm -rf .venv tests/sdk/node/node_modules

@@ -1,0 +1,170 @@
+use super::Settings;
+use figment::value::{Dict, Map, Value};
+use figment::{Error, Metadata, Profile, Provider};
+use std::collections::BTreeMap;
+
+pub const PREFIX: &str = "FLORIN_";
+
+/// Variables with our prefix that are not settings of a server: of the client commands, and of the command line.
+const NOT_SETTINGS: &[&str] = &["FLORIN_URL", "FLORIN_SECRET_KEY", "FLORIN_CONFIG", "FLORIN_DATA", "FLORIN_BIN"];
+
+/// One setting from one environment variable.
+pub struct Variable {
+    name: String,
+    /// `server.listen`.
+    key: String,
+    value: Value,
+}
+
+/// The variable that sets a key: `FLORIN_SERVER_LISTEN` for `server.listen`.
+pub fn variable_of(key: &str) -> String {
+    format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
+}
+
+/// The settings among the variables. One with the prefix that is none is an error that names it.
+pub fn read(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Vec<Variable>> {
+    let mut known = BTreeMap::new();
+    for (key, default) in leaves(&serde_json::to_value(Settings::default())?) {
+        known.insert(variable_of(&key), (key, default));
+    }
+    let mut found = Vec::new();
+    for (name, text) in variables {
+        if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) {
+            continue;
+        }
+        let Some((key, default)) = known.get(&name) else {
+            anyhow::bail!("environment: unknown variable {name}{}", nearest(&name, known.keys()));
+        };
+        let value = parse(&text, default)
+            .ok_or_else(|| anyhow::anyhow!("environment: {name} ({key}) must be {}, not {text:?}", kind(default)))?;
+        found.push(Variable { name, key: key.clone(), value });
+    }
+    Ok(found)
+}
+
+/// What is meant by a text depends on the setting: `5` is a number for a limit and a text for a name.
+fn parse(text: &str, default: &serde_json::Value) -> Option<Value> {
+    use serde_json::Value as Json;
+    Some(match default {
+        Json::Bool(_) => Value::from(text.parse::<bool>().ok()?),
+        Json::Number(number) if number.is_f64() => Value::from(text.parse::<f64>().ok()?),
+        Json::Number(_) => Value::from(text.parse::<u64>().ok()?),
+        Json::Array(_) => {
+            let items = text.split(',').map(str::trim).filter(|item| !item.is_empty());
+            Value::from(items.map(|item| Value::from(item.to_owned())).collect::<Vec<_>>())
+        }
+        _ => Value::from(text.to_owned()),
+    })
+}
+
+fn kind(default: &serde_json::Value) -> &'static str {
+    match default {
+        serde_json::Value::Bool(_) => "true or false",
+        serde_json::Value::Number(number) if number.is_f64() => "a number",
+        serde_json::Value::Number(_) => "a whole number",
+        _ => "a text",
+    }
+}
+
+/// `, did you mean X?` for the known name that is most alike, if one is.
+pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
+    let best = known.map(|candidate| (distance(name, candidate), candidate)).min();
+    match best {
+        Some((distance, candidate)) if distance <= 3 => format!(", did you mean {candidate}?"),
+        _ => String::new(),
+    }
+}
+
+/// Levenshtein's distance: letters to insert, delete or replace.
+fn distance(one: &str, other: &str) -> usize {
+    let mut row: Vec<usize> = (0..=other.len()).collect();
+    for (line, left) in one.bytes().enumerate() {
+        let mut diagonal = line;
+        let mut previous = line + 1;
+        for (cell, right) in row.iter_mut().skip(1).zip(other.bytes()) {
+            let replaced = diagonal + usize::from(left != right);
+            diagonal = *cell;
+            previous = replaced.min(previous + 1).min(*cell + 1);
+            *cell = previous;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = line + 1;
+        }
+    }
+    row.last().copied().unwrap_or(one.len())
+}
+
+/// Every setting with its dotted key, in the order of the struct.
+pub fn leaves(value: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
+    fn walk(prefix: &str, value: &serde_json::Value, found: &mut Vec<(String, serde_json::Value)>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, field) in fields {
+                    let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
+                    walk(&key, field, found);
+                }
+            }
+            leaf => found.push((prefix.to_owned(), leaf.clone())),
+        }
+    }
+    let mut found = Vec::new();
+    walk("", value, &mut found);
+    found
+}
+
+impl Provider for Variable {
+    fn metadata(&self) -> Metadata {
+        Metadata::named(format!("environment variable {}", self.name))
+    }
+
+    fn data(&self) -> Result<Map<Profile, Dict>, Error> {
+        let mut dict = Dict::new();
+        let mut parts = self.key.rsplit('.');
+        if let Some(last) = parts.next() {
+            dict.insert(last.to_owned(), self.value.clone());
+        }
+        for part in parts {
+            dict = Dict::from([(part.to_owned(), Value::from(dict))]);
+        }
+        Ok(Profile::Default.collect(dict))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(name: &str, value: &str) -> String {
+        let error = read([(name.to_owned(), value.to_owned())].into_iter()).err();
+        error.map(|error| error.to_string()).unwrap_or_default()
+    }
+
+    #[test]
+    fn names_what_is_wrong() {
+        assert_eq!(
+            refusal("FLORIN_SERVER_LISTN", "x"),
+            "environment: unknown variable FLORIN_SERVER_LISTN, did you mean FLORIN_SERVER_LISTEN?"
+        );
+        assert_eq!(refusal("FLORIN_XYZ", "x"), "environment: unknown variable FLORIN_XYZ");
+        assert_eq!(
+            refusal("FLORIN_DATABASE_POOL_SIZE", "many"),
+            "environment: FLORIN_DATABASE_POOL_SIZE (database.pool_size) must be a whole number, not \"many\""
+        );
+        assert_eq!(refusal("FLORIN_URL", "http://x"), "");
+        assert_eq!(refusal("FLORINE", "x"), "");
+    }
+
+    #[test]
+    fn no_two_settings_share_a_variable() {
+        let keys = leaves(&serde_json::to_value(Settings::default()).unwrap());
+        let names: std::collections::BTreeSet<String> = keys.iter().map(|(key, _)| variable_of(key)).collect();
+        assert_eq!(names.len(), keys.len());
+    }
+
+    #[test]
+    fn counts_letters_apart() {
+        for (one, other, apart) in [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("listen", "listn", 1)] {
+            assert_eq!(distance(one, other), apart, "{one} {other}");
+        }
+    }
+}

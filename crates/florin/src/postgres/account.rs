@@ -1,0 +1,60 @@
+//! Who PostgreSQL runs as: it refuses to run as root.
+
+use anyhow::{Context, bail};
+use nix::unistd::{Gid, Uid, User};
+use std::path::Path;
+use tokio::process::Command;
+
+/// The unprivileged user that PostgreSQL runs as when `florin` runs as root.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    pub name: String,
+    uid: Uid,
+    gid: Gid,
+}
+
+impl Account {
+    /// `None` when this process is not root: PostgreSQL then runs as the same user.
+    pub fn needed() -> anyhow::Result<Option<Account>> {
+        if !Uid::effective().is_root() {
+            return Ok(None);
+        }
+        for name in ["postgres", "nobody"] {
+            if let Some(user) = User::from_name(name).with_context(|| format!("looking up the user {name}"))? {
+                return Ok(Some(Account { name: user.name, uid: user.uid, gid: user.gid }));
+            }
+        }
+        bail!("PostgreSQL does not run as root, and there is no user `postgres` or `nobody` to run it as")
+    }
+
+    /// Makes a file or directory (not what is in it) this account's own.
+    pub fn own(&self, path: &Path) -> anyhow::Result<()> {
+        nix::unistd::chown(path, Some(self.uid), Some(self.gid))
+            .with_context(|| format!("giving {} to the user {}", path.display(), self.name))
+    }
+
+    /// Whether this account may pass through a directory.
+    pub async fn can_enter(&self, directory: &Path) -> bool {
+        let mut enter = Command::new("/bin/sh");
+        enter.args(["-c", "cd -- \"$0\""]).arg(directory);
+        run_as(&mut enter, Some(self));
+        enter.output().await.is_ok_and(|output| output.status.success())
+    }
+
+    pub fn uid(&self) -> u32 {
+        self.uid.as_raw()
+    }
+}
+
+/// Prepares a PostgreSQL program: under the account, untouched by `PG…` variables and the caller's directory.
+pub fn run_as(command: &mut Command, account: Option<&Account>) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("PG") {
+            command.env_remove(name);
+        }
+    }
+    command.env("LC_ALL", "C").current_dir("/").stdin(std::process::Stdio::null());
+    if let Some(account) = account {
+        command.uid(account.uid.as_raw()).gid(account.gid.as_raw());
+    }
+}

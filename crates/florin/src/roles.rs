@@ -1,0 +1,78 @@
+//! What a process does. The same program runs as one process or as several, each with some of the roles.
+
+use crate::services::Services;
+use platform::Shutdown;
+use platform::metrics::Metrics;
+use std::future::Future;
+use std::net::TcpListener;
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// A part of the server that a process may run.
+pub struct Role {
+    pub name: &'static str,
+    pub about: &'static str,
+    /// Whether it takes requests at the process's address; only one role does.
+    pub listens: bool,
+    pub stops: Stops,
+    pub start: fn(Wiring) -> Running,
+}
+
+/// When a role is asked to stop.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stops {
+    /// At once: it takes nothing new, and finishes what it has.
+    First,
+    /// When those have stopped.
+    Last,
+}
+
+/// What a role is given.
+pub struct Wiring {
+    pub services: Arc<Services>,
+    pub metrics: Metrics,
+    /// Where the process listens, for the role that does.
+    pub listener: Option<TcpListener>,
+    pub shutdown: Shutdown,
+}
+
+/// A role at work, until it has stopped.
+pub type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
+
+/// Every role.
+pub const ROLES: &[Role] = &[];
+
+/// Reads role names; `all` stands for every role.
+pub fn parse(names: &[String]) -> Result<Vec<&'static Role>, String> {
+    let mut wanted: Vec<&'static Role> = Vec::new();
+    for name in names {
+        let named: Vec<&'static Role> = ROLES.iter().filter(|role| name == "all" || role.name == name).collect();
+        if named.is_empty() {
+            let known: Vec<&str> = ROLES.iter().map(|role| role.name).collect();
+            return Err(format!("no role is called {name:?}; there are all, {}", known.join(", ")));
+        }
+        wanted.extend(named);
+    }
+    wanted.dedup_by_key(|role| role.name);
+    if wanted.is_empty() {
+        return Err("at least one role is needed".to_owned());
+    }
+    Ok(wanted)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reads_names() {
+        let parsed = |names: &[&str]| {
+            let roles = parse(&names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>());
+            roles.map(|roles| roles.iter().map(|role| role.name).collect::<Vec<_>>())
+        };
+        assert_eq!(parsed(&["worker"]), Ok(vec!["worker"]));
+        assert_eq!(parsed(&["all"]).map(|roles| roles.len()), Ok(ROLES.len()));
+        assert!(parsed(&["gatewy"]).unwrap_err().contains("gatewy"));
+        assert!(parsed(&[]).is_err());
+    }
+}
