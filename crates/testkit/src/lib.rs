@@ -1,1 +1,14 @@
 //! In-memory model of the ledger, clean databases, builders: what tests stand on.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+pub mod build;
+mod clock;
+pub mod compare;
+pub mod contract;
+mod database;
+mod model;
+
+pub use clock::ManualClock;
+pub use database::TestDatabase;
+pub use model::ModelLedger;

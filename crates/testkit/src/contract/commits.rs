@@ -1,0 +1,224 @@
+//! Positions, versions, all or nothing.
+
+use super::Subject;
+use crate::build::{self, Draft};
+use contracts::ledger::{CommitError, EventQuery, LedgerError, Paging};
+use domain::commit::{Action, Commit, Index};
+use serde_json::json;
+use std::collections::BTreeSet;
+use types::{Clock, Currency, Kind, ObjectId, TenantId};
+use uuid::Uuid;
+
+pub async fn positions_have_no_gap_under_load(mut subject: Subject) {
+    const COMMITS: usize = 200;
+    let cash = build::open_account("assets/cash");
+    let owed = build::open_account("liabilities/owed");
+    let mut tasks = Vec::new();
+    for number in 0..COMMITS {
+        let mut doc = subject.doc(Kind::Charge, json!({"number": number}));
+        let now = subject.now();
+        let moved = build::transfer(now, &mut subject.entropy, Action::Post, (&cash, &owed), 1 + number as i64, doc.id);
+        let mut draft = subject.draft().create(&mut doc, Some("charge.created")).transfer(moved);
+        // Some commits have more than one event.
+        for _ in 0..number % 3 {
+            draft = draft.update(&mut doc, None, json!({"touched": true}));
+        }
+        let (ledger, tenant) = (subject.ledger.clone(), subject.tenant);
+        tasks.push(tokio::spawn(async move {
+            let commit = draft.commit();
+            let events = commit.events.len() as i64;
+            (ledger.commit(tenant, commit).await.unwrap().first_position, events)
+        }));
+    }
+    let mut taken = BTreeSet::new();
+    for task in tasks {
+        let (first, events) = task.await.unwrap();
+        for position in first..first + events {
+            assert!(taken.insert(position), "position {position} was given twice");
+        }
+    }
+    assert_eq!(taken.first(), Some(&1));
+    assert_eq!(taken.last().copied(), Some(taken.len() as i64), "there is a gap");
+    let total = (1..=COMMITS as i64).sum::<i64>();
+    assert_eq!(subject.balance("assets/cash").await.debits_posted, total);
+    assert_eq!(subject.balance("liabilities/owed").await.credit_balance(), total);
+}
+
+pub async fn commits_are_told_where_they_stand(mut subject: Subject) {
+    let mut one = subject.doc(Kind::Customer, json!({"name": "Ada"}));
+    let mut two = subject.doc(Kind::Customer, json!({"name": "Bo"}));
+    let draft = subject.draft().create(&mut one, Some("customer.created")).create(&mut two, None);
+    assert_eq!(subject.written(draft).await, 1);
+    let draft = subject.draft().update(&mut one, Some("customer.updated"), json!({"name": "Ann"}));
+    assert_eq!(subject.written(draft).await, 3);
+    let stored = subject.object(one.id).await.unwrap();
+    assert_eq!((stored.version, stored.state), (2, r#"{"name":"Ann"}"#.to_owned()));
+    let missing = ObjectId::from_value(Kind::Charge, one.id.value);
+    let found = subject.ledger.objects(subject.tenant, &[two.id, missing, one.id, two.id]).await.unwrap();
+    let ids: Vec<_> = found.iter().map(|stored| stored.as_ref().map(|stored| stored.id)).collect();
+    assert_eq!(ids, [Some(two.id), None, Some(one.id), Some(two.id)], "in the order asked for");
+    assert_eq!(subject.ledger.event(subject.tenant, 2).await.unwrap().unwrap().object, two.id);
+    assert_eq!(subject.ledger.event(subject.tenant, 4).await.unwrap(), None);
+}
+
+pub async fn a_stale_version_is_a_conflict(mut subject: Subject) {
+    let mut doc = subject.customer().await;
+    let mut stale = doc.clone();
+    subject.written(subject.draft().update(&mut doc, None, json!({"name": "Ann"}))).await;
+    let late = subject.draft().update(&mut stale, None, json!({"name": "Eve"}));
+    let conflict = subject.commit(late.commit()).await.unwrap_err();
+    assert_eq!(conflict, CommitError::VersionConflict { id: doc.id, expected: 1, found: 2 });
+    let mut stranger = subject.doc(Kind::Customer, json!({}));
+    stranger.version = 4;
+    let unborn = subject.draft().update(&mut stranger, None, json!({"name": "Eve"}));
+    let conflict = subject.commit(unborn.commit()).await.unwrap_err();
+    assert_eq!(conflict, CommitError::VersionConflict { id: stranger.id, expected: 4, found: 0 });
+    assert_eq!(subject.object(doc.id).await.unwrap().state, r#"{"name":"Ann"}"#);
+}
+
+pub async fn of_two_who_create_one_wins(mut subject: Subject) {
+    let doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
+    let tasks: Vec<_> = (0..20)
+        .map(|_| {
+            let draft = subject.draft().create(&mut doc.clone(), Some("customer.created"));
+            let (ledger, tenant) = (subject.ledger.clone(), subject.tenant);
+            tokio::spawn(async move { ledger.commit(tenant, draft.commit()).await })
+        })
+        .collect();
+    let mut won = 0;
+    for task in tasks {
+        match task.await.unwrap() {
+            Ok(_) => won += 1,
+            Err(error) => {
+                assert_eq!(error, CommitError::VersionConflict { id: doc.id, expected: 0, found: 1 });
+            }
+        }
+    }
+    assert_eq!(won, 1);
+}
+
+pub async fn a_refused_commit_leaves_nothing(mut subject: Subject) {
+    let mut there = subject.customer().await;
+    let mut stale = there.clone();
+    subject.written(subject.draft().update(&mut there, None, json!({"name": "Ann"}))).await;
+    let mut fresh = subject.doc(Kind::Charge, json!({"amount": 5}));
+    let (from, to) = (build::open_account("assets/a"), build::open_account("liabilities/b"));
+    let now = subject.now();
+    let moved = build::transfer(now, &mut subject.entropy, Action::Post, (&from, &to), 5, fresh.id);
+    let draft = subject
+        .draft()
+        .create(&mut fresh, Some("charge.created"))
+        .update(&mut stale, None, json!({"name": "Eve"}))
+        .transfer(moved)
+        .key("key", domain::commit::Step::Begin, domain::commit::Answer::Running);
+    assert!(matches!(subject.commit(draft.commit()).await, Err(CommitError::VersionConflict { .. })));
+    assert_eq!(subject.object(fresh.id).await, None);
+    assert_eq!(subject.ledger.balances(subject.tenant, "").await.unwrap(), []);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, "key").await.unwrap(), None);
+    assert_eq!(subject.ledger.event(subject.tenant, 3).await.unwrap(), None);
+    let draft = subject.draft().update(&mut there, None, json!({"name": "Bo"}));
+    assert_eq!(subject.written(draft).await, 3, "a refused commit takes no position");
+}
+
+pub async fn a_commit_that_contradicts_itself_is_refused(mut subject: Subject) {
+    let mut doc = subject.doc(Kind::Charge, json!({"amount": 5}));
+    let sound = subject.draft().create(&mut doc, Some("charge.created")).commit();
+    let (from, to) = (build::open_account("assets/a"), build::open_account("liabilities/b"));
+    let now = subject.now();
+    let moved = build::transfer(now, &mut subject.entropy, Action::Post, (&from, &to), 5, doc.id);
+    let mut euros = to.clone();
+    euros.currency = "eur".parse().unwrap();
+    type Spoil = Box<dyn Fn(&mut Commit)>;
+    let mut wrong: Vec<(&str, Spoil)> = vec![
+        ("empty", Box::new(|commit| *commit = Draft::at(commit.at).commit())),
+        ("no event", Box::new(|commit| commit.events.clear())),
+        ("an event too few", Box::new(|commit| commit.objects[0].version = 2)),
+        ("a gap in versions", Box::new(|commit| commit.events[0].version = 2)),
+        ("written twice", Box::new(|commit| commit.objects.push(commit.objects[0].clone()))),
+        ("an object is missing", Box::new(|commit| commit.objects.clear())),
+        ("a negative base", Box::new(|commit| commit.objects[0].base = -1)),
+        (
+            "a customer that is none",
+            Box::new(|commit| {
+                let customer = Some(commit.objects[0].id);
+                commit.objects[0].index = Index { customer, ..Index::default() };
+            }),
+        ),
+    ];
+    for amount in [0, -1, i64::MIN] {
+        let mut moved = moved.clone();
+        moved.amount = amount;
+        wrong.push(("an amount", Box::new(move |commit| commit.transfers.push(moved.clone()))));
+    }
+    let mut to_itself = moved.clone();
+    to_itself.credit = to_itself.debit.clone();
+    wrong.push(("to itself", Box::new(move |commit| commit.transfers.push(to_itself.clone()))));
+    let mut mixed = moved.clone();
+    mixed.credit = euros;
+    wrong.push(("two currencies", Box::new(move |commit| commit.transfers.push(mixed.clone()))));
+    let mut void = moved.clone();
+    void.action = Action::VoidHold { hold: Uuid::from_u128(1) };
+    wrong.push(("a void of money", Box::new(move |commit| commit.transfers.push(void.clone()))));
+    let twice = moved.clone();
+    wrong.push(("a transfer twice", Box::new(move |commit| commit.transfers.extend([twice.clone(), twice.clone()]))));
+    for (what, spoil) in wrong {
+        let mut commit = sound.clone();
+        spoil(&mut commit);
+        let refused = subject.commit(commit).await;
+        assert!(matches!(refused, Err(CommitError::Invalid(_))), "{what}: {refused:?}");
+    }
+    assert_eq!(subject.commit(sound).await.unwrap().first_position, 1);
+    assert_eq!(moved.debit.currency, Currency::USD);
+}
+
+pub async fn texts_that_cannot_be_kept_are_refused(mut subject: Subject) {
+    let mut neighbours = Vec::new();
+    for number in 0..20 {
+        let mut doc = subject.doc(Kind::Customer, json!({"number": number}));
+        neighbours.push(subject.draft().create(&mut doc, None).commit());
+    }
+    let mut poison = Vec::new();
+    for state in [r#"{"a":"\u0000"}"#, "{", "\0", ""] {
+        let mut doc = subject.doc(Kind::Customer, json!({}));
+        let mut commit = subject.draft().create(&mut doc, None).commit();
+        commit.objects[0].state = state.to_owned();
+        poison.push(commit);
+    }
+    let poisoned = poison.len();
+    let mixed: Vec<Commit> = poison.into_iter().chain(neighbours).collect();
+    let tasks: Vec<_> = mixed
+        .into_iter()
+        .map(|commit| {
+            let (ledger, tenant) = (subject.ledger.clone(), subject.tenant);
+            tokio::spawn(async move { ledger.commit(tenant, commit).await })
+        })
+        .collect();
+    for (number, task) in tasks.into_iter().enumerate() {
+        let answer = task.await.unwrap();
+        let refused = matches!(answer, Err(CommitError::Invalid(_)));
+        assert_eq!(refused, number < poisoned, "commit {number}: {answer:?}");
+    }
+    let query = EventQuery {
+        paging: Paging { limit: 100, starting_after: None, ending_before: None },
+        types: vec!["\0*".to_owned(), "\0".to_owned()],
+        created_from: None,
+        created_until: None,
+        object: None,
+    };
+    assert_eq!(subject.ledger.events(subject.tenant, &query).await.unwrap().items, []);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, "\0").await.unwrap(), None);
+}
+
+pub async fn books_of_strangers_are_not_found(mut subject: Subject) {
+    let stranger = TenantId::new(subject.clock.now(), &mut subject.entropy);
+    let doc = subject.customer().await;
+    let ledger = &subject.ledger;
+    let nobody = LedgerError::NoSuchTenant(stranger);
+    assert_eq!(ledger.objects(stranger, &[doc.id]).await, Err(nobody.clone()));
+    assert_eq!(ledger.balances(stranger, "").await, Err(nobody.clone()));
+    assert_eq!(ledger.due(stranger, subject.now(), 1).await, Err(nobody.clone()));
+    assert_eq!(ledger.event(stranger, 1).await, Err(nobody));
+    let mut mine = doc.clone();
+    let draft = subject.draft().update(&mut mine, None, json!({"name": "Eve"}));
+    assert!(matches!(ledger.commit(stranger, draft.commit()).await, Err(CommitError::Invalid(_))));
+}

@@ -1,0 +1,104 @@
+//! Idempotency keys.
+
+use super::Subject;
+use crate::build;
+use contracts::ledger::{CommitError, IDEMPOTENCY_LIFETIME, IdempotencyRecord};
+use domain::commit::{Answer, Step};
+use serde_json::json;
+use std::time::Duration;
+use types::{Clock, Kind};
+
+fn body(text: &str) -> Answer {
+    Answer::Body { status: 402, body: text.to_owned() }
+}
+
+pub async fn a_key_is_used_once(mut subject: Subject) {
+    let mut doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
+    let answer = Answer::Object { status: 200, id: doc.id, version: 1 };
+    let draft = subject.draft().create(&mut doc, Some("customer.created")).key("k1", Step::Begin, answer.clone());
+    subject.written(draft).await;
+    let began = subject.now();
+    subject.tick();
+    let record = subject.ledger.idempotency(subject.tenant, "k1").await.unwrap().unwrap();
+    let expected =
+        IdempotencyRecord { key: "k1".to_owned(), fingerprint: build::fingerprint("k1"), created: began, answer };
+    assert_eq!(record, expected);
+    let mut again = subject.doc(Kind::Customer, json!({"name": "Ada"}));
+    let draft = subject.draft().create(&mut again, None).key("k1", Step::Begin, Answer::Running);
+    assert_eq!(subject.commit(draft.commit()).await, Err(CommitError::KeyUsed(Box::new(expected))));
+    assert_eq!(subject.object(again.id).await, None);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, "k2").await.unwrap(), None);
+}
+
+pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
+    let began = subject.now();
+    let position = subject.written(subject.draft().key("k", Step::Begin, Answer::Running)).await;
+    assert_eq!(position, 1, "a key alone takes no position");
+    subject.tick();
+    let busy = subject.commit(subject.draft().key("k", Step::Begin, Answer::Running).commit()).await;
+    let record = |answer| IdempotencyRecord {
+        key: "k".to_owned(),
+        fingerprint: build::fingerprint("k"),
+        created: began,
+        answer,
+    };
+    assert_eq!(busy, Err(CommitError::KeyUsed(Box::new(record(Answer::Running)))));
+
+    let mut foreign = subject.draft().key("k", Step::Finish, body("{}")).commit();
+    if let Some(write) = foreign.idempotency.as_mut() {
+        write.fingerprint = [9; 32];
+    }
+    assert_eq!(subject.commit(foreign).await, Err(CommitError::KeyUsed(Box::new(record(Answer::Running)))));
+    let unknown = subject.draft().key("never", Step::Finish, body("{}"));
+    assert!(matches!(subject.commit(unknown.commit()).await, Err(CommitError::Invalid(_))));
+
+    let mut doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
+    let draft = subject.draft().create(&mut doc, None).key("k", Step::Finish, body("declined"));
+    assert_eq!(subject.written(draft).await, 1);
+    let found = subject.ledger.idempotency(subject.tenant, "k").await.unwrap();
+    assert_eq!(found, Some(record(body("declined"))));
+}
+
+pub async fn of_requests_with_one_key_one_wins(mut subject: Subject) {
+    let mut tasks = Vec::new();
+    for number in 0..30 {
+        let mut doc = subject.doc(Kind::Charge, json!({"number": number}));
+        let answer = Answer::Object { status: 200, id: doc.id, version: 1 };
+        let draft = subject.draft().create(&mut doc, Some("charge.created")).key("same", Step::Begin, answer);
+        let (ledger, tenant) = (subject.ledger.clone(), subject.tenant);
+        tasks.push(tokio::spawn(async move { (doc.id, ledger.commit(tenant, draft.commit()).await) }));
+    }
+    let mut won = Vec::new();
+    let mut pointed_to = Vec::new();
+    for task in tasks {
+        match task.await.unwrap() {
+            (id, Ok(_)) => won.push(id),
+            (_, Err(CommitError::KeyUsed(record))) => pointed_to.push(record.answer),
+            (_, Err(error)) => panic!("{error}"),
+        }
+    }
+    assert_eq!(won.len(), 1);
+    let winner = Answer::Object { status: 200, id: won[0], version: 1 };
+    assert!(pointed_to.iter().all(|answer| *answer == winner), "all are told of the winner");
+}
+
+pub async fn old_keys_are_forgotten(subject: Subject) {
+    let first = subject.now();
+    subject.written(subject.draft().key("old", Step::Begin, body("one"))).await;
+    subject.clock.advance(IDEMPOTENCY_LIFETIME);
+    let used = subject.commit(subject.draft().key("old", Step::Begin, body("two")).commit()).await;
+    assert!(matches!(used, Err(CommitError::KeyUsed(_))), "it is just 30 days old");
+    let now = subject.clock.advance(Duration::from_millis(1));
+    assert_eq!(subject.ledger.idempotency(subject.tenant, "old").await.unwrap(), None);
+    subject.written(subject.draft().key("old", Step::Begin, body("two"))).await;
+    let record = subject.ledger.idempotency(subject.tenant, "old").await.unwrap().unwrap();
+    assert_eq!((record.created, record.answer), (now, body("two")));
+
+    subject.written(subject.draft().key("young", Step::Begin, body("three"))).await;
+    assert_eq!(subject.ledger.forget_idempotency(subject.tenant, now).await.unwrap(), 0);
+    assert_eq!(subject.ledger.forget_idempotency(subject.tenant, first).await.unwrap(), 0);
+    let later = subject.clock.advance(Duration::from_millis(1));
+    assert_eq!(subject.ledger.forget_idempotency(subject.tenant, later).await.unwrap(), 2);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, "young").await.unwrap(), None);
+    assert_eq!(subject.clock.now(), later);
+}

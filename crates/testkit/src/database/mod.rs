@@ -1,0 +1,129 @@
+//! A clean PostgreSQL for each test: one server for all tests of a process, a fresh database for each.
+
+mod server;
+mod store;
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use server::Server;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use tokio::sync::OnceCell;
+use tokio_postgres::{Client, Config, NoTls};
+
+/// A database that is nobody else's.
+pub struct TestDatabase {
+    server: Option<Arc<Server>>,
+    /// Of the server, when it is not ours.
+    external: Option<Config>,
+    name: String,
+}
+
+static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
+static COUNTER: AtomicU32 = AtomicU32::new(0);
+
+impl TestDatabase {
+    /// A fresh database on the server that the tests of this process share, or on the one that
+    /// `FLORIN_TEST_DATABASE_URL` names (as a user who may create databases).
+    pub async fn start() -> Self {
+        match std::env::var("FLORIN_TEST_DATABASE_URL") {
+            Ok(url) => {
+                let config: Config = url.parse().expect("FLORIN_TEST_DATABASE_URL is a PostgreSQL URL");
+                Self::create(None, Some(config)).await
+            }
+            Err(_) => {
+                let shared = SHARED.get_or_init(|| async { Arc::new(Server::start(false).await) }).await;
+                Self::create(Some(Arc::clone(shared)), None).await
+            }
+        }
+    }
+
+    /// A fresh database on a durable server of its own, to be killed and started again.
+    pub async fn private() -> Self {
+        let server = Arc::new(Server::start(true).await);
+        Self::create(Some(server), None).await
+    }
+
+    async fn create(server: Option<Arc<Server>>, external: Option<Config>) -> Self {
+        let number = COUNTER.fetch_add(1, Ordering::SeqCst);
+        let name = format!("florin_test_{}_{number}", std::process::id());
+        let database = TestDatabase { server, external, name };
+        store::create_database(&connect(&database.server_config()).await, &database.name).await;
+        database
+    }
+
+    fn server_config(&self) -> Config {
+        match (&self.server, &self.external) {
+            (Some(server), _) => server.config(),
+            (None, Some(config)) => config.clone(),
+            (None, None) => unreachable!("a database is on some server"),
+        }
+    }
+
+    /// How the superuser connects.
+    pub fn config(&self) -> Config {
+        let mut config = self.server_config();
+        config.dbname(&self.name);
+        config
+    }
+
+    /// The same as a connection string; only for servers of our own.
+    pub fn url(&self) -> String {
+        match &self.server {
+            Some(server) => format!("host={} user=postgres dbname={}", server.socket_dir().display(), self.name),
+            None => {
+                let url = std::env::var("FLORIN_TEST_DATABASE_URL").unwrap_or_default();
+                let mut parts: Vec<&str> = url.split('/').collect();
+                parts.pop();
+                format!("{}/{}", parts.join("/"), self.name)
+            }
+        }
+    }
+
+    /// A connection as the superuser.
+    pub async fn connect(&self) -> Client {
+        connect(&self.config()).await
+    }
+
+    /// Connections that act for a role.
+    pub fn pool(&self, role: &str, size: usize) -> Pool {
+        let mut config = self.config();
+        config.options(format!("-c role={role} -c statement_timeout=30s"));
+        config.connect_timeout(std::time::Duration::from_secs(5));
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(config, NoTls, recycling);
+        Pool::builder(manager).max_size(size).build().expect("a pool")
+    }
+
+    fn own_server(&self) -> &Server {
+        self.server.as_ref().expect("the server is one of ours")
+    }
+
+    /// Kills the server as a power failure would, without any warning. Only on a private server.
+    pub fn kill9(&self) {
+        self.own_server().kill9();
+    }
+
+    /// Starts the server again after it was killed, and waits until it answers.
+    pub async fn restart(&self) {
+        self.own_server().restart().await;
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // A server of our own goes as a whole; on somebody else's nothing may stay behind.
+        let Some(config) = self.external.clone() else { return };
+        let name = self.name.clone();
+        let dropping = std::thread::spawn(move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+            runtime.block_on(async { store::drop_database(&connect(&config).await, &name).await });
+        });
+        let _ = dropping.join();
+    }
+}
+
+async fn connect(config: &Config) -> Client {
+    let (client, connection) = config.connect(NoTls).await.expect("the test's PostgreSQL answers");
+    tokio::spawn(connection);
+    client
+}
