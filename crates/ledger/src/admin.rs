@@ -4,5 +4,6 @@
 //! a member's.
 
 pub use crate::store::admin::{
-    ANALYST_ROLE, AdminError, OWNER_ROLE, SERVICE_ROLE, create_tenant_schema, ensure_roles, latest_version, migrate_tenant,
+    ANALYST_ROLE, AdminError, OWNER_ROLE, SERVICE_ROLE, create_tenant_schema, ensure_roles, latest_version,
+    migrate_tenant,
 };

@@ -86,6 +86,10 @@ fn first_id(time: Timestamp, later: i64) -> Uuid {
 
 /// A condition on an attribute. One that is not there fulfils none, so it fulfils each that is negated.
 fn condition(builder: &mut Query, field: &FieldFilter) -> String {
+    let negation = if field.negated { "NOT " } else { "" };
+    if !can_hold(field) {
+        return format!("{negation}false");
+    }
     let path = builder.bind(field.path.clone());
     let attribute = format!("(o.state #>> {path}::text[])");
     let holds = match field.operator {
@@ -103,15 +107,22 @@ fn condition(builder: &mut Query, field: &FieldFilter) -> String {
         Operator::Less => compare(builder, &attribute, "<", &field.value),
         Operator::LessOrEqual => compare(builder, &attribute, "<=", &field.value),
     };
-    let negation = if field.negated { "NOT " } else { "" };
     format!("{negation}coalesce({holds}, false)")
 }
 
-/// What is not a number is neither greater nor less than anything.
+/// What is not a number is neither greater nor less than anything; no attribute holds a NUL character.
+fn can_hold(field: &FieldFilter) -> bool {
+    let compares = match field.operator {
+        Operator::Exists => true,
+        Operator::Equal | Operator::Contains => !field.value.contains('\0'),
+        Operator::Greater | Operator::GreaterOrEqual | Operator::Less | Operator::LessOrEqual => {
+            is_number(&field.value)
+        }
+    };
+    compares && !field.path.iter().any(|key| key.contains('\0'))
+}
+
 fn compare(builder: &mut Query, attribute: &str, operator: &str, value: &str) -> String {
-    if !is_number(value) {
-        return "false".to_owned();
-    }
     let (pattern, value) = (builder.bind(NUMBER), builder.bind(value.to_owned()));
     format!("CASE WHEN {attribute} ~ {pattern}::text THEN {attribute}::numeric {operator} {value}::text::numeric END")
 }

@@ -181,14 +181,12 @@ pub async fn searches_compare_attributes(mut subject: Subject) {
         (&["metadata", "drop"], Equal, "'; DELETE FROM x; --", vec![4]),
         (&["metadata", "'; DELETE FROM x; --"], Exists, "", vec![]),
         (order, Equal, "nul\0", vec![]),
+        (&["nul\0"], Exists, "", vec![]),
     ];
     for (path, operator, value, expected) in cases {
         let mut query = all_of(Kind::Charge);
         query.fields = vec![filter(path, operator, value, false)];
         assert_eq!(numbers(&subject, &query).await, (expected.clone(), false), "{query:?}");
-        if value.contains('\0') {
-            continue;
-        }
         query.fields[0].negated = true;
         let others: Vec<i64> = (1..=4).rev().filter(|number| !expected.contains(number)).collect();
         assert_eq!(numbers(&subject, &query).await, (others, false), "{query:?}");
