@@ -1,0 +1,109 @@
+//! `florin dev`: starting, stopping, and what a killed run leaves behind.
+
+mod support;
+
+use nix::sys::signal::{Signal, kill};
+use support::{Server, directory, eventually, get, json, postmasters, run, text};
+
+#[test]
+fn keeps_key_and_data_and_leaves_no_process_behind() {
+    let place = directory();
+    let first = Server::dev(place.path(), &[]);
+    let key = first.secret_key().to_owned();
+    assert_eq!(first.banner["publishable_key"], key.replace("sk_test_", "pk_test_"));
+    assert_eq!(get(first.address(), "/healthz").map(|(status, _)| status), Some(200));
+    assert_eq!(get(first.address(), "/readyz").map(|(status, _)| status), Some(200));
+    let created = json(place.path(), &["tenants", "create", "Acme"]);
+    assert_eq!(postmasters(place.path()).len(), 1);
+    assert_eq!(first.stop(), Some(0));
+    assert!(postmasters(place.path()).is_empty());
+
+    let second = Server::dev(place.path(), &[]);
+    assert_eq!(second.secret_key(), key);
+    let ready_ms = second.banner["ready_ms"].as_u64().unwrap();
+    assert!(ready_ms < 3_000, "a second start took {ready_ms} ms");
+    let tenants = json(place.path(), &["tenants", "list"]);
+    let names: Vec<&str> = tenants.as_array().unwrap().iter().filter_map(|tenant| tenant["name"].as_str()).collect();
+    assert_eq!(names, ["Demo", "Acme"]);
+    assert_eq!(tenants[1]["id"], created["id"]);
+    assert_eq!(second.stop(), Some(0));
+
+    let third = Server::dev(place.path(), &["--reset"]);
+    assert_ne!(third.secret_key(), key);
+    assert_eq!(json(place.path(), &["tenants", "list"]).as_array().unwrap().len(), 1);
+    assert_eq!(third.stop(), Some(0));
+    assert!(postmasters(place.path()).is_empty());
+}
+
+/// `kill -9` of florin leaves PostgreSQL running, with its lock: the next start takes over.
+#[test]
+fn starts_after_a_killed_run() {
+    let place = directory();
+    let mut killed = Server::dev(place.path(), &[]);
+    let refused = run(place.path(), &["dev", "--listen", "127.0.0.1:0"]);
+    assert_eq!(refused.status.code(), Some(1), "{}", text(&refused));
+    assert!(text(&refused).contains(&format!("(process {})", killed.pid())), "{}", text(&refused));
+
+    let orphans = postmasters(place.path());
+    killed.signal(Signal::SIGKILL);
+    killed.wait();
+    assert_eq!(postmasters(place.path()), orphans);
+
+    let next = Server::dev(place.path(), &[]);
+    let running = postmasters(place.path());
+    assert!(running.len() == 1 && running != orphans);
+    assert_eq!(get(next.address(), "/readyz").map(|(status, _)| status), Some(200));
+    assert_eq!(next.stop(), Some(0));
+    assert!(postmasters(place.path()).is_empty());
+}
+
+#[test]
+fn goes_on_after_postgresql_was_killed() {
+    let place = directory();
+    let server = Server::dev(place.path(), &[]);
+    let killed = postmasters(place.path());
+    for pid in &killed {
+        kill(*pid, Signal::SIGKILL).unwrap();
+    }
+    eventually("another PostgreSQL runs", || {
+        let running = postmasters(place.path());
+        running.len() == 1 && running != killed
+    });
+    eventually("the server is ready again", || {
+        get(server.address(), "/readyz").is_some_and(|(status, _)| status == 200)
+    });
+    assert_eq!(server.stop(), Some(0));
+    assert!(postmasters(place.path()).is_empty());
+}
+
+#[test]
+fn refuses_other_machines_live_keys_and_a_port_that_is_taken() {
+    let place = directory();
+    let live = "sk_live_0123456789abcdefABCDEF01";
+    for (arguments, code, message) in [
+        (&["dev", "--listen", "0.0.0.0:0"][..], 2, "loopback only"),
+        (&["dev", "--secret-key", live][..], 2, "live key"),
+        (&["dev", "--secret-key", "sk_test_short"][..], 2, "24 or more"),
+        (&["dev", "--lisen", "x"][..], 2, "--listen"),
+        (&["ledger", "balances"][..], 2, "florin dev"),
+        (&["ledger", "balances", "--data", "."][..], 4, "no florin dev runs"),
+        (&["pay", "42.001", "usd"][..], 2, "up to 2 decimals"),
+        (&["pay", "42", "usd", "--url", "http://127.0.0.1:1", "--key", "sk_test_x"][..], 4, "cannot be reached"),
+    ] {
+        let refused = run(place.path(), arguments);
+        assert_eq!(refused.status.code(), Some(code), "{arguments:?}: {}", text(&refused));
+        assert!(text(&refused).contains(message), "{arguments:?}: {}", text(&refused));
+        assert!(!text(&refused).contains(live));
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let refused = run(place.path(), &["dev", "--listen", &taken.local_addr().unwrap().to_string()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(text(&refused).contains("choose another port"), "{}", text(&refused));
+}
+
+#[test]
+fn scripts_setup_does_nothing_where_all_is_there() {
+    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/setup");
+    let output = std::process::Command::new(script).output().unwrap();
+    assert!(output.status.success() && text(&output).is_empty(), "{}", text(&output));
+}

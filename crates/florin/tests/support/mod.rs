@@ -1,0 +1,200 @@
+//! Running the binary as a user does.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+use serde_json::Value;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::time::{Duration, Instant};
+use tempfile::TempDir;
+
+/// Nothing here takes longer, on a slow machine either.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A directory that PostgreSQL's user may enter, so that everything is below it.
+pub fn directory() -> TempDir {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::set_permissions(directory.path(), std::fs::Permissions::from_mode(0o755)).expect("its permissions");
+    directory
+}
+
+/// `florin` without the settings of whoever runs the tests.
+pub fn florin(directory: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_florin"));
+    for (name, _) in std::env::vars() {
+        if name.starts_with("FLORIN_") || name == "DATABASE_URL" {
+            command.env_remove(name);
+        }
+    }
+    command.current_dir(directory);
+    command
+}
+
+/// Runs a command to its end.
+pub fn run(directory: &Path, arguments: &[&str]) -> Output {
+    florin(directory).args(arguments).stdin(Stdio::null()).output().expect("florin runs")
+}
+
+/// What a command with `--json` printed; it must have succeeded.
+pub fn json(directory: &Path, arguments: &[&str]) -> Value {
+    let output = run(directory, &[arguments, &["--json"]].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+    serde_json::from_slice(&output.stdout).expect("it printed JSON")
+}
+
+pub fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A server that runs, until it is stopped or dropped.
+pub struct Server {
+    child: Child,
+    /// What `florin dev --json` printed; nothing for `florin serve`.
+    pub banner: Value,
+}
+
+impl Server {
+    /// `florin dev` on a free port, with its data in `directory/.florin`.
+    pub fn dev(directory: &Path, arguments: &[&str]) -> Server {
+        let mut command = florin(directory);
+        command.args(["dev", "--json", "--listen", "127.0.0.1:0"]).args(arguments);
+        let log = std::fs::File::create(directory.join("florin.log")).expect("a log file");
+        let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("florin starts");
+        let mut lines = BufReader::new(child.stdout.take().expect("its output")).lines();
+        let mut document = String::new();
+        loop {
+            match lines.next() {
+                Some(Ok(line)) => document.push_str(&line),
+                _ => {
+                    let status = child.wait().expect("its status");
+                    let log = std::fs::read_to_string(directory.join("florin.log")).unwrap_or_default();
+                    panic!("florin dev ended ({status}): {document} {log}");
+                }
+            }
+            if let Ok(banner) = serde_json::from_str::<Value>(&document)
+                && banner["url"].is_string()
+            {
+                return Server { child, banner };
+            }
+        }
+    }
+
+    /// Any other command that goes on, once `address` answers.
+    pub fn other(mut command: Command, address: &str) -> Server {
+        let child = command.stdout(Stdio::null()).spawn().expect("florin starts");
+        let mut server = Server { child, banner: Value::Null };
+        eventually("it answers", || {
+            assert!(server.child.try_wait().expect("its status").is_none(), "it ended");
+            TcpStream::connect(address).is_ok()
+        });
+        server
+    }
+
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        self.banner["url"].as_str().and_then(|url| url.strip_prefix("http://")).expect("an address")
+    }
+
+    pub fn secret_key(&self) -> &str {
+        self.banner["secret_key"].as_str().expect("a key")
+    }
+
+    pub fn signal(&self, signal: Signal) {
+        kill(Pid::from_raw(i32::try_from(self.child.id()).expect("a process id")), signal)
+            .expect("it can be signalled");
+    }
+
+    pub fn wait(&mut self) -> ExitStatus {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(status) = self.child.try_wait().expect("its status") {
+                return status;
+            }
+            assert!(Instant::now() < deadline, "it has ended by now");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// SIGTERM, then its exit code.
+    pub fn stop(mut self) -> Option<i32> {
+        self.signal(Signal::SIGTERM);
+        self.wait().code()
+    }
+}
+
+impl Drop for Server {
+    /// A test that fails leaves nothing running.
+    fn drop(&mut self) {
+        if let Ok(None) = self.child.try_wait() {
+            self.signal(Signal::SIGTERM);
+            let deadline = Instant::now() + PATIENCE;
+            while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
+                std::thread::sleep(Duration::from_millis(10));
+            }
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+/// Status code and body of a GET.
+pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
+    answer(&mut stream)
+}
+
+/// Reads an answer to its end, where the server closes.
+pub fn answer(stream: &mut TcpStream) -> Option<(u16, String)> {
+    let mut received = String::new();
+    stream.read_to_string(&mut received).ok()?;
+    let (head, body) = received.split_once("\r\n\r\n")?;
+    Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// Tries until it holds.
+pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + PATIENCE;
+    while !holds() {
+        assert!(Instant::now() < deadline, "by now: {what}");
+        std::thread::sleep(Duration::from_millis(25));
+    }
+}
+
+/// Process ids of the PostgreSQL servers whose files are below a directory.
+pub fn postmasters(directory: &Path) -> Vec<Pid> {
+    let files = directory.canonicalize().expect("the directory").join(".florin/postgres");
+    let files = files.to_string_lossy();
+    let processes: Vec<(i32, String)> = match std::fs::read_dir("/proc/self").is_ok() {
+        true => std::fs::read_dir("/proc")
+            .expect("the processes")
+            .flatten()
+            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
+            .filter_map(|pid: i32| {
+                let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+                Some((pid, String::from_utf8_lossy(&command).replace('\0', " ")))
+            })
+            .collect(),
+        false => {
+            let listed = Command::new("ps").args(["-axo", "pid=,command="]).output().expect("ps runs");
+            let lines = String::from_utf8_lossy(&listed.stdout).into_owned();
+            lines
+                .lines()
+                .filter_map(|line| line.trim().split_once(' '))
+                .filter_map(|(pid, command)| Some((pid.parse().ok()?, command.to_owned())))
+                .collect()
+        }
+    };
+    let found = processes.into_iter().filter(|(_, command)| command.contains(" -D ") && command.contains(&*files));
+    found.map(|(pid, _)| Pid::from_raw(pid)).collect()
+}
