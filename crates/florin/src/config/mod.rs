@@ -10,6 +10,7 @@ pub use show::settings_of;
 use ledger::CommitterConfig;
 use platform::database::DatabaseSettings;
 use platform::telemetry::TelemetrySettings;
+use processors::sandbox::SandboxConfig;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
@@ -22,6 +23,8 @@ pub struct Settings {
     pub server: ServerSettings,
     pub database: DatabaseSettings,
     pub ledger: LedgerSettings,
+    pub worker: WorkerSettings,
+    pub sandbox: SandboxConfig,
     pub telemetry: TelemetrySettings,
 }
 
@@ -30,6 +33,8 @@ pub struct Settings {
 pub struct ServerSettings {
     /// Address and port that the HTTP API listens on.
     pub listen: SocketAddr,
+    /// Where payers' browsers reach this server, for pages that they are sent to; `http://` and `listen` when not set.
+    pub public_url: Option<String>,
     /// What this process does: role names, or `all`.
     pub roles: Vec<String>,
     /// Milliseconds that requests in flight may still take after SIGTERM, before they are cut off.
@@ -40,9 +45,34 @@ impl Default for ServerSettings {
     fn default() -> Self {
         ServerSettings {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            public_url: None,
             roles: vec!["all".to_owned()],
             drain_timeout_ms: 25_000,
         }
+    }
+}
+
+impl ServerSettings {
+    /// Without a trailing slash.
+    pub fn public_url(&self) -> String {
+        match &self.public_url {
+            Some(url) => url.trim_end_matches('/').to_owned(),
+            None => format!("http://{}", self.listen),
+        }
+    }
+}
+
+/// What happens without a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct WorkerSettings {
+    /// Milliseconds from one look at what is due to the next.
+    pub poll_ms: u64,
+}
+
+impl Default for WorkerSettings {
+    fn default() -> Self {
+        WorkerSettings { poll_ms: 1_000 }
     }
 }
 
@@ -126,6 +156,11 @@ impl Settings {
         require(self.ledger.batch_max > 0, "ledger.batch_max: must be at least 1");
         require(self.ledger.queue_max > 0, "ledger.queue_max: must be at least 1");
         require(self.ledger.writers_max > 0, "ledger.writers_max: must be at least 1");
+        require(self.worker.poll_ms > 0, "worker.poll_ms: must be at least 1");
+        require(
+            self.server.public_url.as_ref().is_none_or(|url| url.starts_with("http://") || url.starts_with("https://")),
+            "server.public_url: must begin with http:// or https://",
+        );
         require(
             (0.0..=1.0).contains(&self.telemetry.otlp_sample_ratio),
             "telemetry.otlp_sample_ratio: must be from 0 to 1",
@@ -134,6 +169,7 @@ impl Settings {
             self.telemetry.otlp_endpoint.as_ref().is_none_or(|endpoint| endpoint.starts_with("http://")),
             "telemetry.otlp_endpoint: must begin with http://; send traces to a collector nearby",
         );
+        problems.extend(self.sandbox.problems());
         if let Err(error) = platform::telemetry::check_filter(&self.telemetry.log_filter) {
             problems.push(format!("telemetry.log_filter: {error}"));
         }
