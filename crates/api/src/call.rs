@@ -46,6 +46,11 @@ impl Key {
         Key { key, fingerprint, state: AtomicU8::new(0) }
     }
 
+    /// The key of a request that was interrupted, and is still to be answered.
+    pub fn running(key: String, fingerprint: [u8; 32]) -> Self {
+        Key { key, fingerprint, state: AtomicU8::new(1) }
+    }
+
     pub fn state(&self) -> KeyState {
         match self.state.load(Ordering::Acquire) {
             0 => KeyState::Unused,
@@ -63,6 +68,20 @@ impl Key {
 pub type Outcome = std::result::Result<Reply, ApiError>;
 
 impl Call {
+    /// Work that no request asks for now; `key` is that of a request which was interrupted.
+    pub(crate) fn of_worker(api: &Arc<Api>, caller: &Caller, key: Option<Key>) -> Self {
+        Call {
+            api: api.clone(),
+            caller: caller.clone(),
+            now: api.clock.now(),
+            request_id: "".into(),
+            path: Arc::new([]),
+            url: "".into(),
+            expands: false,
+            key: key.map(Arc::new),
+        }
+    }
+
     pub fn tenant(&self) -> &Tenant {
         &self.caller.tenant
     }
@@ -149,9 +168,24 @@ impl Call {
         self.write(changes.into_commit(), answer).await
     }
 
+    /// Writes a decision and answers with one of its objects.
+    pub async fn commit_and_show<T: Resource>(&self, changes: Changes, object: &Versioned<T>) -> Result<Reply> {
+        let outcome = Ok(self.reply(object));
+        self.commit(changes, &outcome).await?;
+        outcome.map_err(Failure::from)
+    }
+
     /// Writes a decision whose answer will only be known later.
     pub async fn commit_step(&self, changes: Changes) -> Result<()> {
         self.write(changes.into_commit(), Answer::Running).await
+    }
+
+    /// Writes a decision that answers nobody.
+    pub(crate) async fn commit_bare(&self, changes: Changes) -> Result<()> {
+        if !changes.is_empty() {
+            self.api.ledger.commit(self.tenant_id(), changes.into_commit()).await?;
+        }
+        Ok(())
     }
 
     /// Keeps the answer to a request whose key is not answered yet.
@@ -172,7 +206,7 @@ impl Call {
         if commit.events.is_empty() && commit.idempotency.is_none() {
             return Ok(());
         }
-        commit.request = Some(Request {
+        commit.request = (!self.request_id.is_empty()).then(|| Request {
             id: self.request_id.to_string(),
             idempotency_key: self.key.as_ref().map(|key| key.key.clone()),
         });

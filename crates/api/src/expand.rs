@@ -61,11 +61,22 @@ fn expandable(registry: &Registry, kind: Kind, name: &str) -> Option<&'static Ex
 }
 
 fn allowed(registry: &Registry, kinds: &[Kind], path: &[&str]) -> bool {
-    let Some((first, rest)) = path.split_first() else { return true };
-    kinds.iter().filter_map(|kind| expandable(registry, *kind, first)).any(|found| {
-        let rest = if found.list { rest.strip_prefix(&["data"]).unwrap_or(rest) } else { rest };
-        allowed(registry, found.kinds, rest)
+    if path.is_empty() {
+        return true;
+    }
+    let known = kinds.iter().filter_map(|kind| registry.facts(*kind)).flat_map(|facts| facts.expandable);
+    known.into_iter().any(|found| match after_name(found.name, path) {
+        Some(rest) => {
+            let rest = if found.list { rest.strip_prefix(&["data"]).unwrap_or(rest) } else { rest };
+            allowed(registry, found.kinds, rest)
+        }
+        None => false,
     })
+}
+
+/// What follows an attribute's name in a path; `None` when the path is not about it.
+fn after_name<'a, 'b>(name: &str, path: &'a [&'b str]) -> Option<&'a [&'b str]> {
+    name.split('.').try_fold(path, |rest, part| rest.split_first().and_then(|(first, rest)| (*first == part).then_some(rest)))
 }
 
 /// Expands an answer.

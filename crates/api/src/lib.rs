@@ -3,6 +3,8 @@
 //! A request goes `Api::handle` → `Registry::find` → the resource's handler → `domain` decides → `Call::commit` →
 //! `Reply` → `expand` → bytes.
 
+#![recursion_limit = "256"]
+
 pub mod attempts;
 pub mod call;
 pub mod error;

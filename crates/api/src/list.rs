@@ -8,7 +8,6 @@ use crate::params::Param;
 use crate::reply::Reply;
 use crate::resource::{Resource, decode, show};
 use contracts::{ListQuery, Paging};
-use domain::Object;
 use serde_json::{Value, json};
 use types::{Kind, ObjectId, Timestamp};
 
@@ -64,13 +63,6 @@ params! {
 }
 
 impl ListParams {
-    /// Takes the parameters that every list has out of the request's, leaving the list's own.
-    pub fn take(node: &mut Node) -> std::result::Result<Self, ApiError> {
-        let names = ["limit", "starting_after", "ending_before", "created"];
-        let taken = names.iter().filter_map(|name| Some(((*name).to_owned(), node.take(name)?))).collect();
-        Self::parse(Node::Map(taken), "")
-    }
-
     /// The page that is asked for; `cursor` reads a cursor given as a parameter.
     pub fn paging<C>(
         &self,
@@ -98,22 +90,8 @@ pub fn limit(param: Option<i64>) -> std::result::Result<u32, ApiError> {
     }
 }
 
-/// The list's own parameters and those of every list, for the OpenAPI document.
-pub fn with_paging(own: Value) -> Value {
-    let mut schema = ListParams::schema();
-    if let (Some(properties), Value::Object(own)) = (schema["properties"].as_object_mut(), own) {
-        for (key, value) in own {
-            match (key.as_str(), value) {
-                ("properties", Value::Object(more)) => properties.extend(more),
-                _ => continue,
-            }
-        }
-    }
-    schema
-}
-
 /// The query of a whole list of a kind.
-pub async fn query<T: Object>(call: &Call, params: ListParams) -> Result<ListQuery> {
+pub async fn query<T: Resource>(call: &Call, params: ListParams) -> Result<ListQuery> {
     let cursor = |param: &str, id: &str| {
         ObjectId::parse(T::KIND, id).ok_or_else(|| ApiError::missing(T::KIND, id, Some(param)))
     };
@@ -124,7 +102,8 @@ pub async fn query<T: Object>(call: &Call, params: ListParams) -> Result<ListQue
         }
     }
     let created = params.created.unwrap_or(Created { from: None, until: None });
-    Ok(ListQuery { paging, created_from: created.from, created_until: created.until, ..all(T::KIND) })
+    let status = T::LISTED.map(str::to_owned);
+    Ok(ListQuery { paging, status, created_from: created.from, created_until: created.until, ..all(T::KIND) })
 }
 
 /// Everything of a kind, a page of ten.

@@ -23,22 +23,30 @@ pub trait Param: Sized {
     fn schema() -> Value;
 }
 
+/// Parameters that can be part of several operations': taken out of the request's, leaving the others.
+pub trait ParamGroup: Sized {
+    fn take(node: &mut Node, name: &str) -> Result<Self, ApiError>;
+
+    /// Adds its properties to an object's schema, and the names of those that are required.
+    fn describe(properties: &mut Map<String, Value>, required: &mut Vec<&'static str>);
+}
+
 /// Declares a struct of parameters. A field of type `Option<…>` may be left out, any other must be there; a name that
-/// is not declared is refused.
+/// is not declared is refused. `..group: Type` at the end includes the parameters of another such struct.
 #[macro_export]
 macro_rules! params {
-    ($($(#[$meta:meta])* pub struct $name:ident { $($(#[$field_meta:meta])* pub $field:ident $(as $wire:literal)?: $type:ty,)* })*) => {$(
+    ($($(#[$meta:meta])* pub struct $name:ident {
+        $($(#[$field_meta:meta])* pub $field:ident $(as $wire:literal)?: $type:ty,)*
+        $(..$group:ident: $group_type:ty,)*
+    })*) => {$(
         $(#[$meta])*
         #[derive(Clone, Debug)]
-        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* }
+        pub struct $name { $($(#[$field_meta])* pub $field: $type,)* $(pub $group: $group_type,)* }
 
-        impl $crate::params::Param for $name {
-            #[allow(unused_mut, unused_variables)]
-            fn parse(mut node: $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
-                if let $crate::form::Node::Text(text) = &node {
-                    return Err($crate::params::not_a_hash(text, name));
-                }
-                let parsed = $name {
+        impl $crate::params::ParamGroup for $name {
+            #[allow(unused_variables)]
+            fn take(node: &mut $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
+                Ok($name {
                     $($field: {
                         const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
                         let path = $crate::params::path(name, WIRE);
@@ -47,16 +55,15 @@ macro_rules! params {
                             None => <$type as $crate::params::Param>::absent(&path)?,
                         }
                     },)*
-                };
-                $crate::params::nothing_left(node, name)?;
-                Ok(parsed)
+                    $($group: <$group_type as $crate::params::ParamGroup>::take(node, name)?,)*
+                })
             }
 
-            fn schema() -> serde_json::Value {
-                #[allow(unused_mut)]
-                let mut properties = serde_json::Map::new();
-                #[allow(unused_mut)]
-                let mut required: Vec<&str> = Vec::new();
+            #[allow(unused_variables)]
+            fn describe(
+                properties: &mut serde_json::Map<String, serde_json::Value>,
+                required: &mut Vec<&'static str>,
+            ) {
                 $({
                     const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
                     properties.insert(WIRE.to_owned(), <$type as $crate::params::Param>::schema());
@@ -64,10 +71,41 @@ macro_rules! params {
                         required.push(WIRE);
                     }
                 })*
-                $crate::params::object_schema(properties, required)
+                $(<$group_type as $crate::params::ParamGroup>::describe(properties, required);)*
+            }
+        }
+
+        impl $crate::params::Param for $name {
+            fn parse(node: $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
+                $crate::params::parse_group(node, name)
+            }
+
+            fn schema() -> serde_json::Value {
+                $crate::params::group_schema::<Self>()
             }
         }
     )*};
+}
+
+/// Reads a group of parameters that must be all there are.
+pub fn parse_group<T: ParamGroup>(mut node: Node, name: &str) -> Result<T, ApiError> {
+    if let Node::Text(text) = &node {
+        return Err(not_a_hash(text, name));
+    }
+    let parsed = T::take(&mut node, name)?;
+    nothing_left(node, name)?;
+    Ok(parsed)
+}
+
+/// The JSON schema of a group on its own.
+pub fn group_schema<T: ParamGroup>() -> Value {
+    let (mut properties, mut required) = (Map::new(), Vec::new());
+    T::describe(&mut properties, &mut required);
+    let mut schema = json!({ "type": "object", "properties": properties });
+    if !required.is_empty() {
+        schema["required"] = json!(required);
+    }
+    schema
 }
 
 /// Declares an enumeration of texts.
@@ -134,14 +172,6 @@ pub fn nothing_left(node: Node, name: &str) -> Result<(), ApiError> {
         },
         Node::Text(_) => Ok(()),
     }
-}
-
-pub fn object_schema(properties: Map<String, Value>, required: Vec<&str>) -> Value {
-    let mut schema = json!({ "type": "object", "properties": properties });
-    if !required.is_empty() {
-        schema["required"] = json!(required);
-    }
-    schema
 }
 
 /// What was sent, short enough for a message.

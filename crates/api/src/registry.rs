@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
 use crate::form::Node;
 use crate::list::{self, ListParams};
-use crate::params::Param;
+use crate::params::{Param, ParamGroup};
 use crate::reply::Reply;
 use crate::resource::{Facts, Resource};
 use crate::search::{self, SearchField, SearchParams};
@@ -117,7 +117,7 @@ impl Registry {
     pub fn list<T, P, F, R>(&mut self, path: &'static str, narrow: F) -> &mut Operation
     where
         T: Resource,
-        P: Param + Send + 'static,
+        P: Param + ParamGroup + Send + 'static,
         F: Fn(Call, P, ListQuery) -> R + Send + Sync + 'static,
         R: Future<Output = Result<ListQuery>> + Send + 'static,
     {
@@ -125,14 +125,17 @@ impl Registry {
         let handler: Handler = Arc::new(move |call, mut node| {
             let narrow = narrow.clone();
             Box::pin(async move {
-                let paging = ListParams::take(&mut node)?;
+                let paging = ListParams::take(&mut node, "")?;
                 let params = P::parse(node, "")?;
                 let query = list::query::<T>(&call, paging).await?;
                 let query = narrow(call.clone(), params, query).await?;
                 list::reply::<T>(&call, &query).await
             })
         });
-        let params = list::with_paging(P::schema());
+        let (mut properties, mut required) = Default::default();
+        ListParams::describe(&mut properties, &mut required);
+        P::describe(&mut properties, &mut required);
+        let params = serde_json::json!({ "type": "object", "properties": properties });
         self.add(Operation { method: Method::GET, path, access: Access::Secret, returns: Returns::List(T::KIND), params, handler })
     }
 

@@ -11,6 +11,8 @@ pub trait Resource: Object {
     const EXPANDABLE: &'static [Expandable] = &[];
     /// Attributes that a publishable key sees; empty when it may not see the object.
     const PUBLIC: &'static [&'static str] = &[];
+    /// The status of those that lists and searches show, where they do not show all.
+    const LISTED: Option<&'static str> = None;
 
     /// The object as of this state, in the attributes' customary order.
     fn render(&self, view: &View) -> Value;
@@ -19,6 +21,7 @@ pub trait Resource: Object {
 /// An attribute that can be expanded.
 #[derive(Clone, Copy, Debug)]
 pub struct Expandable {
+    /// With a dot where it is inside a hash: `invoice_settings.default_payment_method`.
     pub name: &'static str,
     /// What it may refer to.
     pub kinds: &'static [Kind],

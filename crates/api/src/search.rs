@@ -58,6 +58,7 @@ pub async fn reply<T: Resource>(call: &Call, params: SearchParams, fields: &[Sea
         ),
         None => None,
     };
+    query.status = T::LISTED.map(str::to_owned);
     query.fields = filters;
     query.any_field = any;
     let page = call.api.ledger.list(call.tenant_id(), &query).await?;

@@ -116,6 +116,20 @@ impl Changes {
         self.append(object, event, patch.to_string());
     }
 
+    /// Changes an object and tells of it; when the change makes no difference, neither.
+    pub fn update_if_changed<T: Object>(
+        &mut self,
+        object: &mut Versioned<T>,
+        event: &'static str,
+        change: impl FnOnce(&mut T),
+    ) {
+        let before = to_value(&object.value);
+        change(&mut object.value);
+        if let Some(patch) = patch::between(&before, &to_value(&object.value)) {
+            self.append(object, Some(event), patch.to_string());
+        }
+    }
+
     /// Tells of something that happened to an object without changing it.
     pub fn announce<T: Object>(&mut self, object: &mut Versioned<T>, event: &'static str) {
         self.append(object, Some(event), "{}".to_owned());

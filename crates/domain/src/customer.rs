@@ -38,6 +38,12 @@ pub struct Customer {
     pub deleted: bool,
 }
 
+impl Customer {
+    /// The status that lists show.
+    pub const ACTIVE: &'static str = "active";
+    const DELETED: &'static str = "deleted";
+}
+
 impl Object for Customer {
     const KIND: Kind = Kind::Customer;
     const COLUMNS: &'static [Column] = &[
@@ -54,6 +60,7 @@ impl Object for Customer {
     }
 
     fn index(&self) -> Index {
-        Index { status: self.deleted.then(|| "deleted".to_owned()), ..Index::default() }
+        let status = if self.deleted { Self::DELETED } else { Self::ACTIVE };
+        Index { status: Some(status.to_owned()), ..Index::default() }
     }
 }

@@ -71,14 +71,14 @@ pub struct Capabilities {
 #[derive(Clone)]
 pub struct Processors {
     by_name: HashMap<&'static str, Arc<dyn Processor>>,
-    sandbox: Arc<sandbox::Sandbox>,
+    preferred: Arc<dyn Processor>,
 }
 
 impl Processors {
+    /// The sandbox alone.
     pub fn new(sandbox: sandbox::Sandbox) -> Self {
-        let sandbox = Arc::new(sandbox);
-        let processor: Arc<dyn Processor> = sandbox.clone();
-        Processors { by_name: HashMap::from([(processor.name(), processor)]), sandbox }
+        let preferred: Arc<dyn Processor> = Arc::new(sandbox);
+        Processors { by_name: HashMap::from([(preferred.name(), preferred.clone())]), preferred }
     }
 
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Processor>> {
@@ -86,11 +86,7 @@ impl Processors {
     }
 
     /// The processor that new payments go to.
-    pub fn default(&self) -> &Arc<dyn Processor> {
-        &self.by_name[self.sandbox.name()]
-    }
-
-    pub fn sandbox(&self) -> &sandbox::Sandbox {
-        &self.sandbox
+    pub fn preferred(&self) -> &Arc<dyn Processor> {
+        &self.preferred
     }
 }

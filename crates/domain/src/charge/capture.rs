@@ -110,13 +110,19 @@ pub fn settle(
     outcome: &Outcome,
 ) {
     match outcome {
-        Outcome::Done(_) => captured(changes, charge, attempt, policy),
+        Outcome::Done(done) => captured(changes, charge, attempt, policy, done.available_now),
         Outcome::Declined { .. } => changes.update(charge, None, |charge| charge.attempt = None),
         Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => (),
     }
 }
 
-fn captured(changes: &mut Changes, charge: &mut Versioned<Charge>, attempt: &Attempt, policy: &Policy) {
+fn captured(
+    changes: &mut Changes,
+    charge: &mut Versioned<Charge>,
+    attempt: &Attempt,
+    policy: &Policy,
+    available_now: bool,
+) {
     let Some(hold) = charge.hold else { return };
     let held = charge.amount_capturable();
     let last = !attempt.terms.more_to_come;
@@ -124,7 +130,8 @@ fn captured(changes: &mut Changes, charge: &mut Versioned<Charge>, attempt: &Att
     let now = changes.now;
     let available_on = match charge.available_on {
         // Later captures of one charge are available with the first, unless that has become available already.
-        Some(day) if day > now || charge.amount_captured == 0 => day,
+        Some(day) if day > now => day,
+        _ if available_now => now,
         _ => policy.available_on(now),
     };
     let mut next = (**charge).clone();

@@ -14,14 +14,12 @@ pub fn succeed(changes: &mut Changes, charge: &mut Charge, attempt: &Attempt, po
     charge.reference = Some(done.reference.clone());
     charge.authorization_code.clone_from(&done.authorization_code);
     charge.risk_score = done.risk_score;
-    let at_once = done.available_now.then_some(changes.now);
     if attempt.operation == Operation::Authorize {
         charge.hold = Some(books::of(charge).authorized(changes, charge.amount));
         charge.capture_before = Some(policy.capture_before(changes.now));
-        charge.available_on = at_once;
         return;
     }
-    let available_on = at_once.unwrap_or(policy.available_on(changes.now));
+    let available_on = if done.available_now { changes.now } else { policy.available_on(changes.now) };
     let fee = policy.fee(charge.amount, true);
     books::of(charge).charged(changes, charge.amount, fee, available_on);
     charge.amount_captured = charge.amount;

@@ -6,12 +6,14 @@ use crate::changes::{Changes, Versioned};
 use crate::charge::{self, Charge};
 use crate::policy::Policy;
 use crate::refusal::Refusal;
+use types::ObjectId;
 
-/// Begins a capture.
+/// Begins a capture; `subject` is the object that the caller is shown, intent or charge.
 pub fn begin(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
     charge: &mut Versioned<Charge>,
+    subject: ObjectId,
     request: charge::capture::Request,
 ) -> Result<Versioned<Attempt>, Refusal> {
     if intent.attempt.is_some() {
@@ -20,7 +22,7 @@ pub fn begin(
     if intent.status != Status::RequiresCapture {
         return Err(intent.unexpected("captured", &[Status::RequiresCapture]));
     }
-    let attempt = charge::capture::begin(changes, charge, intent.id, request)?;
+    let attempt = charge::capture::begin(changes, charge, subject, request)?;
     let id = attempt.id;
     changes.update(intent, None, |intent| {
         intent.status = Status::Processing;

@@ -57,7 +57,8 @@ pub fn begin(
     Ok(attempt)
 }
 
-fn allowed(intent: &PaymentIntent) -> Result<(), Refusal> {
+/// Whether the intent can be confirmed now.
+pub fn allowed(intent: &PaymentIntent) -> Result<(), Refusal> {
     const ALLOWED: &[Status] = &[Status::RequiresPaymentMethod, Status::RequiresConfirmation, Status::RequiresAction];
     if ALLOWED.contains(&intent.status) {
         return Ok(());
@@ -153,6 +154,14 @@ pub fn settle(
             None
         }
     }
+}
+
+/// The payer has done their part: the processor is asked again.
+pub fn resume(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>) {
+    changes.update(intent, None, |intent| {
+        intent.status = Status::Processing;
+        intent.next_action = None;
+    });
 }
 
 /// The payer has authenticated, and confirmation goes on only when the merchant says so again.

@@ -221,7 +221,7 @@ pub fn check_amount(amount: i64, currency: Currency) -> Result<(), Refusal> {
 
 impl PaymentIntent {
     /// The refusal of a command that the state does not allow.
-    pub(crate) fn unexpected(&self, command: &str, allowed: &[Status]) -> Refusal {
+    pub fn unexpected(&self, command: &str, allowed: &[Status]) -> Refusal {
         let allowed = allowed.iter().map(|status| status.as_str()).collect::<Vec<_>>().join(", ");
         let message = format!(
             "This PaymentIntent could not be {command} because it has a status of {}. Only a PaymentIntent with one of the \

@@ -1,0 +1,457 @@
+//! Payment intents.
+
+mod params;
+pub mod render;
+
+pub use params::{FutureUsageParam, MethodType, OffSession, ThreeDSecure, check_statement};
+
+use crate::attempts;
+use crate::call::Call;
+use crate::error::{ApiError, Failure, Result};
+use crate::list;
+use crate::params::NoParams;
+use crate::registry::{Registry, Returns};
+use crate::reply::Reply;
+use crate::resource::show;
+use crate::resources::payment_methods;
+use crate::search::{FieldKind, SearchField, field};
+use contracts::ListQuery;
+use domain::attempt::{Attempt, Terms};
+use domain::charge::{Charge, capture};
+use domain::customer::Customer;
+use domain::payment_intent::{
+    self, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status, cancel, check_amount, confirm, increment,
+};
+use domain::payment_method::PaymentMethod;
+use domain::refusal::Refusal;
+use domain::settle::Affected;
+use domain::{Changes, Versioned};
+use params::{
+    AllowRedirects, ApplyBalanceParams, CancelParams, CaptureMethodParam, CaptureParams, ConfirmParams, ConfirmationMethodParam,
+    ConfirmationParams, CreateParams, DetailParams, FilterParams, IncrementParams, LineItemsParams, MicrodepositParams,
+    RetrieveParams, UpdateParams,
+};
+use std::collections::BTreeMap;
+use types::{Kind, ObjectId};
+
+const SEARCHABLE: &[SearchField] = &[
+    field("amount", FieldKind::Number, &["amount"]),
+    field("created", FieldKind::Time, &["created"]),
+    field("currency", FieldKind::Token, &["currency"]),
+    field("customer", FieldKind::Token, &["customer"]),
+    field("metadata", FieldKind::Metadata, &["metadata"]),
+    field("status", FieldKind::Token, &["status"]),
+];
+
+pub fn register(registry: &mut Registry) {
+    const ONE: Returns = Returns::Object(Kind::PaymentIntent);
+    registry.resource::<PaymentIntent>();
+    registry.post("/v1/payment_intents", ONE, create);
+    registry.list::<PaymentIntent, _, _, _>("/v1/payment_intents", narrow);
+    registry.search::<PaymentIntent>("/v1/payment_intents/search", SEARCHABLE);
+    registry.get("/v1/payment_intents/{id}", ONE, retrieve).publishable();
+    registry.post("/v1/payment_intents/{id}", ONE, update);
+    registry.post("/v1/payment_intents/{id}/confirm", ONE, confirm_intent).publishable();
+    registry.post("/v1/payment_intents/{id}/capture", ONE, capture_intent);
+    registry.post("/v1/payment_intents/{id}/cancel", ONE, cancel_intent);
+    registry.post("/v1/payment_intents/{id}/increment_authorization", ONE, increment_authorization);
+    registry.post("/v1/payment_intents/{id}/apply_customer_balance", ONE, apply_customer_balance);
+    registry.post("/v1/payment_intents/{id}/verify_microdeposits", ONE, verify_microdeposits);
+    registry.get(
+        "/v1/payment_intents/{id}/amount_details_line_items",
+        Returns::ListOf("payment_intent_amount_details_line_item"),
+        line_items,
+    );
+}
+
+async fn create(call: Call, params: CreateParams) -> Result<Reply> {
+    check_amount(params.amount, params.currency)?;
+    let confirms = params.confirm.unwrap_or(false);
+    refuse_unless_confirming(&params.confirmation, confirms)?;
+    let mut changes = call.changes();
+    let mut intent = fresh(&call, &mut changes, &params);
+    intent.customer = customer(&call, params.description.customer.as_deref()).await?;
+    let method = chosen_method(&call, &mut changes, &params.details).await?;
+    params.description.apply(&mut intent)?;
+    params.details.apply(&mut intent)?;
+    if let Some(method) = &method {
+        confirm::may_use(&intent, method)?;
+        intent.payment_method = Some(method.id);
+        intent.status = Status::RequiresConfirmation;
+    }
+    let intent = changes.create(intent, Some("payment_intent.created"));
+    if confirms {
+        return confirm_with(&call, changes, intent, method, params.confirmation).await;
+    }
+    call.commit_and_show(changes, &intent).await
+}
+
+/// What is said without confirming would be forgotten.
+fn refuse_unless_confirming(params: &ConfirmationParams, confirms: bool) -> Result<()> {
+    let given = [
+        ("error_on_requires_action", params.error_on_requires_action.is_some()),
+        ("off_session", params.off_session.is_some()),
+        ("return_url", params.return_url.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) if !confirms => {
+            Err(ApiError::invalid(format!("{name} can only be given together with confirm=true.")).param(name).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+fn fresh(call: &Call, changes: &mut Changes, params: &CreateParams) -> PaymentIntent {
+    let id = changes.new_id(Kind::PaymentIntent);
+    let automatic = match &params.automatic_payment_methods {
+        Some(automatic) if !automatic.enabled => None,
+        Some(automatic) => Some(automatic.allow_redirects.unwrap_or(AllowRedirects::Always)),
+        None if params.description.payment_method_types.is_some() => None,
+        None => Some(AllowRedirects::Always),
+    };
+    PaymentIntent {
+        id,
+        created: call.now,
+        amount: params.amount,
+        currency: params.currency,
+        status: Status::RequiresPaymentMethod,
+        client_secret: format!("{id}_secret_{}", changes.new_secret(25)),
+        capture_method: params.details.capture_method.map_or(CaptureMethod::AutomaticAsync, CaptureMethodParam::into_domain),
+        confirmation_method: params
+            .confirmation_method
+            .map_or(ConfirmationMethod::Automatic, ConfirmationMethodParam::into_domain),
+        payment_method_types: vec!["card".to_owned()],
+        automatic_payment_methods: automatic.map(|redirects| redirects.as_str().to_owned()),
+        customer: None,
+        payment_method: None,
+        latest_charge: None,
+        amount_capturable: 0,
+        amount_received: 0,
+        last_payment_error: None,
+        next_action: None,
+        setup_future_usage: None,
+        card_options: CardOptions::default(),
+        description: None,
+        metadata: BTreeMap::new(),
+        receipt_email: None,
+        shipping: None,
+        statement_descriptor: None,
+        statement_descriptor_suffix: None,
+        transfer_group: None,
+        amount_details: None,
+        line_items: Vec::new(),
+        payment_details: None,
+        canceled_at: None,
+        cancellation_reason: None,
+        capture_before: None,
+        increments: 0,
+        attempt: None,
+        authenticated: false,
+    }
+}
+
+async fn customer(call: &Call, id: Option<&str>) -> Result<Option<ObjectId>> {
+    let Some(id) = id else { return Ok(None) };
+    let customer = call.param_object::<Customer>("customer", id).await?;
+    if customer.deleted {
+        return Err(ApiError::missing(Kind::Customer, id, Some("customer")).into());
+    }
+    Ok(Some(customer.id))
+}
+
+/// The payment method that the parameters name or describe.
+async fn chosen_method(
+    call: &Call,
+    changes: &mut Changes,
+    params: &DetailParams,
+) -> Result<Option<Versioned<PaymentMethod>>> {
+    match (&params.payment_method, &params.payment_method_data) {
+        (Some(_), Some(_)) => {
+            let message = "payment_method and payment_method_data cannot both be given.";
+            Err(ApiError::invalid(message).param("payment_method_data").into())
+        }
+        (Some(id), None) => payment_methods::resolve(call, changes, "payment_method", id).await.map(Some),
+        (None, Some(data)) => {
+            let method = payment_methods::from_card(call, changes, data.clone())?;
+            Ok(Some(changes.create(method, None)))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
+async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Result<ListQuery> {
+    if let Some(id) = &params.customer {
+        query.customer = Some(call.param_object::<Customer>("customer", id).await?.id);
+    }
+    Ok(query)
+}
+
+/// The intent in the URL; with a publishable key only for who knows its client secret.
+async fn intent_of(call: &Call, client_secret: Option<&str>) -> Result<Versioned<PaymentIntent>> {
+    let intent = call.path_object::<PaymentIntent>("id").await?;
+    match client_secret {
+        Some(secret) if secret != intent.client_secret => {
+            let message = "The client_secret provided does not match the client_secret associated with the PaymentIntent.";
+            Err(ApiError::coded("payment_intent_invalid_parameter", message).param("client_secret").into())
+        }
+        None if call.is_public() => {
+            let message = "With a publishable key the intent's client_secret must be given.";
+            Err(ApiError::coded("parameter_missing", message).param("client_secret").into())
+        }
+        _ => Ok(intent),
+    }
+}
+
+async fn retrieve(call: Call, params: RetrieveParams) -> Result<Reply> {
+    let intent = intent_of(&call, params.client_secret.as_deref()).await?;
+    Ok(call.reply(&intent))
+}
+
+async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
+    let mut intent = call.path_object::<PaymentIntent>("id").await?;
+    let decisive = params.amount.is_some()
+        || params.currency.is_some()
+        || params.description.customer.is_some()
+        || params.description.payment_method_types.is_some()
+        || params.details.is_open_only();
+    if decisive && !intent.is_open() {
+        let message = format!(
+            "This PaymentIntent's amount, currency, customer and payment method could not be updated because it has a status of \
+             {}.",
+            intent.status.as_str()
+        );
+        let refusal = Refusal::new("payment_intent_unexpected_state", message);
+        return Err(refused(&call, &intent, refusal));
+    }
+    let mut changes = call.changes();
+    let mut next = (*intent).clone();
+    next.amount = params.amount.unwrap_or(next.amount);
+    next.currency = params.currency.unwrap_or(next.currency);
+    check_amount(next.amount, next.currency)?;
+    next.customer = customer(&call, params.description.customer.as_deref()).await?.or(next.customer);
+    let method = chosen_method(&call, &mut changes, &params.details).await?;
+    params.description.apply(&mut next)?;
+    params.details.apply(&mut next)?;
+    if let Some(method) = &method {
+        confirm::may_use(&next, method)?;
+        next.payment_method = Some(method.id);
+    }
+    if decisive {
+        give_up_waiting(&call, &mut changes, &mut next).await?;
+        let ready = next.payment_method.is_some();
+        next.status = if ready { Status::RequiresConfirmation } else { Status::RequiresPaymentMethod };
+    }
+    changes.update(&mut intent, None, |intent| *intent = next);
+    call.commit_and_show(changes, &intent).await
+}
+
+/// An attempt that waits for the payer is given up when something else is to be paid, or nothing.
+async fn give_up_waiting(call: &Call, changes: &mut Changes, intent: &mut PaymentIntent) -> Result<()> {
+    if let Some(id) = intent.attempt.take() {
+        let mut attempt = call.referenced::<Attempt>(id).await?;
+        cancel::abandon(changes, &mut attempt);
+    }
+    intent.next_action = None;
+    intent.authenticated = false;
+    Ok(())
+}
+
+async fn confirm_intent(call: Call, params: ConfirmParams) -> Result<Reply> {
+    let mut intent = intent_of(&call, params.client_secret.as_deref()).await?;
+    if call.is_public() && intent.confirmation_method == ConfirmationMethod::Manual {
+        let message = "This PaymentIntent's confirmation_method is manual: only a secret key can confirm it.";
+        return Err(ApiError::coded("payment_intent_invalid_parameter", message).into());
+    }
+    if params.amount_to_confirm.is_some_and(|amount| amount != intent.amount) {
+        let message = format!("amount_to_confirm is not the PaymentIntent's amount, {}.", intent.amount);
+        return Err(ApiError::invalid(message).param("amount_to_confirm").into());
+    }
+    if !intent.is_open() {
+        return Err(refused(&call, &intent, confirm::allowed(&intent).err().unwrap_or_else(Refusal::busy)));
+    }
+    let mut changes = call.changes();
+    let mut next = (*intent).clone();
+    if next.status == Status::RequiresAction {
+        give_up_waiting(&call, &mut changes, &mut next).await?;
+    }
+    let chosen = chosen_method(&call, &mut changes, &params.details).await?;
+    params.details.apply(&mut next)?;
+    let method = match (chosen, next.payment_method) {
+        (Some(method), _) => {
+            next.authenticated &= next.payment_method == Some(method.id);
+            Some(method)
+        }
+        (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
+        (None, None) => None,
+    };
+    changes.update(&mut intent, None, |intent| *intent = next);
+    confirm_with(&call, changes, intent, method, params.confirmation).await
+}
+
+async fn confirm_with(
+    call: &Call,
+    mut changes: Changes,
+    mut intent: Versioned<PaymentIntent>,
+    method: Option<Versioned<PaymentMethod>>,
+    params: ConfirmationParams,
+) -> Result<Reply> {
+    let Some(method) = method else {
+        let message = "You cannot confirm this PaymentIntent because it's missing a payment method. Update it with one, or \
+             give one when confirming.";
+        return Err(refused(call, &intent, Refusal::new("payment_intent_unexpected_state", message)));
+    };
+    let off_session = params.off_session.is_some_and(|off| off.0);
+    if let Some(url) = &params.return_url {
+        check_url("return_url", url)?;
+    }
+    let confirmation = confirm::Confirmation {
+        off_session,
+        terms: Terms {
+            more_to_come: false,
+            error_on_action: params.error_on_requires_action.unwrap_or(false),
+            return_url: params.return_url,
+            use_sdk: params.use_stripe_sdk.unwrap_or(false),
+        },
+        key: attempts::request_key(call),
+    };
+    let processor = call.api.processors.preferred().name();
+    let attempt = confirm::begin(&mut changes, &mut intent, &method, processor, confirmation)
+        .map_err(|refusal| refused(call, &intent, refusal))?;
+    let affected = Affected { payment_intent: Some(intent), payment_method: Some(method), ..Affected::default() };
+    attempts::run(call, changes, attempt, affected).await
+}
+
+/// A URL that a browser can be sent to; applications have schemes of their own.
+pub fn check_url(param: &str, url: &str) -> std::result::Result<(), ApiError> {
+    let scheme = url.split_once("://").map(|(scheme, rest)| (scheme, !rest.is_empty()));
+    let plain = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    match scheme {
+        Some((scheme, true)) if plain(scheme) && !scheme.eq_ignore_ascii_case("javascript") => Ok(()),
+        _ => Err(ApiError::coded("url_invalid", "Not a valid URL").param(param)),
+    }
+}
+
+async fn capture_intent(call: Call, params: CaptureParams) -> Result<Reply> {
+    let mut intent = call.path_object::<PaymentIntent>("id").await?;
+    let mut charge = authorized_charge(&call, &intent, "captured").await?;
+    let mut changes = call.changes();
+    let mut next = (*intent).clone();
+    if let Some(text) = &params.statement_descriptor {
+        check_statement("statement_descriptor", text)?;
+        next.statement_descriptor = Some(text.clone());
+    }
+    if let Some(text) = &params.statement_descriptor_suffix {
+        check_statement("statement_descriptor_suffix", text)?;
+        next.statement_descriptor_suffix = Some(text.clone());
+    }
+    params.metadata.unwrap_or_default().apply(&mut next.metadata)?;
+    changes.update(&mut intent, None, |intent| *intent = next);
+    let request = capture::Request {
+        amount: params.amount_to_capture,
+        more_to_come: params.final_capture == Some(false),
+        key: attempts::request_key(&call),
+    };
+    let shown = intent.id;
+    let attempt = payment_intent::capture::begin(&mut changes, &mut intent, &mut charge, shown, request)
+        .map_err(|refusal| refused(&call, &intent, refusal))?;
+    let affected = Affected { payment_intent: Some(intent), charge: Some(charge), ..Affected::default() };
+    attempts::run(&call, changes, attempt, affected).await
+}
+
+/// The charge behind an intent that waits to be captured.
+async fn authorized_charge(call: &Call, intent: &PaymentIntent, command: &str) -> Result<Versioned<Charge>> {
+    match intent.latest_charge {
+        Some(charge) if intent.status == Status::RequiresCapture => call.referenced(charge).await,
+        _ if intent.status == Status::Processing && intent.attempt.is_some() => Err(Refusal::busy().into()),
+        _ => Err(refused(call, intent, intent.unexpected(command, &[Status::RequiresCapture]))),
+    }
+}
+
+async fn cancel_intent(call: Call, params: CancelParams) -> Result<Reply> {
+    let mut intent = call.path_object::<PaymentIntent>("id").await?;
+    cancel::allowed(&intent).map_err(|refusal| refused(&call, &intent, refusal))?;
+    let reason = params.cancellation_reason.map(|reason| reason.as_str().to_owned());
+    let mut changes = call.changes();
+    if intent.status == Status::RequiresCapture {
+        let mut charge = authorized_charge(&call, &intent, "canceled").await?;
+        let key = attempts::request_key(&call);
+        let attempt = cancel::begin(&mut changes, &mut intent, &mut charge, reason, key)?;
+        let affected = Affected { payment_intent: Some(intent), charge: Some(charge), ..Affected::default() };
+        return attempts::run(&call, changes, attempt, affected).await;
+    }
+    let mut waiting = match intent.attempt {
+        Some(attempt) => Some(call.referenced::<Attempt>(attempt).await?),
+        None => None,
+    };
+    cancel::cancel(&mut changes, &mut intent, waiting.as_mut(), reason);
+    call.commit_and_show(changes, &intent).await
+}
+
+async fn increment_authorization(call: Call, params: IncrementParams) -> Result<Reply> {
+    let mut intent = call.path_object::<PaymentIntent>("id").await?;
+    let mut charge = authorized_charge(&call, &intent, "incremented").await?;
+    let mut changes = call.changes();
+    let mut next = (*intent).clone();
+    next.description = params.description.or(next.description);
+    params.metadata.unwrap_or_default().apply(&mut next.metadata)?;
+    if let Some(text) = params.statement_descriptor {
+        check_statement("statement_descriptor", &text)?;
+        next.statement_descriptor = Some(text);
+    }
+    changes.update(&mut intent, None, |intent| *intent = next);
+    let key = attempts::request_key(&call);
+    let attempt = increment::begin(&mut changes, &mut intent, &mut charge, params.amount, key)
+        .map_err(|refusal| refused(&call, &intent, refusal))?;
+    let affected = Affected { payment_intent: Some(intent), charge: Some(charge), ..Affected::default() };
+    attempts::run(&call, changes, attempt, affected).await
+}
+
+/// Only intents that are paid from a customer's cash balance can be; cards are not.
+async fn apply_customer_balance(call: Call, _: ApplyBalanceParams) -> Result<Reply> {
+    let intent = call.path_object::<PaymentIntent>("id").await?;
+    let message = "This PaymentIntent is not paid from a customer's cash balance: its payment_method_types do not include \
+         customer_balance.";
+    Err(refused(&call, &intent, Refusal::new("payment_intent_unexpected_state", message)))
+}
+
+/// Only intents that are paid from a bank account wait for microdeposits.
+async fn verify_microdeposits(call: Call, _: MicrodepositParams) -> Result<Reply> {
+    let intent = call.path_object::<PaymentIntent>("id").await?;
+    let message = "This PaymentIntent does not wait for microdeposits: it is not paid from a bank account.";
+    Err(refused(&call, &intent, Refusal::new("payment_intent_unexpected_state", message)))
+}
+
+async fn line_items(call: Call, params: LineItemsParams) -> Result<Reply> {
+    let intent = call.path_object::<PaymentIntent>("id").await?;
+    let limit = usize::try_from(list::limit(params.limit)?).unwrap_or(usize::MAX);
+    let items = &intent.line_items;
+    let find = |param: &str, id: &Option<String>| match id {
+        None => Ok(None),
+        Some(id) => match items.iter().position(|item| item["id"] == id.as_str()) {
+            Some(at) => Ok(Some(at)),
+            None => Err(ApiError::coded("resource_missing", format!("No such line item: '{id}'")).param(param)),
+        },
+    };
+    let after = find("starting_after", &params.starting_after)?;
+    let before = find("ending_before", &params.ending_before)?;
+    let (from, until) = match (after, before) {
+        (_, Some(before)) => (before.saturating_sub(limit), before),
+        (Some(after), None) => (after + 1, (after + 1 + limit).min(items.len())),
+        (None, None) => (0, limit.min(items.len())),
+    };
+    let has_more = if before.is_some() { from > 0 } else { until < items.len() };
+    let page = items.get(from..until).unwrap_or_default().to_vec();
+    Ok(Reply::value(list::envelope(page, has_more, &call.url)))
+}
+
+/// A refused command as an error that shows the intent.
+fn refused(call: &Call, intent: &PaymentIntent, refusal: Refusal) -> Failure {
+    let error = attempts::refused(refusal);
+    if error.code == Some("payment_intent_unexpected_state") {
+        return error.detail("payment_intent", show(intent, &call.view())).into();
+    }
+    error.into()
+}

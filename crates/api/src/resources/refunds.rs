@@ -1,0 +1,196 @@
+//! Refunds.
+
+use crate::attempts;
+use crate::call::Call;
+use crate::error::{ApiError, Result};
+use crate::params::{MetadataParam, merged_metadata, new_metadata};
+use crate::registry::{Registry, Returns};
+use crate::reply::Reply;
+use crate::resource::{Expandable, Resource, View, reference};
+use crate::{choices, params};
+use contracts::ListQuery;
+use domain::charge::Charge;
+use domain::payment_intent::PaymentIntent;
+use domain::refund::{self, Refund, Status};
+use domain::settle::Affected;
+use domain::Versioned;
+use serde_json::{Value, json};
+use types::{Currency, Kind, ObjectId};
+
+params! {
+    pub struct CreateParams {
+        pub amount: Option<i64>,
+        pub charge: Option<String>,
+        /// Must be the charge's, when it is given at all.
+        pub currency: Option<Currency>,
+        pub metadata: Option<MetadataParam>,
+        pub payment_intent: Option<String>,
+        pub reason: Option<Reason>,
+    }
+
+    pub struct UpdateParams {
+        pub metadata: Option<MetadataParam>,
+    }
+
+    pub struct FilterParams {
+        pub charge: Option<String>,
+        pub payment_intent: Option<String>,
+    }
+}
+
+choices! {
+    pub enum Reason {
+        Duplicate = "duplicate",
+        Fraudulent = "fraudulent",
+        RequestedByCustomer = "requested_by_customer",
+    }
+}
+
+pub fn register(registry: &mut Registry) {
+    registry.resource::<Refund>();
+    registry.post("/v1/refunds", Returns::Object(Kind::Refund), create);
+    registry.list::<Refund, _, _, _>("/v1/refunds", narrow);
+    registry.retrieve::<Refund>("/v1/refunds/{id}");
+    registry.post("/v1/refunds/{id}", Returns::Object(Kind::Refund), update);
+    registry.post("/v1/refunds/{id}/cancel", Returns::Object(Kind::Refund), cancel);
+}
+
+async fn create(call: Call, params: CreateParams) -> Result<Reply> {
+    let mut charge = charge_of(&call, params.charge.as_deref(), params.payment_intent.as_deref()).await?;
+    if let Some(currency) = params.currency.filter(|currency| *currency != charge.currency) {
+        let message = format!("The charge is in {}, so it cannot be refunded in {currency}.", charge.currency);
+        return Err(ApiError::invalid(message).param("currency").into());
+    }
+    let mut changes = call.changes();
+    let request = refund::Request {
+        amount: params.amount,
+        reason: params.reason.map(|reason| reason.as_str().to_owned()),
+        metadata: new_metadata(params.metadata)?,
+        key: attempts::request_key(&call),
+    };
+    let (refund, attempt) = refund::begin(&mut changes, &mut charge, request)?;
+    let affected = Affected { charge: Some(charge), refund: Some(refund), ..Affected::default() };
+    attempts::run(&call, changes, attempt, affected).await
+}
+
+/// The charge that is named itself, or the one that paid the intent.
+async fn charge_of(call: &Call, charge: Option<&str>, intent: Option<&str>) -> Result<Versioned<Charge>> {
+    let intent = match intent {
+        Some(id) => Some(call.param_object::<PaymentIntent>("payment_intent", id).await?),
+        None => None,
+    };
+    let Some(id) = charge else {
+        let Some(intent) = intent else {
+            let message = "One of the following params should be provided for this request: charge or payment_intent.";
+            return Err(ApiError::coded("parameter_missing", message).param("charge").into());
+        };
+        return match intent.latest_charge {
+            Some(charge) => call.referenced(charge).await,
+            None => {
+                let message = format!("This PaymentIntent ({}) does not have a successful charge to refund.", intent.id);
+                Err(ApiError::invalid(message).param("payment_intent").into())
+            }
+        };
+    };
+    let charge = call.param_object::<Charge>("charge", id).await?;
+    if intent.is_some_and(|intent| charge.payment_intent != Some(intent.id)) {
+        return Err(ApiError::invalid("The charge does not belong to the payment_intent.").param("charge").into());
+    }
+    Ok(charge)
+}
+
+async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Result<ListQuery> {
+    if let Some(id) = &params.payment_intent {
+        let intent = call.param_object::<PaymentIntent>("payment_intent", id).await?;
+        let mut charges = crate::list::all(Kind::Charge);
+        charges.parents = vec![intent.id];
+        charges.paging.limit = 100;
+        let page = call.api.ledger.list(call.tenant_id(), &charges).await?;
+        query.parents = page.items.iter().map(|charge| charge.id).collect();
+        // An intent without charges has no refunds: nothing has the intent itself for a parent.
+        if query.parents.is_empty() {
+            query.parents.push(intent.id);
+        }
+    }
+    if let Some(id) = &params.charge {
+        let charge = call.param_object::<Charge>("charge", id).await?.id;
+        if !query.parents.is_empty() && !query.parents.contains(&charge) {
+            return Err(ApiError::invalid("The charge does not belong to the payment_intent.").param("charge").into());
+        }
+        query.parents = vec![charge];
+    }
+    Ok(query)
+}
+
+async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
+    let mut refund = call.path_object::<Refund>("id").await?;
+    let metadata = merged_metadata(&refund.metadata, params.metadata)?;
+    let mut changes = call.changes();
+    changes.update_if_changed(&mut refund, "refund.updated", |refund| refund.metadata = metadata);
+    call.commit_and_show(changes, &refund).await
+}
+
+async fn cancel(call: Call, _: params::NoParams) -> Result<Reply> {
+    let mut refund = call.path_object::<Refund>("id").await?;
+    let mut charge = call.referenced::<Charge>(refund.charge).await?;
+    let mut attempt = call.referenced(refund.attempt).await?;
+    let mut changes = call.changes();
+    refund::cancel(&mut changes, &mut refund, &mut charge, &mut attempt)?;
+    call.commit_and_show(changes, &refund).await
+}
+
+impl Resource for Refund {
+    const EXPANDABLE: &'static [Expandable] = &[
+        reference("balance_transaction", &[Kind::BalanceTransaction]),
+        reference("charge", &[Kind::Charge]),
+        reference("failure_balance_transaction", &[Kind::BalanceTransaction]),
+        reference("payment_intent", &[Kind::PaymentIntent]),
+        reference("payment_method", &[Kind::PaymentMethod]),
+    ];
+
+    fn render(&self, _: &View) -> Value {
+        let mut value = json!({
+            "id": self.id,
+            "object": "refund",
+            "amount": self.amount,
+            "balance_transaction": self.balance_transaction,
+            "charge": self.charge,
+            "created": self.created.seconds(),
+            "currency": self.currency,
+            "customer": null,
+            "customer_account": null,
+            "destination_details": { "card": destination(self), "type": "card" },
+            "metadata": self.metadata,
+            "payment_intent": self.payment_intent,
+            "payment_method": self.payment_method,
+            "reason": self.reason,
+            "receipt_number": null,
+            "source_transfer_reversal": null,
+            "status": self.status.as_str(),
+            "transfer_reversal": null,
+        });
+        let optional: [(&str, Option<Value>); 3] = [
+            ("failure_balance_transaction", self.failure_balance_transaction.map(|id: ObjectId| json!(id))),
+            ("failure_reason", self.failure_reason.as_ref().map(|reason| json!(reason))),
+            ("pending_reason", (self.status == Status::Pending).then(|| json!("processing"))),
+        ];
+        for (name, present) in optional {
+            if let Some(present) = present {
+                value[name] = present;
+            }
+        }
+        value
+    }
+}
+
+fn destination(refund: &Refund) -> Value {
+    match &refund.reference {
+        Some(reference) => json!({
+            "reference": reference,
+            "reference_status": "available",
+            "reference_type": "acquirer_reference_number",
+            "type": "refund",
+        }),
+        None => json!({ "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" }),
+    }
+}
