@@ -9,6 +9,7 @@ use crate::reply::Reply;
 use crate::resource::{Facts, Resource};
 use crate::search::{self, SearchField, SearchParams};
 use contracts::ListQuery;
+use domain::changes::Column;
 use http::Method;
 use serde_json::Value;
 use std::collections::HashMap;
@@ -76,6 +77,13 @@ impl Registry {
 
     pub fn facts(&self, kind: Kind) -> Option<&Facts> {
         self.resources.get(&kind)
+    }
+
+    /// Every kind of object that is known, with the columns of its view.
+    pub fn kinds(&self) -> Vec<(Kind, &'static [Column])> {
+        let mut kinds: Vec<_> = self.resources.values().map(|facts| (facts.kind, facts.columns)).collect();
+        kinds.sort_unstable_by_key(|(kind, _)| *kind);
+        kinds
     }
 
     pub fn get<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Operation

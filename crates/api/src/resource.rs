@@ -2,6 +2,8 @@
 
 use crate::error::ApiError;
 use domain::Object;
+use domain::changes::Column;
+use domain::commit::Index;
 use serde_json::Value;
 use types::{Kind, TenantId, Timestamp};
 
@@ -58,11 +60,22 @@ pub struct Facts {
     pub expandable: &'static [Expandable],
     pub public: &'static [&'static str],
     pub render: fn(&str, &View) -> Result<Value, ApiError>,
+    /// What analysts see as columns of the kind's view.
+    pub columns: &'static [Column],
+    /// How an object in this state has to be indexed; `None` when the state cannot be read.
+    pub index: fn(&Value) -> Option<Index>,
 }
 
 impl Facts {
     pub fn of<T: Resource>() -> Self {
-        Facts { kind: T::KIND, expandable: T::EXPANDABLE, public: T::PUBLIC, render: render_state::<T> }
+        Facts {
+            kind: T::KIND,
+            expandable: T::EXPANDABLE,
+            public: T::PUBLIC,
+            render: render_state::<T>,
+            columns: T::COLUMNS,
+            index: |state| T::deserialize(state).ok().map(|object| object.index()),
+        }
     }
 }
 
