@@ -4,7 +4,8 @@ use contracts::{CommitError, IdempotencyRecord, LedgerError};
 use serde_json::{Map, Value, json};
 use types::Kind;
 
-pub type Result<T> = std::result::Result<T, Failure>;
+/// The result of a handler, unless another error is named.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 /// The `type` of an error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,7 +107,8 @@ impl ApiError {
 
     /// 409: the first request with this key is not finished.
     pub fn key_in_use(key: &str) -> Self {
-        let message = format!("There is another request in progress with the idempotency key '{key}'; try again later.");
+        let message =
+            format!("There is another request in progress with the idempotency key '{key}'; try again later.");
         Self::new(409, ErrorType::Idempotency, Some("idempotency_key_in_use"), message)
     }
 

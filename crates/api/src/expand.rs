@@ -76,7 +76,8 @@ fn allowed(registry: &Registry, kinds: &[Kind], path: &[&str]) -> bool {
 
 /// What follows an attribute's name in a path; `None` when the path is not about it.
 fn after_name<'a, 'b>(name: &str, path: &'a [&'b str]) -> Option<&'a [&'b str]> {
-    name.split('.').try_fold(path, |rest, part| rest.split_first().and_then(|(first, rest)| (*first == part).then_some(rest)))
+    name.split('.')
+        .try_fold(path, |rest, part| rest.split_first().and_then(|(first, rest)| (*first == part).then_some(rest)))
 }
 
 /// Expands an answer.

@@ -171,7 +171,8 @@ mod tests {
 
     #[test]
     fn refuses_what_makes_no_sense() {
-        for wrong in ["a=1&a[b]=2", "a[b]=1&a=2", "a[b=1", "[a]=1", "a=%zz", "a=%ff", "a=%00", "a[b][c][d][e][f][g][h][i]=1"]
+        for wrong in
+            ["a=1&a[b]=2", "a[b]=1&a=2", "a[b=1", "[a]=1", "a=%zz", "a=%ff", "a=%00", "a[b][c][d][e][f][g][h][i]=1"]
         {
             assert!(decoded(wrong).is_err(), "{wrong}");
         }

@@ -58,6 +58,14 @@ impl Api {
         config: Config,
     ) -> Arc<Self> {
         let registry = resources::registry();
-        Arc::new(Api { ledger, identity, processors, clock, config, registry, running: idempotency::Running::default() })
+        Arc::new(Api {
+            ledger,
+            identity,
+            processors,
+            clock,
+            config,
+            registry,
+            running: idempotency::Running::default(),
+        })
     }
 }

@@ -92,9 +92,8 @@ pub fn limit(param: Option<i64>) -> std::result::Result<u32, ApiError> {
 
 /// The query of a whole list of a kind.
 pub async fn query<T: Resource>(call: &Call, params: ListParams) -> Result<ListQuery> {
-    let cursor = |param: &str, id: &str| {
-        ObjectId::parse(T::KIND, id).ok_or_else(|| ApiError::missing(T::KIND, id, Some(param)))
-    };
+    let cursor =
+        |param: &str, id: &str| ObjectId::parse(T::KIND, id).ok_or_else(|| ApiError::missing(T::KIND, id, Some(param)));
     let paging = params.paging(cursor)?;
     for (param, id) in [("starting_after", paging.starting_after), ("ending_before", paging.ending_before)] {
         if let Some(id) = id {

@@ -129,7 +129,9 @@ fn describe(operation: &Operation) -> Value {
     params["properties"]["expand"] = expand;
     if operation.method == Method::POST {
         described["requestBody"] = json!({ "content": { "application/x-www-form-urlencoded": { "schema": params } } });
-        parameters.push(json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 } }));
+        parameters.push(
+            json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 } }),
+        );
     } else if let Some(properties) = params["properties"].as_object() {
         let required = params["required"].as_array().cloned().unwrap_or_default();
         parameters.extend(properties.iter().map(|(name, schema)| {

@@ -117,6 +117,7 @@ macro_rules! choices {
         pub enum $name { $($variant,)* }
 
         impl $name {
+            #[allow(dead_code, reason = "a choice that is matched on has no need of its text")]
             pub const fn as_str(self) -> &'static str {
                 match self { $($name::$variant => $text,)* }
             }
@@ -185,7 +186,9 @@ fn shortened(text: &str) -> String {
 fn as_text(node: Node, name: &str) -> Result<String, ApiError> {
     match node {
         Node::Text(text) => Ok(text),
-        Node::Map(_) => Err(ApiError::invalid(format!("Invalid string: {name} has parts, but takes one value.")).param(name)),
+        Node::Map(_) => {
+            Err(ApiError::invalid(format!("Invalid string: {name} has parts, but takes one value.")).param(name))
+        }
     }
 }
 
@@ -251,8 +254,11 @@ impl Param for Currency {
     fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
         let text = String::parse(node, name)?;
         text.parse().map_err(|_| {
-            ApiError::invalid(format!("Invalid currency: {}. It must be an ISO code that is supported here.", shortened(&text)))
-                .param(name)
+            ApiError::invalid(format!(
+                "Invalid currency: {}. It must be an ISO code that is supported here.",
+                shortened(&text)
+            ))
+            .param(name)
         })
     }
 
@@ -379,7 +385,8 @@ impl MetadataParam {
             }
         }
         if metadata.len() > Self::KEYS_MAX {
-            let message = format!("Metadata can have up to {} keys; this would make {}.", Self::KEYS_MAX, metadata.len());
+            let message =
+                format!("Metadata can have up to {} keys; this would make {}.", Self::KEYS_MAX, metadata.len());
             return Err(ApiError::invalid(message).param("metadata"));
         }
         Ok(())
@@ -417,7 +424,8 @@ impl Param for MetadataParam {
         for (key, node) in parts {
             let param = path(name, &key);
             if key.chars().count() > Self::KEY_MAX {
-                let message = format!("Metadata keys can be up to {} characters long: '{}'.", Self::KEY_MAX, shortened(&key));
+                let message =
+                    format!("Metadata keys can be up to {} characters long: '{}'.", Self::KEY_MAX, shortened(&key));
                 return Err(ApiError::invalid(message).param(param));
             }
             let value = as_text(node, &param)?;

@@ -1,5 +1,6 @@
 //! The way of every request, whatever it asks for.
 
+use crate::Api;
 use crate::call::{Call, Key, KeyState};
 use crate::error::{ApiError, Failure, Result};
 use crate::expand;
@@ -8,7 +9,6 @@ use crate::idempotency;
 use crate::params::Param;
 use crate::registry::{Access, Operation, unknown_operation};
 use crate::reply::{Reply, pretty};
-use crate::Api;
 use bytes::Bytes;
 use contracts::{Caller, KeyKind};
 use http::Method;

@@ -144,7 +144,14 @@ impl Registry {
         ListParams::describe(&mut properties, &mut required);
         P::describe(&mut properties, &mut required);
         let params = serde_json::json!({ "type": "object", "properties": properties });
-        self.add(Operation { method: Method::GET, path, access: Access::Secret, returns: Returns::List(T::KIND), params, handler })
+        self.add(Operation {
+            method: Method::GET,
+            path,
+            access: Access::Secret,
+            returns: Returns::List(T::KIND),
+            params,
+            handler,
+        })
     }
 
     /// A search by Stripe's query language over the attributes named.
@@ -156,7 +163,14 @@ impl Registry {
             })
         });
         let params = SearchParams::schema();
-        self.add(Operation { method: Method::GET, path, access: Access::Secret, returns: Returns::Search(T::KIND), params, handler })
+        self.add(Operation {
+            method: Method::GET,
+            path,
+            access: Access::Secret,
+            returns: Returns::Search(T::KIND),
+            params,
+            handler,
+        })
     }
 
     fn operation<P, F, R>(&mut self, method: Method, path: &'static str, returns: Returns, handler: F) -> &mut Operation

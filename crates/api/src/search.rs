@@ -124,12 +124,14 @@ fn parse_clause<'a>(
         .ok_or_else(|| invalid("Each condition is a field, an operator and a value, such as status:'succeeded'."))?;
     let (name, mut rest) = text.split_at(end);
     let known = || fields.iter().map(|field| field.name).collect::<Vec<_>>().join(", ");
-    let field = fields.iter().find(|field| field.name == name).ok_or_else(|| {
-        invalid(format!("'{name}' cannot be searched for; the fields are {}.", known()))
-    })?;
+    let field = fields
+        .iter()
+        .find(|field| field.name == name)
+        .ok_or_else(|| invalid(format!("'{name}' cannot be searched for; the fields are {}.", known())))?;
     let mut path: Vec<String> = field.path.iter().map(|part| (*part).to_owned()).collect();
     if field.kind == FieldKind::Metadata {
-        let inner = rest.strip_prefix('[').ok_or_else(|| invalid("Metadata is searched as metadata['key']:'value'."))?;
+        let inner =
+            rest.strip_prefix('[').ok_or_else(|| invalid("Metadata is searched as metadata['key']:'value'."))?;
         let (key, after) = quoted(inner)?;
         rest = after.strip_prefix(']').ok_or_else(|| invalid("A ']' is missing after the metadata key."))?;
         path.push(key);

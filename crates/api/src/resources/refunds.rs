@@ -9,11 +9,11 @@ use crate::reply::Reply;
 use crate::resource::{Expandable, Resource, View, reference};
 use crate::{choices, params};
 use contracts::ListQuery;
+use domain::Versioned;
 use domain::charge::Charge;
 use domain::payment_intent::PaymentIntent;
 use domain::refund::{self, Refund, Status};
 use domain::settle::Affected;
-use domain::Versioned;
 use serde_json::{Value, json};
 use types::{Currency, Kind, ObjectId};
 
@@ -87,7 +87,8 @@ async fn charge_of(call: &Call, charge: Option<&str>, intent: Option<&str>) -> R
         return match intent.latest_charge {
             Some(charge) => call.referenced(charge).await,
             None => {
-                let message = format!("This PaymentIntent ({}) does not have a successful charge to refund.", intent.id);
+                let message =
+                    format!("This PaymentIntent ({}) does not have a successful charge to refund.", intent.id);
                 Err(ApiError::invalid(message).param("payment_intent").into())
             }
         };
@@ -191,6 +192,8 @@ fn destination(refund: &Refund) -> Value {
             "reference_type": "acquirer_reference_number",
             "type": "refund",
         }),
-        None => json!({ "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" }),
+        None => {
+            json!({ "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" })
+        }
     }
 }

@@ -108,8 +108,7 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     if method.customer.is_some() && method.customer != customer.as_ref().map(|customer| customer.id) {
         return Err(ApiError::invalid("The source belongs to another customer.").param("source").into());
     }
-    let statement =
-        checked_statement(params.statement_descriptor.clone(), params.statement_descriptor_suffix.clone())?;
+    let statement = checked_statement(params.statement_descriptor.clone(), params.statement_descriptor_suffix.clone())?;
     let processor = call.api.processors.preferred().clone();
     let request = creation::Request {
         money: Money::new(params.amount, params.currency),
@@ -120,14 +119,13 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     };
     let metadata = new_metadata(params.metadata)?;
     let policy = attempts::policy(&call, &*processor);
-    let (charge, attempt) =
-        creation::begin(&mut changes, &method, processor.name(), &policy, request, |charge| {
-            charge.description = params.description;
-            charge.metadata = metadata;
-            charge.receipt_email = params.receipt_email;
-            charge.shipping = params.shipping.map(ShippingParams::into_shipping);
-            charge.transfer_group = params.transfer_group;
-        })?;
+    let (charge, attempt) = creation::begin(&mut changes, &method, processor.name(), &policy, request, |charge| {
+        charge.description = params.description;
+        charge.metadata = metadata;
+        charge.receipt_email = params.receipt_email;
+        charge.shipping = params.shipping.map(ShippingParams::into_shipping);
+        charge.transfer_group = params.transfer_group;
+    })?;
     if method.customer.is_none() {
         changes.update(&mut method, None, |method| method.spent = true);
     }
@@ -216,8 +214,7 @@ async fn capture_charge(call: Call, params: CaptureParams) -> Result<Reply> {
     next.receipt_email = params.receipt_email.or(next.receipt_email);
     next.transfer_group = params.transfer_group.or(next.transfer_group);
     changes.update(&mut charge, None, |charge| *charge = next);
-    let request =
-        capture::Request { amount: params.amount, more_to_come: false, key: attempts::request_key(&call) };
+    let request = capture::Request { amount: params.amount, more_to_come: false, key: attempts::request_key(&call) };
     let subject = charge.id;
     let mut affected = Affected::default();
     let attempt = match charge.payment_intent {

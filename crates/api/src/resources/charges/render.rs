@@ -68,9 +68,12 @@ fn outcome(charge: &Charge) -> Value {
     let (network_status, reason, kind, message) = match (&charge.failure, charge.status) {
         (_, Status::Pending) => return Value::Null,
         (None, _) => ("approved_by_network", None, "authorized", "Payment complete."),
-        (Some(failure), _) if failure.blocked => {
-            ("not_sent_to_network", Some("highest_risk_level".to_owned()), "blocked", "The risk engine blocked this payment.")
-        }
+        (Some(failure), _) if failure.blocked => (
+            "not_sent_to_network",
+            Some("highest_risk_level".to_owned()),
+            "blocked",
+            "The risk engine blocked this payment.",
+        ),
         (Some(failure), _) => {
             let reason = failure.decline_code.clone().unwrap_or_else(|| failure.code.clone());
             ("declined_by_network", Some(reason), "issuer_declined", "The bank did not approve this payment.")

@@ -9,7 +9,6 @@ use crate::attempts;
 use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
 use crate::list;
-use crate::params::NoParams;
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
 use crate::resource::show;
@@ -20,16 +19,17 @@ use domain::attempt::{Attempt, Terms};
 use domain::charge::{Charge, capture};
 use domain::customer::Customer;
 use domain::payment_intent::{
-    self, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status, cancel, check_amount, confirm, increment,
+    self, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status, cancel, check_amount, confirm,
+    increment,
 };
 use domain::payment_method::PaymentMethod;
 use domain::refusal::Refusal;
 use domain::settle::Affected;
 use domain::{Changes, Versioned};
 use params::{
-    AllowRedirects, ApplyBalanceParams, CancelParams, CaptureMethodParam, CaptureParams, ConfirmParams, ConfirmationMethodParam,
-    ConfirmationParams, CreateParams, DetailParams, FilterParams, IncrementParams, LineItemsParams, MicrodepositParams,
-    RetrieveParams, UpdateParams,
+    AllowRedirects, ApplyBalanceParams, CancelParams, CaptureMethodParam, CaptureParams, ConfirmParams,
+    ConfirmationMethodParam, ConfirmationParams, CreateParams, DetailParams, FilterParams, IncrementParams,
+    LineItemsParams, MicrodepositParams, RetrieveParams, UpdateParams,
 };
 use std::collections::BTreeMap;
 use types::{Kind, ObjectId};
@@ -116,7 +116,10 @@ fn fresh(call: &Call, changes: &mut Changes, params: &CreateParams) -> PaymentIn
         currency: params.currency,
         status: Status::RequiresPaymentMethod,
         client_secret: format!("{id}_secret_{}", changes.new_secret(25)),
-        capture_method: params.details.capture_method.map_or(CaptureMethod::AutomaticAsync, CaptureMethodParam::into_domain),
+        capture_method: params
+            .details
+            .capture_method
+            .map_or(CaptureMethod::AutomaticAsync, CaptureMethodParam::into_domain),
         confirmation_method: params
             .confirmation_method
             .map_or(ConfirmationMethod::Automatic, ConfirmationMethodParam::into_domain),
@@ -191,7 +194,8 @@ async fn intent_of(call: &Call, client_secret: Option<&str>) -> Result<Versioned
     let intent = call.path_object::<PaymentIntent>("id").await?;
     match client_secret {
         Some(secret) if secret != intent.client_secret => {
-            let message = "The client_secret provided does not match the client_secret associated with the PaymentIntent.";
+            let message =
+                "The client_secret provided does not match the client_secret associated with the PaymentIntent.";
             Err(ApiError::coded("payment_intent_invalid_parameter", message).param("client_secret").into())
         }
         None if call.is_public() => {

@@ -26,7 +26,7 @@ choices! {
         Fraudulent = "fraudulent",
         RequestedByCustomer = "requested_by_customer",
     }
-    enum OffSessionKind { OneOff = "one_off", Recurring = "recurring", }
+    pub enum OffSessionKind { OneOff = "one_off", Recurring = "recurring", }
 }
 
 impl CaptureMethodParam {
@@ -203,11 +203,13 @@ params! {
         pub statement_descriptor: Option<String>,
     }
 
+    #[allow(dead_code, reason = "read, so that nonsense is refused before the intent is looked at")]
     pub struct ApplyBalanceParams {
         pub amount: Option<i64>,
         pub currency: Option<Currency>,
     }
 
+    #[allow(dead_code, reason = "read, so that nonsense is refused before the intent is looked at")]
     pub struct MicrodepositParams {
         pub amounts: Option<Vec<i64>>,
         pub descriptor_code: Option<String>,
@@ -269,7 +271,10 @@ impl AmountDetailsParams {
             })
         };
         set("shipping", self.shipping.map(|param| param.into_option().map(shipping)));
-        set("tax", self.tax.map(|tax| tax.into_option().map(|tax| json!({ "total_tax_amount": tax.total_tax_amount }))));
+        set(
+            "tax",
+            self.tax.map(|tax| tax.into_option().map(|tax| json!({ "total_tax_amount": tax.total_tax_amount }))),
+        );
         intent.amount_details = details.as_object().is_some_and(|details| !details.is_empty()).then_some(details);
         if let Some(items) = self.line_items {
             intent.line_items = line_items(intent, items.into_option().unwrap_or_default())?;
