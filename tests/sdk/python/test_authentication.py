@@ -1,0 +1,102 @@
+import pytest
+import stripe
+
+from florin_sdk.build import intent, refused
+from florin_sdk.client import sdk
+
+
+def check_unauthorized(answer):
+    assert answer.status == 401
+    assert answer.json["error"]["type"] == "invalid_request_error"
+    assert answer.json["error"]["message"]
+
+
+def test_no_key(raw):
+    check_unauthorized(raw.get("/v1/balance", headers={"Authorization": None}))
+
+
+@pytest.mark.parametrize("key", ["sk_test_" + "0" * 26, "sk_live_" + "0" * 26, "sk_test_short", "nonsense", "pk_test_" + "0" * 26])
+def test_a_wrong_key(raw, key):
+    answer = raw.get("/v1/balance", key=key)
+    check_unauthorized(answer)
+    assert key not in answer.body.decode()
+
+
+@pytest.mark.parametrize("header", ["Bearer", "Bearer ", "Basic", "Basic !!!", "Digest x", "Bearer a b c"])
+def test_a_header_that_makes_no_sense(raw, header):
+    check_unauthorized(raw.get("/v1/balance", headers={"Authorization": header}))
+
+
+def test_the_sdk_says_so(url, recorder):
+    with pytest.raises(stripe.AuthenticationError):
+        sdk(url, "sk_test_" + "0" * 26, recorder).v1.balance.retrieve()
+
+
+def test_basic(raw, secret_key):
+    assert raw.get("/v1/balance", auth=(secret_key, "")).status == 200
+
+
+def test_paths_say_nothing_without_a_key(raw):
+    check_unauthorized(raw.get("/v1/payment_intents/pi_nothere", headers={"Authorization": None}))
+
+
+HIDDEN = {"metadata", "amount_received", "amount_capturable", "latest_charge", "customer", "application_fee_amount"}
+
+
+def test_a_publishable_key_reads_with_the_client_secret(client, public, recorder):
+    made = intent(client, metadata={"secret": "plan"})
+    seen = public.v1.payment_intents.retrieve(made.id, params={"client_secret": made.client_secret})
+    assert (seen.id, seen.amount, seen.status) == (made.id, 2000, "requires_payment_method")
+    assert not HIDDEN & set(recorder.last.json)
+
+
+def test_a_publishable_key_confirms_with_the_client_secret(client, public, recorder):
+    made = intent(client)
+    seen = public.v1.payment_intents.confirm(
+        made.id, params={"client_secret": made.client_secret, "payment_method": "pm_card_visa"}
+    )
+    assert seen.status == "succeeded"
+    assert not HIDDEN & set(recorder.last.json)
+
+
+def test_a_publishable_key_is_told_of_a_decline(client, public):
+    made = intent(client)
+    with pytest.raises(stripe.CardError) as caught:
+        public.v1.payment_intents.confirm(
+            made.id, params={"client_secret": made.client_secret, "payment_method": "pm_card_visa_chargeDeclined"}
+        )
+    assert caught.value.error.payment_intent.id == made.id
+    assert "metadata" not in caught.value.error.payment_intent.to_dict()
+
+
+def test_a_publishable_key_without_the_secret(client, public):
+    made, other = intent(client), intent(client)
+    for params in ({}, {"client_secret": other.client_secret}, {"client_secret": made.id + "_secret_guess"}):
+        with pytest.raises((stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError)) as caught:
+            public.v1.payment_intents.retrieve(made.id, params=params)
+        assert caught.value.http_status in (400, 401, 403, 404)
+
+
+def test_a_publishable_key_may_do_nothing_else(client, public):
+    made = intent(client)
+    secret = {"client_secret": made.client_secret}
+    for call in (
+        lambda: public.v1.payment_intents.list(),
+        lambda: public.v1.payment_intents.create(params={"amount": 2000, "currency": "usd"}),
+        lambda: public.v1.payment_intents.capture(made.id),
+        lambda: public.v1.payment_intents.cancel(made.id),
+        lambda: public.v1.payment_intents.retrieve(made.id, params={**secret, "expand": ["customer"]}),
+        lambda: public.v1.balance.retrieve(),
+        lambda: public.v1.customers.list(),
+        lambda: public.v1.refunds.create(params={"payment_intent": made.id}),
+        lambda: public.v1.events.list(),
+    ):
+        with pytest.raises((stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError)) as caught:
+            call()
+        assert caught.value.http_status in (400, 401, 403)
+
+
+def test_a_wrong_client_secret_with_the_secret_key(client):
+    made = intent(client)
+    assert client.v1.payment_intents.retrieve(made.id, params={"client_secret": made.client_secret}).id == made.id
+    refused(lambda: client.v1.payment_intents.retrieve(made.id, params={"client_secret": "nonsense"}))
