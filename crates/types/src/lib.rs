@@ -3,6 +3,7 @@
 mod base62;
 mod currency;
 mod entropy;
+mod event_id;
 mod id;
 mod kind;
 mod money;
@@ -10,6 +11,7 @@ mod time;
 
 pub use currency::{Currency, UnknownCurrency};
 pub use entropy::{Entropy, SeededEntropy, SystemEntropy};
+pub use event_id::EventId;
 pub use id::{InvalidId, ObjectId, TenantId, time_ordered};
 pub use kind::Kind;
 pub use money::{Money, MoneyError};
