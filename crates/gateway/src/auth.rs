@@ -34,7 +34,8 @@ pub async fn authenticate(identity: &dyn Identity, headers: &HeaderMap) -> Resul
         tracing::error!(%error, "authentication");
         ApiError::unavailable()
     })?;
-    let caller = caller.ok_or_else(|| ApiError::unauthenticated(format!("Invalid API Key provided: {}", redacted(&key))))?;
+    let caller =
+        caller.ok_or_else(|| ApiError::unauthenticated(format!("Invalid API Key provided: {}", redacted(&key))))?;
     match headers.get("stripe-account").map(|value| value.to_str().unwrap_or_default()) {
         Some(account) if account != caller.tenant.id.to_string() => {
             let shown: String = account.chars().take(40).collect();

@@ -64,7 +64,12 @@ async fn entry(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let answer = async {
         let answer = answer(&edge, &parts, body, &request_id).await;
         let elapsed = started.elapsed();
-        tracing::info!(status = answer.status, elapsed_us = elapsed.as_micros() as u64, replayed = answer.replayed, "answered");
+        tracing::info!(
+            status = answer.status,
+            elapsed_us = elapsed.as_micros() as u64,
+            replayed = answer.replayed,
+            "answered"
+        );
         let labels = [
             ("method", parts.method.to_string()),
             ("operation", operation.to_owned()),
@@ -96,7 +101,8 @@ async fn answer(edge: &Edge, parts: &http::request::Parts, body: Body, request_i
         Err(_) => {
             let mut error = ApiError::unavailable();
             error.status = 504;
-            error.message = "This is taking too long to wait for, but goes on; ask again with the same idempotency key.".into();
+            error.message =
+                "This is taking too long to wait for, but goes on; ask again with the same idempotency key.".into();
             Outgoing::error(&error)
         }
     }
@@ -118,7 +124,10 @@ fn preflight() -> Response {
     for (name, value) in [
         ("access-control-allow-origin", "*"),
         ("access-control-allow-methods", "GET, POST, DELETE"),
-        ("access-control-allow-headers", "Authorization, Content-Type, Idempotency-Key, Stripe-Version, Stripe-Account"),
+        (
+            "access-control-allow-headers",
+            "Authorization, Content-Type, Idempotency-Key, Stripe-Version, Stripe-Account",
+        ),
         ("access-control-max-age", "600"),
     ] {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
@@ -145,7 +154,10 @@ async fn page(edge: &Edge, request: Request) -> Response {
         for (name, value) in [
             ("content-type", "text/html; charset=utf-8"),
             ("cache-control", "no-store"),
-            ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'"),
+            (
+                "content-security-policy",
+                "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
+            ),
             ("referrer-policy", "no-referrer"),
             ("x-content-type-options", "nosniff"),
         ] {

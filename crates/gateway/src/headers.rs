@@ -24,17 +24,13 @@ pub fn new_request_id() -> Arc<str> {
 }
 
 /// The request as the API takes it.
-pub fn incoming(
-    parts: &Parts,
-    body: bytes::Bytes,
-    caller: Caller,
-    request_id: Arc<str>,
-) -> Result<Incoming, ApiError> {
+pub fn incoming(parts: &Parts, body: bytes::Bytes, caller: Caller, request_id: Arc<str>) -> Result<Incoming, ApiError> {
     let text = |name: &HeaderName| parts.headers.get(name).and_then(|value| value.to_str().ok()).map(str::to_owned);
     check_version(&parts.headers)?;
     let idempotency_key = match parts.headers.get(&IDEMPOTENCY_KEY) {
         Some(value) => {
-            let key = value.to_str().map_err(|_| ApiError::invalid("Idempotency keys are made of ASCII characters."))?;
+            let key =
+                value.to_str().map_err(|_| ApiError::invalid("Idempotency keys are made of ASCII characters."))?;
             Some(key.to_owned())
         }
         None => None,
@@ -70,7 +66,8 @@ fn check_version(headers: &HeaderMap) -> Result<(), ApiError> {
 /// The answer as it goes out.
 pub fn outgoing(answer: Outgoing, request: &HeaderMap, request_id: &str) -> Response {
     let mut response = Response::new(Body::from(answer.body));
-    *response.status_mut() = http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
+    *response.status_mut() =
+        http::StatusCode::from_u16(answer.status).unwrap_or(http::StatusCode::INTERNAL_SERVER_ERROR);
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
