@@ -76,7 +76,7 @@ pub struct Serve {
     #[command(flatten)]
     pub file: ConfigFile,
     /// What this process does, separated by commas; `all` by default.
-    #[arg(long, value_name = "ROLE", value_delimiter = ',')]
+    #[arg(long, value_name = "ROLE", value_delimiter = ',', long_help = crate::roles::help())]
     pub role: Vec<String>,
     /// Bring the database's schema up to date before starting.
     #[arg(long)]

@@ -1,12 +1,15 @@
 //! What a process does. The same program runs as one process or as several, each with some of the roles.
 
 use crate::services::Services;
+use anyhow::Context;
+use gateway::Gateway;
 use platform::Shutdown;
 use platform::metrics::Metrics;
 use std::future::Future;
 use std::net::TcpListener;
 use std::pin::Pin;
 use std::sync::Arc;
+use tokio::time::MissedTickBehavior;
 
 /// A part of the server that a process may run.
 pub struct Role {
@@ -40,7 +43,41 @@ pub struct Wiring {
 pub type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
 /// Every role.
-pub const ROLES: &[Role] = &[];
+pub const ROLES: &[Role] = &[
+    Role { name: "gateway", about: "answers the HTTP API", listens: true, stops: Stops::First, start: gateway },
+    Role { name: "worker", about: "does what is due", listens: false, stops: Stops::Last, start: worker },
+];
+
+fn gateway(wiring: Wiring) -> Running {
+    Box::pin(async move {
+        let Wiring { services, metrics, listener, shutdown } = wiring;
+        let listener = listener.context("no address to listen on was given")?;
+        let gateway = Gateway {
+            api: Arc::clone(&services.api),
+            identity: services.identity(),
+            limits: services.limits.clone(),
+            metrics: Arc::new(move || metrics.render()),
+            ready: services.readiness(&shutdown),
+        };
+        Ok(gateway::serve(gateway, listener, shutdown).await?)
+    })
+}
+
+fn worker(wiring: Wiring) -> Running {
+    Box::pin(async move {
+        let Wiring { services, shutdown, .. } = wiring;
+        let mut rounds = tokio::time::interval(services.worker_poll);
+        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return Ok(()),
+                _ = rounds.tick() => {}
+            }
+            // A round is not broken off: it ends before the process does.
+            api::worker::round(&services.api).await;
+        }
+    })
+}
 
 /// Reads role names; `all` stands for every role.
 pub fn parse(names: &[String]) -> Result<Vec<&'static Role>, String> {
@@ -58,6 +95,12 @@ pub fn parse(names: &[String]) -> Result<Vec<&'static Role>, String> {
         return Err("at least one role is needed".to_owned());
     }
     Ok(wanted)
+}
+
+/// What `--help` says.
+pub fn help() -> String {
+    let roles: Vec<String> = ROLES.iter().map(|role| format!("  {:<10} {}", role.name, role.about)).collect();
+    format!("What this process does, separated by commas; all by default:\n{}", roles.join("\n"))
 }
 
 #[cfg(test)]

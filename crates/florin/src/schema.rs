@@ -37,7 +37,8 @@ pub async fn owner(settings: &DatabaseSettings) -> anyhow::Result<Client> {
 
 /// Creates a tenant's books, or brings them up to date.
 pub async fn migrate_tenant(owner: &mut Client, tenant: &Tenant) -> anyhow::Result<()> {
-    Ok(ledger::admin::migrate_tenant(owner, tenant.id, &[]).await?)
+    let kinds = api::resources::registry().kinds();
+    Ok(ledger::admin::migrate_tenant(owner, tenant.id, &kinds).await?)
 }
 
 /// The schemas that this binary's migrations have not reached; empty when all is up to date.

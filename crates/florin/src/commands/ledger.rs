@@ -1,4 +1,4 @@
-//! `florin ledger balances`: the books, read directly in the database.
+//! `florin ledger balances|verify`: the books, read directly in the database.
 
 use crate::cli::Ledger as Command;
 use crate::exit::Code;
@@ -8,8 +8,10 @@ use crate::target;
 use contracts::Ledger;
 use contracts::identity::Tenant;
 use contracts::ledger::Balance;
+use ledger::Report;
 use serde_json::{Value, json};
-use types::Money;
+use std::sync::Arc;
+use types::{Kind, Money};
 
 pub async fn run(command: &Command, output: Output) -> anyhow::Result<Code> {
     let (Command::Balances { books, .. } | Command::Verify { books }) = command;
@@ -17,7 +19,7 @@ pub async fn run(command: &Command, output: Output) -> anyhow::Result<Code> {
     let tenants = services.tenants(books.tenant.as_deref()).await?;
     match command {
         Command::Balances { prefix, .. } => balances(&services, &tenants, prefix, output).await,
-        Command::Verify { .. } => Ok(Code::Ok),
+        Command::Verify { .. } => verify(&services, &tenants, output).await,
     }
 }
 
@@ -41,6 +43,36 @@ async fn balances(services: &Services, tenants: &[Tenant], prefix: &str, output:
     }
     output.print(&documents, || texts.join("\n\n"))?;
     Ok(Code::Ok)
+}
+
+async fn verify(services: &Services, tenants: &[Tenant], output: Output) -> anyhow::Result<Code> {
+    let mut reports = Vec::new();
+    let mut texts = Vec::new();
+    for tenant in tenants {
+        let registry = Arc::clone(&services.api);
+        let index_of =
+            move |kind: Kind, state: &Value| registry.registry.facts(kind).and_then(|facts| (facts.index)(state));
+        let report = ledger::verify(&services.pool, tenant.id, Some(&index_of)).await?;
+        texts.push(explain(&tenant.name, &report));
+        reports.push(report);
+    }
+    output.print(&reports, || texts.join("\n\n"))?;
+    Ok(if reports.iter().all(Report::is_sound) { Code::Ok } else { Code::Differences })
+}
+
+fn explain(name: &str, report: &Report) -> String {
+    let verdict = match report.findings_total {
+        0 => "sound".to_owned(),
+        1 => "1 DIFFERENCE".to_owned(),
+        many => format!("{many} DIFFERENCES"),
+    };
+    let mut lines = vec![format!(
+        "{name}: {verdict} ({} events, {} objects, {} transfers, {} accounts, {} ms)",
+        report.events, report.objects, report.transfers, report.accounts, report.duration_ms
+    )];
+    let told = report.findings.iter();
+    lines.extend(told.map(|finding| format!("  {}  {}: {}", finding.check, finding.subject, finding.detail)));
+    lines.join("\n")
 }
 
 /// Amounts in minor units; the balance is what is owed: credits less debits.

@@ -7,6 +7,7 @@ mod show;
 pub use load::{Loaded, load};
 pub use show::settings_of;
 
+use gateway::Limits;
 use ledger::CommitterConfig;
 use platform::database::DatabaseSettings;
 use platform::telemetry::TelemetrySettings;
@@ -21,6 +22,7 @@ use std::time::Duration;
 #[serde(deny_unknown_fields, default)]
 pub struct Settings {
     pub server: ServerSettings,
+    pub limits: Limits,
     pub database: DatabaseSettings,
     pub ledger: LedgerSettings,
     pub worker: WorkerSettings,
@@ -156,6 +158,8 @@ impl Settings {
         require(self.ledger.batch_max > 0, "ledger.batch_max: must be at least 1");
         require(self.ledger.queue_max > 0, "ledger.queue_max: must be at least 1");
         require(self.ledger.writers_max > 0, "ledger.writers_max: must be at least 1");
+        require(self.limits.requests_max > 0, "limits.requests_max: must be at least 1");
+        require(self.limits.connections_max > 0, "limits.connections_max: must be at least 1");
         require(self.worker.poll_ms > 0, "worker.poll_ms: must be at least 1");
         require(
             self.server.public_url.as_ref().is_none_or(|url| url.starts_with("http://") || url.starts_with("https://")),

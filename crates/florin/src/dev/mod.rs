@@ -57,6 +57,8 @@ async fn serve(
     let address = listener.local_addr()?;
     let url = format!("http://{address}");
     let mut settings = settings.clone();
+    // The port may have been chosen by the system.
+    settings.server.listen = address;
     settings.database.url.clone_from(&database.url);
     settings.database.owner_url.clone_from(&database.owner_url);
     crate::schema::migrate(&settings.database).await?;

@@ -156,6 +156,12 @@ pub async fn connect(url: &str, timeout: Duration) -> Result<Client, DatabaseErr
     Ok(client)
 }
 
+/// Whether a connection of the pool can be had, and PostgreSQL answers on it.
+pub async fn ping(pool: &Pool) -> Result<(), DatabaseError> {
+    let client = pool.get().await.map_err(|error| DatabaseError::Unreachable(with_causes(&error)))?;
+    store::ping(&client).await
+}
+
 /// The URL with its password replaced, fit to be shown; whatever cannot be read is hidden as a whole.
 pub fn masked(url: &str) -> String {
     const MASK: &str = "********";

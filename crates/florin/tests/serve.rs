@@ -1,0 +1,105 @@
+//! `florin serve`: its configuration, and stopping it without cutting anything off.
+
+mod support;
+
+use nix::sys::signal::Signal;
+use serde_json::Value;
+use std::io::Write;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::time::Duration;
+use support::{Server, answer, directory, eventually, florin, get, run, text};
+
+fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
+}
+
+/// A server on the database of a running `florin dev`.
+fn serve(place: &Path, address: &str, role: &str) -> Server {
+    let state: Value = serde_json::from_slice(&std::fs::read(place.join(".florin/state.json")).unwrap()).unwrap();
+    let quoted = |key: &str| serde_json::to_string(&state[key]).unwrap();
+    let settings = format!(
+        "[server]\nlisten = \"{address}\"\n[database]\nurl = {}\nowner_url = {}\n",
+        quoted("database_url"),
+        quoted("database_owner_url")
+    );
+    std::fs::write(place.join("florin.toml"), settings).unwrap();
+    let mut command = florin(place);
+    command.args(["serve", "--role", role]).stderr(std::fs::File::create(place.join("serve.log")).unwrap());
+    Server::other(command, address)
+}
+
+#[test]
+fn a_request_in_flight_is_answered_before_the_server_ends() {
+    let place = directory();
+    let dev = Server::dev(place.path(), &[]);
+    let address = free_address();
+    let mut server = serve(place.path(), &address, "gateway");
+    assert_eq!(get(&address, "/readyz").map(|(status, _)| status), Some(200));
+
+    let body = "amount=4200&currency=usd&payment_method=pm_card_visa&payment_method_types[]=card&confirm=true";
+    let mut stream = TcpStream::connect(&address).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+    let head = format!(
+        "POST /v1/payment_intents HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {}\r\n\
+        Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n",
+        dev.secret_key(),
+        body.len()
+    );
+    let (begun, rest) = body.split_at(20);
+    stream.write_all(format!("{head}{begun}").as_bytes()).unwrap();
+    // Until the server has read the head it may close the connection.
+    std::thread::sleep(Duration::from_millis(300));
+    server.signal(Signal::SIGTERM);
+    eventually("nobody else gets in", || TcpStream::connect(&address).is_err());
+    stream.write_all(rest.as_bytes()).unwrap();
+    let (status, intent) = answer(&mut stream).unwrap();
+    assert_eq!(status, 200, "{intent}");
+    assert!(intent.contains("\"status\": \"succeeded\""), "{intent}");
+    assert_eq!(server.wait().code(), Some(0));
+
+    let log = std::fs::read_to_string(place.path().join("serve.log")).unwrap();
+    for line in log.lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok(), "a log line is JSON: {line}");
+    }
+    assert!(log.contains("\"request_id\":\"req_"), "{log}");
+    assert!(!log.contains(dev.secret_key()));
+    assert_eq!(dev.stop(), Some(0));
+}
+
+#[test]
+fn refuses_a_configuration_that_cannot_work() {
+    let place = directory();
+    let file = place.path().join("florin.toml");
+    for (settings, code, messages) in [
+        ("[server]\nlistn = \"127.0.0.1:1\"\n", 2, &["florin.toml", "server.listn", "server.listen"][..]),
+        ("", 2, &["database.url"][..]),
+        ("[database]\nurl = \"host=127.0.0.1 port=1 user=x\"\n", 4, &["cannot be reached"][..]),
+    ] {
+        std::fs::write(&file, settings).unwrap();
+        let refused = run(place.path(), &["serve", "--role", "worker"]);
+        assert_eq!(refused.status.code(), Some(code), "{}", text(&refused));
+        for message in messages {
+            assert!(text(&refused).contains(message), "{message}: {}", text(&refused));
+        }
+    }
+    let unknown = florin(place.path()).arg("serve").env("FLORIN_DATABSE_URL", "x").output().unwrap();
+    assert_eq!(unknown.status.code(), Some(2));
+    assert!(text(&unknown).contains("FLORIN_DATABSE_URL, did you mean FLORIN_DATABASE_URL?"), "{}", text(&unknown));
+}
+
+#[test]
+fn config_show_masks_passwords() {
+    let place = directory();
+    std::fs::write(place.path().join("florin.toml"), "[database]\nurl = \"postgresql://a:hunter2@db/florin\"\n")
+        .unwrap();
+    for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"], &["doctor"]] {
+        assert!(!text(&run(place.path(), arguments)).contains("hunter2"), "{arguments:?}");
+    }
+    let shown = run(place.path(), &["config", "show"]);
+    assert!(
+        text(&shown).contains("database.url = \"postgresql://a:********@db/florin\"  # florin.toml"),
+        "{}",
+        text(&shown)
+    );
+}
