@@ -149,10 +149,10 @@ class Closure:
         properties = {}
         for key, child in node["properties"].items():
             kept = self.property(name, key, child)
-            if kept is None and key in required:
-                kept = dict(ANY_OBJECT)
-                if child.get("nullable"):
-                    kept["nullable"] = True
+            if kept is None and child.get("nullable"):
+                kept = {**ANY_OBJECT, "nullable": True}
+            elif kept is None and key in required:
+                kept = ANY_OBJECT
             if kept is not None:
                 properties[key] = kept
         out["properties"] = properties

@@ -93,8 +93,10 @@ class Server:
         )
 
     def print_log(self):
+        """The tail of the log, without the lines that say that all went well."""
         lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        print(f"--- the last {LOG_LINES} lines of the server's log", file=sys.stderr)
+        lines = [line for line in lines if '"level":"INFO"' not in line]
+        print("--- the tail of the server's log", file=sys.stderr)
         print("\n".join(lines[-LOG_LINES:]), file=sys.stderr)
 
     def remove(self):

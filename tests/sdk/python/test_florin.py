@@ -19,11 +19,12 @@ def test_attempts_are_objects(client, raw):
     assert (listed["object"], listed["url"], listed["has_more"]) == ("list", "/x/v1/attempts", False)
     assert len(listed["data"]) == 1
     attempt = listed["data"][0]
-    assert attempt["payment_intent"] == paid.id
+    assert attempt["subject"] == attempt["target"] == paid.id
+    assert (attempt["operation"], attempt["status"]) == ("sale", "succeeded")
     assert attempt["amount"] == 2000
     assert attempt["currency"] == "usd"
     assert attempt["processor"] == "sandbox"
-    assert attempt["reference"].startswith("sbx_")
+    assert attempt["processor_reference"].startswith("sbx_")
     one = raw.get(f"/x/v1/attempts/{attempt['id']}")
     assert (one.status, one.json) == (200, attempt)
 
@@ -56,7 +57,7 @@ def test_an_operation_that_is_not_served_yet(raw, method, path):
 
 @pytest.mark.parametrize(("method", "path"), [
     ("GET", "/v1/seashells"), ("GET", "/v1"), ("GET", "/v2/core/events"), ("DELETE", "/v1/payment_intents"), ("PUT", "/v1/customers"),
-    ("GET", "/v1/payment_intents/pi_1/confirm"), ("GET", "/v1/payment_intents/"), ("GET", "/nothing"),
+    ("GET", "/v1/payment_intents/pi_1/confirm"), ("GET", "/nothing"),
 ])
 def test_an_operation_that_is_nowhere(raw, method, path):
     answer = raw.send(method, path)

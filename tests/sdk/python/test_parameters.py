@@ -7,7 +7,7 @@ from florin_sdk.build import intent, new_customer, pay, refused
 
 @pytest.mark.parametrize(("more", "param"), [
     ({"amont": 1}, "amont"),
-    ({"shipping": {"nam": "x"}}, "shipping[nam]"),
+    ({"shipping": {"name": "x", "address": {"line1": "y"}, "nam": "x"}}, "shipping[nam]"),
     ({"payment_method_options": {"card": {"colour": "red"}}}, "payment_method_options[card][colour]"),
 ])
 def test_unknown(client, more, param):

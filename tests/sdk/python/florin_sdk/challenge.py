@@ -40,7 +40,7 @@ class Forms(HTMLParser):
 
 def page(url):
     """The hosted page's HTML."""
-    answer = requests.get(url, timeout=TIMEOUT_S)
+    answer = requests.get(url, timeout=TIMEOUT_S, allow_redirects=False)
     assert answer.status_code == 200, (answer.status_code, answer.text[:500])
     assert answer.headers["content-type"].startswith("text/html")
     return answer

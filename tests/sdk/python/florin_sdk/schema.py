@@ -121,7 +121,7 @@ class Walker:
     def is_left_out(self, at, key, schema):
         """Whether the reduced view of a publishable key may leave a key of an intent out."""
         intent = bool({"payment_intent", "setup_intent"} & object_kinds(schema))
-        nested = at.startswith(("$.payment_method", "$.error.payment_method"))
+        nested = ".payment_method" in at
         return self.reduced and (intent or nested) and key not in REDUCED_KEYS
 
     def fail(self, at, what):
