@@ -12,5 +12,7 @@ mod ledger;
 mod metrics;
 mod store;
 mod validate;
+mod verify;
 
 pub use ledger::{CommitterConfig, PgLedger};
+pub use verify::{Finding, IndexOf, Report, verify};

@@ -7,8 +7,9 @@ mod clock;
 pub mod compare;
 pub mod contract;
 mod database;
+pub mod load;
 mod model;
 
 pub use clock::ManualClock;
-pub use database::TestDatabase;
+pub use database::{Cut, Proxy, TestDatabase};
 pub use model::ModelLedger;

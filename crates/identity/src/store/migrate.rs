@@ -48,6 +48,6 @@ async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
         .run_async(client)
         .await
         .map_err(Box::new)?;
-    client.batch_execute("GRANT SELECT ON ALL TABLES IN SCHEMA florin TO florin_service").await?;
+    client.batch_execute("GRANT SELECT ON florin.schema_history TO florin_service").await?;
     Ok(())
 }

@@ -101,6 +101,6 @@ async fn migrate(client: &mut Client, schema: &str, kinds: &[(Kind, &[Column])])
         .await
         .map_err(Box::new)?;
     views::create(client, schema, kinds).await?;
-    client.batch_execute(&format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {SERVICE_ROLE}")).await?;
+    client.batch_execute(&format!("GRANT SELECT ON {schema}.schema_history TO {SERVICE_ROLE}")).await?;
     Ok(())
 }

@@ -5,7 +5,7 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use types::Kind;
 
-use super::admin::ANALYST_ROLE;
+use super::admin::{ANALYST_ROLE, SERVICE_ROLE};
 
 /// Makes all views and the functions that they use, in the schema that is the search path.
 pub(crate) async fn create(
@@ -27,7 +27,7 @@ pub(crate) async fn create(
 
 /// Keeps a view that others depend on if its columns have only become more.
 async fn replace(client: &mut Client, view: &str, body: &str) -> Result<(), tokio_postgres::Error> {
-    let grant = format!("GRANT SELECT ON {view} TO {ANALYST_ROLE}");
+    let grant = format!("GRANT SELECT ON {view} TO {ANALYST_ROLE}, {SERVICE_ROLE}");
     match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} AS {body}; {grant}")).await {
         Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
             client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} AS {body}; {grant}")).await

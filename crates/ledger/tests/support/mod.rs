@@ -46,3 +46,47 @@ pub async fn subject() -> Subject {
     let ledger = open(&database, clock.clone(), CommitterConfig::default());
     Subject::new(ledger, tenant(), clock, Box::new(database))
 }
+
+/// Books with a bit of everything in them: five customers, each charged by a hold that is posted, released or still
+/// open; the objects are named by what the log says of them.
+pub async fn fill(ledger: &dyn contracts::Ledger, tenant: TenantId) -> Vec<testkit::build::Doc> {
+    use domain::commit::{Action, Answer, Step};
+    use serde_json::json;
+    use testkit::build::{self, Doc, Draft};
+    let now = ManualClock::new().now();
+    let mut entropy = SeededEntropy::new(7);
+    let (cash, purse) = (
+        build::open_account("assets/cash"),
+        build::account("liabilities/purse", domain::account::Rule::CreditsCoverDebits),
+    );
+    let mut docs = Vec::new();
+    for number in 0..5i64 {
+        let mut customer = Doc::new(Kind::Customer, now, &mut entropy, json!({"name": format!("customer {number}")}));
+        let mut charge = Doc::new(Kind::Charge, now, &mut entropy, json!({"amount": 100 + number, "status": "open"}));
+        charge.index.customer = Some(customer.id);
+        charge.index.status = Some("open".to_owned());
+        let hold = build::transfer(now, &mut entropy, Action::Hold, (&cash, &purse), 100 + number, charge.id);
+        let answer = Answer::Object { status: 200, id: charge.id, version: 1 };
+        let created = Draft::at(now)
+            .create(&mut customer, Some("customer.created"))
+            .create(&mut charge, Some("charge.pending"))
+            .transfer(hold.clone())
+            .key(&format!("key {number}"), Step::Begin, answer);
+        ledger.commit(tenant, created.commit()).await.expect("a sound commit");
+        let action = match number {
+            0 => None,
+            1 => Some((Action::VoidHold { hold: hold.id }, 0)),
+            2 => Some((Action::PostHold { hold: hold.id, last: false }, 50)),
+            _ => Some((Action::PostHold { hold: hold.id, last: true }, 100)),
+        };
+        charge.index.status = Some("done".to_owned());
+        let change = json!({"status": "done", "captured_at": now.millis(), "paid": number > 1});
+        let mut draft = Draft::at(now).update(&mut charge, Some("charge.succeeded"), change);
+        if let Some((action, amount)) = action {
+            draft = draft.transfer(build::transfer(now, &mut entropy, action, (&cash, &purse), amount, charge.id));
+        }
+        ledger.commit(tenant, draft.commit()).await.expect("a sound commit");
+        docs.extend([customer, charge]);
+    }
+    docs
+}

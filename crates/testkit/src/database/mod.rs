@@ -1,9 +1,11 @@
 //! A clean PostgreSQL for each test: one server for all tests of a process, a fresh database for each.
 
+mod proxy;
 mod server;
 mod store;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+pub use proxy::{Cut, Proxy};
 use server::Server;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -86,12 +88,17 @@ impl TestDatabase {
 
     /// Connections that act for a role.
     pub fn pool(&self, role: &str, size: usize) -> Pool {
-        let mut config = self.config();
-        config.options(format!("-c role={role} -c statement_timeout=30s"));
-        config.connect_timeout(std::time::Duration::from_secs(5));
-        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(config, NoTls, recycling);
-        Pool::builder(manager).max_size(size).build().expect("a pool")
+        pool_of(self.config(), role, "30s", size)
+    }
+
+    /// The same, with a limit on the time of a statement: `200ms`.
+    pub fn impatient_pool(&self, role: &str, size: usize, statement_timeout: &str) -> Pool {
+        pool_of(self.config(), role, statement_timeout, size)
+    }
+
+    /// A way to the server that can be cut. Only for servers of our own.
+    pub async fn proxy(&self) -> Proxy {
+        Proxy::start(self.own_server().socket_dir().join(".s.PGSQL.5432"), self.config()).await
     }
 
     fn own_server(&self) -> &Server {
@@ -120,6 +127,14 @@ impl Drop for TestDatabase {
         });
         let _ = dropping.join();
     }
+}
+
+fn pool_of(mut config: Config, role: &str, statement_timeout: &str, size: usize) -> Pool {
+    config.options(format!("-c role={role} -c statement_timeout={statement_timeout}"));
+    config.connect_timeout(std::time::Duration::from_secs(5));
+    let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+    let manager = Manager::from_config(config, NoTls, recycling);
+    Pool::builder(manager).max_size(size).build().expect("a pool")
 }
 
 async fn connect(config: &Config) -> Client {

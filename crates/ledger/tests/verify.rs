@@ -1,0 +1,148 @@
+//! The verifier finds nothing in sound books, and whatever somebody has changed behind the ledger's back.
+
+mod support;
+
+use contracts::ledger::{Ledger, LedgerError};
+use domain::commit::Index;
+use ledger::{CommitterConfig, Report, verify};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::contract::Subject;
+use testkit::{ManualClock, ModelLedger, TestDatabase};
+use types::{Clock, Kind, SeededEntropy, TenantId};
+
+async fn report(database: &TestDatabase) -> Report {
+    let pool = database.pool(ledger::admin::SERVICE_ROLE, 2);
+    verify(&pool, support::tenant(), Some(&index_of)).await.unwrap()
+}
+
+/// As the test's objects are indexed.
+fn index_of(kind: Kind, state: &Value) -> Option<Index> {
+    // The customer is not in the state.
+    let status = state.get("status").and_then(Value::as_str).map(str::to_owned);
+    (kind == Kind::Customer).then_some(Index { status, ..Index::default() })
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn sound_books_are_sound() {
+    let database = TestDatabase::start().await;
+    support::prepare(&database, support::tenant()).await;
+    let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
+    let empty = report(&database).await;
+    assert!(empty.is_sound() && empty.events == 0, "{empty:?}");
+    support::fill(ledger.as_ref(), support::tenant()).await;
+    let full = report(&database).await;
+    assert!(full.is_sound(), "{full:#?}");
+    assert_eq!((full.events, full.objects, full.transfers, full.accounts), (15, 10, 9, 2));
+    let stranger = TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(99));
+    let nobody = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), stranger, None).await;
+    assert_eq!(nobody.unwrap_err(), LedgerError::NoSuchTenant(stranger));
+}
+
+/// Each is done to books of its own, as a superuser, and must be told as at least these findings.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_is_changed_is_found() {
+    let cases: &[(&str, &[&str])] = &[
+        ("UPDATE accounts SET debits_posted = debits_posted + 1 WHERE code = 'assets/cash'", &["balances", "totals"]),
+        ("UPDATE accounts SET credits_pending = 0", &["balances", "totals"]),
+        (
+            "UPDATE accounts SET debits_posted = debits_posted + 1 WHERE code = 'assets/cash';
+            UPDATE accounts SET credits_posted = credits_posted + 1 WHERE code = 'liabilities/purse'",
+            &["balances"],
+        ),
+        ("UPDATE accounts SET currency = 'eur' WHERE code = 'assets/cash'", &["transfers", "totals"]),
+        ("DELETE FROM accounts WHERE code = 'assets/cash'", &["balances", "totals"]),
+        ("INSERT INTO accounts VALUES ('assets/more', 'usd', 0, 5, 0, 0, 0)", &["balances", "totals"]),
+        // The purse as an account that its transfers have overdrawn on the way.
+        (
+            "ALTER TABLE accounts DROP CONSTRAINT accounts_check, DROP CONSTRAINT accounts_check1;
+            UPDATE accounts SET rule = 2 WHERE code = 'liabilities/purse'",
+            &["rules"],
+        ),
+        ("UPDATE objects SET state = '{\"name\":\"Eve\"}' WHERE kind = 1", &["objects"]),
+        ("UPDATE objects SET version = version + 1 WHERE kind = 4", &["objects"]),
+        ("UPDATE objects SET status = 'rich' WHERE kind = 1", &["index"]),
+        ("DELETE FROM objects WHERE kind = 1", &["objects"]),
+        (
+            "INSERT INTO objects (kind, id, version, state) VALUES
+            (1, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 1, '{}'), (1, '00000000-0000-0000-0000-000000000001', 1, '{}')",
+            &["objects"],
+        ),
+        ("DELETE FROM events WHERE position = 4", &["positions", "objects"]),
+        ("DELETE FROM events WHERE position = (SELECT max(position) FROM events)", &["objects", "transfers"]),
+        ("DELETE FROM events WHERE position = 1", &["positions", "objects", "transfers"]),
+        ("UPDATE events SET change = '{\"status\":\"done\",\"paid\":null}' WHERE position = 3", &["objects"]),
+        ("UPDATE events SET version = 7 WHERE position = 3", &["versions", "objects"]),
+        ("UPDATE events SET created = created + interval '1 hour' WHERE position = 4", &["transfers"]),
+        ("DELETE FROM transfers WHERE action = 3 AND last", &["balances"]),
+        ("DELETE FROM transfers WHERE action = 4", &["balances"]),
+        ("DELETE FROM transfers WHERE action = 2", &["balances", "holds"]),
+        ("UPDATE transfers SET amount = 101 WHERE action = 3 AND last", &["balances"]),
+        ("UPDATE transfers SET amount = 500 WHERE action = 3 AND last", &["balances", "holds"]),
+        ("UPDATE transfers SET debit = credit, credit = debit WHERE action = 3", &["balances", "holds"]),
+        ("UPDATE transfers SET position = 999 WHERE action = 3", &["transfers"]),
+        ("UPDATE transfers SET ordinal = 3 WHERE action = 3", &["transfers"]),
+        (
+            "INSERT INTO transfers SELECT gen_random_uuid(), position, ordinal + 1::smallint, 1::smallint, object_kind,
+            false, NULL, object, 7, created, debit, credit, reason FROM transfers WHERE action = 3",
+            &["balances"],
+        ),
+        ("UPDATE idempotency_keys SET version = 9", &["idempotency"]),
+    ];
+    for (tampering, expected) in cases {
+        let database = TestDatabase::start().await;
+        support::prepare(&database, support::tenant()).await;
+        let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
+        support::fill(ledger.as_ref(), support::tenant()).await;
+        let superuser = database.connect().await;
+        let schema = support::tenant().schema();
+        superuser.batch_execute(&format!("SET search_path = {schema}; {tampering}")).await.expect(tampering);
+        let report = report(&database).await;
+        assert!(!report.is_sound(), "not found: {tampering}");
+        for check in *expected {
+            let found = report.findings.iter().any(|finding| finding.check == *check);
+            assert!(found, "{tampering}: no finding of {check} in {:#?}", report.findings);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn random_books_are_sound_and_long_reports_are_cut() {
+    let clock = ManualClock::new();
+    let model = ModelLedger::new(clock.clone());
+    model.create_tenant(support::tenant());
+    let model = Subject::new(model, support::tenant(), clock, Box::new(()));
+    let database = TestDatabase::start().await;
+    support::prepare(&database, support::tenant()).await;
+    let clock = ManualClock::new();
+    let ledger = support::open(&database, clock.clone(), CommitterConfig::default());
+    let subject = Subject::new(ledger, support::tenant(), clock, Box::new(()));
+    testkit::compare::same_answers(77, 60, &model, &subject).await;
+    let sound = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), support::tenant(), None).await.unwrap();
+    assert!(sound.is_sound() && sound.events > 100, "{sound:#?}");
+    let superuser = database.connect().await;
+    let table = format!("{}.events", support::tenant().schema());
+    superuser.batch_execute(&format!("UPDATE {table} SET version = version + 1000")).await.unwrap();
+    let report = report(&database).await;
+    assert!(report.findings.len() <= 100 && report.findings_total >= report.findings.len() as u64);
+    assert!(serde_json::to_string(&report).unwrap().contains("\"check\":\"versions\""));
+}
+
+/// Commits go on while the books are verified: the snapshot is of one moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verifying_under_load_finds_nothing() {
+    let database = TestDatabase::start().await;
+    support::prepare(&database, support::tenant()).await;
+    let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
+    let load = testkit::load::Load::start(ledger.clone() as Arc<dyn Ledger>, support::tenant(), 16);
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let report = report(&database).await;
+        assert!(report.is_sound(), "{report:#?}");
+    }
+    let acknowledged = load.stop().await;
+    let report = report(&database).await;
+    assert!(report.is_sound() && report.events == acknowledged.len() as u64, "{report:#?}");
+    assert!(acknowledged.len() > 50, "only {} commits", acknowledged.len());
+}

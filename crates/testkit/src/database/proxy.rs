@@ -1,0 +1,123 @@
+//! A way to PostgreSQL that loses connections at the worst moment.
+
+use deadpool_postgres::Pool;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio::task::JoinHandle;
+use tokio_postgres::Config;
+
+/// When a connection is cut.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Cut {
+    /// Before PostgreSQL gets the next `COMMIT`.
+    BeforeCommit = 1,
+    /// After it got the next `COMMIT` and has carried it out, before the client is told.
+    AfterCommit = 2,
+    /// The client loses its connection while the next `COMMIT` is still on its way to PostgreSQL.
+    DuringCommit = 3,
+}
+
+/// Passes bytes on, until it is told to cut.
+pub struct Proxy {
+    port: u16,
+    to: Config,
+    plan: Arc<Plan>,
+}
+
+#[derive(Default)]
+struct Plan {
+    cut: AtomicU8,
+    cuts_made: AtomicU32,
+}
+
+impl Proxy {
+    pub(super) async fn start(socket: PathBuf, to: Config) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let plan = Arc::new(Plan::default());
+        let shared = plan.clone();
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                let Ok(server) = UnixStream::connect(&socket).await else { continue };
+                tokio::spawn(pass(client, server, shared.clone()));
+            }
+        });
+        Proxy { port, to, plan }
+    }
+
+    /// Connections through the proxy.
+    pub fn pool(&self, role: &str, size: usize) -> Pool {
+        let mut config = Config::new();
+        config.host("127.0.0.1").port(self.port).user("postgres");
+        config.dbname(self.to.get_dbname().expect("a database"));
+        super::pool_of(config, role, "30s", size)
+    }
+
+    /// Cuts one connection, at the next commit.
+    pub fn cut(&self, cut: Cut) {
+        self.plan.cut.store(cut as u8, Ordering::SeqCst);
+    }
+
+    pub fn cuts_made(&self) -> u32 {
+        self.plan.cuts_made.load(Ordering::SeqCst)
+    }
+}
+
+async fn pass(client: TcpStream, server: UnixStream, plan: Arc<Plan>) {
+    let _ = client.set_nodelay(true);
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    let muted = Arc::new(AtomicBool::new(false));
+    let back = tokio::spawn(backward(from_server, to_client, muted.clone()));
+    forward(from_client, to_server, &plan, &muted, &back).await;
+    back.abort();
+}
+
+/// Answers, unless muted.
+async fn backward(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, muted: Arc<AtomicBool>) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read) = from.read(&mut buffer).await {
+        let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { return };
+        if !muted.load(Ordering::SeqCst) && to.write_all(chunk).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn forward(
+    mut from: impl AsyncRead + Unpin,
+    mut to: impl AsyncWrite + Unpin,
+    plan: &Plan,
+    muted: &AtomicBool,
+    back: &JoinHandle<()>,
+) {
+    let mut buffer = vec![0; 64 * 1024];
+    while let Ok(read) = from.read(&mut buffer).await {
+        let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { return };
+        let cut =
+            if chunk.windows(7).any(|window| window == b"COMMIT\0") { plan.cut.swap(0, Ordering::SeqCst) } else { 0 };
+        if cut != 0 {
+            plan.cuts_made.fetch_add(1, Ordering::SeqCst);
+        }
+        if cut == Cut::BeforeCommit as u8 {
+            return;
+        }
+        if cut == Cut::DuringCommit as u8 {
+            back.abort();
+            tokio::time::sleep(Duration::from_millis(60)).await;
+        }
+        muted.fetch_or(cut == Cut::AfterCommit as u8, Ordering::SeqCst);
+        if to.write_all(chunk).await.is_err() {
+            return;
+        }
+        if cut != 0 {
+            tokio::time::sleep(Duration::from_millis(60)).await;
+            return;
+        }
+    }
+}
