@@ -158,6 +158,7 @@ pub async fn affected(call: &Call, attempt: &Attempt) -> Result<Affected> {
             }
             affected.charge = Some(charge);
         }
+        Kind::SetupIntent => affected.setup_intent = Some(call.referenced(attempt.target).await?),
         Kind::PaymentIntent => affected.payment_intent = Some(call.referenced(attempt.target).await?),
         Kind::Refund => {
             let refund = call.referenced::<Refund>(attempt.target).await?;
@@ -166,7 +167,11 @@ pub async fn affected(call: &Call, attempt: &Attempt) -> Result<Affected> {
         }
         _ => (),
     }
-    let method = affected.payment_intent.as_ref().and_then(|intent| intent.payment_method);
+    let method = match (&affected.payment_intent, &affected.setup_intent) {
+        (Some(intent), _) => intent.payment_method,
+        (None, Some(intent)) => intent.payment_method,
+        (None, None) => None,
+    };
     if let Some(method) = method {
         affected.payment_method = Some(call.referenced(method).await?);
     }
@@ -178,6 +183,7 @@ fn answer(call: &Call, attempt: &Attempt, affected: &Affected, decline: Option<&
     let Some(decline) = decline else {
         return match attempt.subject.kind {
             Kind::PaymentIntent => subject(call, &affected.payment_intent),
+            Kind::SetupIntent => subject(call, &affected.setup_intent),
             Kind::Charge => subject(call, &affected.charge),
             Kind::Refund => subject(call, &affected.refund),
             _ => Err(ApiError::internal()),
@@ -194,6 +200,8 @@ fn answer(call: &Call, attempt: &Attempt, affected: &Affected, decline: Option<&
         if let Some(method) = &affected.payment_method {
             error = error.detail("payment_method", show(&**method, &view));
         }
+    } else if let Some(intent) = &affected.setup_intent {
+        error = error.detail("setup_intent", show(&**intent, &view));
     } else if let Some(charge) = &affected.charge {
         error = error.detail("charge", charge.id.to_string());
     }

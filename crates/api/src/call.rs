@@ -106,6 +106,21 @@ impl Call {
         }
     }
 
+    /// Checks a client secret, which with a publishable key must be given.
+    pub fn check_client_secret(&self, secret: &str, given: Option<&str>) -> Result<()> {
+        match given {
+            Some(given) if given != secret => {
+                let message = "The client_secret provided does not match the intent's.";
+                Err(ApiError::coded("resource_missing", message).param("client_secret").into())
+            }
+            None if self.is_public() => {
+                let message = "With a publishable key the intent's client_secret must be given.";
+                Err(ApiError::coded("parameter_missing", message).param("client_secret").into())
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// An empty decision, at this request's time.
     pub fn changes(&self) -> Changes {
         Changes::new(self.now, Box::new(SystemEntropy::new()))

@@ -13,6 +13,7 @@ use domain::Versioned;
 use domain::attempt::{self, Attempt, Status as AttemptStatus};
 use domain::payment_intent::{self, confirm};
 use domain::settle::Affected;
+use domain::setup_intent;
 use http::Method;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
@@ -170,6 +171,9 @@ async fn answer(call: &Call, mut attempt: Versioned<Attempt>, approved: bool) ->
     if let Some(intent) = &mut affected.payment_intent {
         payment_intent::confirm::resume(&mut changes, intent);
     }
+    if let Some(intent) = &mut affected.setup_intent {
+        setup_intent::resume(&mut changes, intent);
+    }
     attempts::run(call, changes, attempt, affected).await.map(drop)
 }
 
@@ -179,7 +183,8 @@ async fn finished(call: &Call, attempt: &Attempt) -> Result<Page> {
     let failed = attempt.status == AttemptStatus::Declined;
     let note = if failed { "The payment was not authenticated." } else { "You can close this page." };
     let mut page = Page::message(200, if failed { "Not authenticated" } else { "Done" }, note);
-    let secret = affected.payment_intent.as_ref().map(|intent| (intent.id, intent.client_secret.clone()));
+    let payment = affected.payment_intent.map(|intent| (intent.id, intent.client_secret.clone()));
+    let secret = payment.or(affected.setup_intent.map(|intent| (intent.id, intent.client_secret.clone())));
     if let (Some(url), Some((id, secret))) = (&attempt.terms.return_url, secret) {
         page.status = 303;
         page.location = Some(return_url(url, id, &secret, failed));

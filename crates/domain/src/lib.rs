@@ -17,6 +17,7 @@ pub mod policy;
 pub mod refund;
 pub mod refusal;
 pub mod settle;
+pub mod setup_intent;
 
 pub use changes::{Changes, Column, Object, Versioned};
 pub use commit::{Commit, Version};
@@ -28,6 +29,7 @@ pub const COLUMNS: &[(Kind, &[Column])] = &[
     columns::<customer::Customer>(),
     columns::<payment_method::PaymentMethod>(),
     columns::<payment_intent::PaymentIntent>(),
+    columns::<setup_intent::SetupIntent>(),
     columns::<charge::Charge>(),
     columns::<refund::Refund>(),
     columns::<balance_transaction::BalanceTransaction>(),

@@ -8,11 +8,13 @@ use crate::payment_intent::{self, PaymentIntent};
 use crate::payment_method::PaymentMethod;
 use crate::policy::Policy;
 use crate::refund::{self, Refund};
+use crate::setup_intent::{self, SetupIntent};
 
 /// The objects that an attempt concerns, as far as there are any.
 #[derive(Clone, Debug, Default)]
 pub struct Affected {
     pub payment_intent: Option<Versioned<PaymentIntent>>,
+    pub setup_intent: Option<Versioned<SetupIntent>>,
     pub payment_method: Option<Versioned<PaymentMethod>>,
     pub charge: Option<Versioned<Charge>>,
     pub refund: Option<Versioned<Refund>>,
@@ -28,7 +30,10 @@ pub fn settle(
     outcome: &Outcome,
 ) -> Option<Decline> {
     attempt::record(changes, attempt, outcome);
-    let Affected { payment_intent, payment_method, charge, refund } = affected;
+    let Affected { payment_intent, setup_intent, payment_method, charge, refund } = affected;
+    if let (Operation::Setup, Some(intent), Some(method)) = (attempt.operation, setup_intent, payment_method.as_mut()) {
+        return setup_intent::settle(changes, intent, method, attempt, outcome);
+    }
     match (attempt.operation, payment_intent, payment_method, charge, refund) {
         (Operation::Sale | Operation::Authorize, Some(intent), Some(method), _, _) => {
             payment_intent::confirm::settle(changes, intent, method, attempt, policy, outcome)

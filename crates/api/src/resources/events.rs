@@ -116,12 +116,10 @@ pub async fn render_events(call: &Call, entries: &[LogEntry]) -> Result<Vec<Valu
     let lookup = |object: ObjectId, version: Version| rendered.get(&(object, version)).cloned().unwrap_or_default();
     let shown = public().map(|(entry, event_type)| {
         let object = lookup(entry.object, shown_version(entry, event_type));
-        let mut data = Map::new();
-        if let Some(previous) = previous_version(entry, event_type) {
-            let previous = previous_attributes(&lookup(entry.object, previous), &object);
-            data.insert("previous_attributes".to_owned(), Value::Object(previous));
-        }
-        data.insert("object".to_owned(), object);
+        let previous = previous_version(entry, event_type)
+            .map(|version| previous_attributes(&lookup(entry.object, version), &object));
+        let mut data = Map::from_iter([("object".to_owned(), object)]);
+        data.extend(previous.map(|previous| ("previous_attributes".to_owned(), Value::Object(previous))));
         json!({
             "id": event_id(entry),
             "object": "event",

@@ -11,6 +11,7 @@ pub mod party;
 pub mod payment_intents;
 pub mod payment_methods;
 pub mod refunds;
+pub mod setup_intents;
 
 use crate::registry::Registry;
 
@@ -28,6 +29,7 @@ pub fn registry() -> Registry {
         payment_intents::register,
         payment_methods::register,
         refunds::register,
+        setup_intents::register,
     ] {
         register(&mut registry);
     }

@@ -135,11 +135,7 @@ pub fn settle(
             Some(decline)
         }
         Outcome::ActionRequired { .. } => {
-            let action = NextAction {
-                attempt: attempt.id,
-                secret: attempt.secret.clone().unwrap_or_default(),
-                return_url: attempt.terms.return_url.clone().filter(|_| !attempt.terms.use_sdk),
-            };
+            let action = NextAction::of(attempt);
             changes.update(intent, Some("payment_intent.requires_action"), |intent| {
                 intent.status = Status::RequiresAction;
                 intent.next_action = Some(action);

@@ -8,7 +8,7 @@ pub mod capture;
 pub mod confirm;
 pub mod increment;
 
-use crate::attempt::Decline;
+use crate::attempt::{Attempt, Decline};
 use crate::changes::{Column, ColumnType, Object, column};
 use crate::commit::Index;
 use crate::party::Shipping;
@@ -168,6 +168,17 @@ pub struct NextAction {
     /// Where the payer's browser goes afterwards; without one, the client library handles the action.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_url: Option<String>,
+}
+
+impl NextAction {
+    /// What an attempt waits for.
+    pub(crate) fn of(attempt: &Attempt) -> Self {
+        NextAction {
+            attempt: attempt.id,
+            secret: attempt.secret.clone().unwrap_or_default(),
+            return_url: attempt.terms.return_url.clone().filter(|_| !attempt.terms.use_sdk),
+        }
+    }
 }
 
 /// `payment_method_options[card]`.

@@ -1,9 +1,9 @@
 //! Payment intents.
 
-mod params;
+pub mod params;
 pub mod render;
 
-pub use params::{FutureUsageParam, MethodType, OffSession, ThreeDSecure, check_statement};
+pub use params::check_statement;
 
 use crate::attempts;
 use crate::call::Call;
@@ -28,8 +28,8 @@ use domain::settle::Affected;
 use domain::{Changes, Versioned};
 use params::{
     AllowRedirects, ApplyBalanceParams, CancelParams, CaptureMethodParam, CaptureParams, ConfirmParams,
-    ConfirmationMethodParam, ConfirmationParams, CreateParams, DetailParams, FilterParams, IncrementParams,
-    LineItemsParams, MicrodepositParams, RetrieveParams, UpdateParams,
+    ConfirmationMethodParam, ConfirmationParams, CreateParams, FilterParams, IncrementParams, LineItemsParams,
+    MicrodepositParams, RetrieveParams, UpdateParams,
 };
 use std::collections::BTreeMap;
 use types::{Kind, ObjectId};
@@ -71,7 +71,13 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     let mut changes = call.changes();
     let mut intent = fresh(&call, &mut changes, &params);
     intent.customer = customer(&call, params.description.customer.as_deref()).await?;
-    let method = chosen_method(&call, &mut changes, &params.details).await?;
+    let method = payment_methods::chosen(
+        &call,
+        &mut changes,
+        params.details.payment_method.clone(),
+        params.details.payment_method_data.clone(),
+    )
+    .await?;
     params.description.apply(&mut intent)?;
     params.details.apply(&mut intent)?;
     if let Some(method) = &method {
@@ -153,33 +159,14 @@ fn fresh(call: &Call, changes: &mut Changes, params: &CreateParams) -> PaymentIn
     }
 }
 
-async fn customer(call: &Call, id: Option<&str>) -> Result<Option<ObjectId>> {
+/// The customer that the parameter `customer` names, who must not be deleted.
+pub async fn customer(call: &Call, id: Option<&str>) -> Result<Option<ObjectId>> {
     let Some(id) = id else { return Ok(None) };
     let customer = call.param_object::<Customer>("customer", id).await?;
     if customer.deleted {
         return Err(ApiError::missing(Kind::Customer, id, Some("customer")).into());
     }
     Ok(Some(customer.id))
-}
-
-/// The payment method that the parameters name or describe.
-async fn chosen_method(
-    call: &Call,
-    changes: &mut Changes,
-    params: &DetailParams,
-) -> Result<Option<Versioned<PaymentMethod>>> {
-    match (&params.payment_method, &params.payment_method_data) {
-        (Some(_), Some(_)) => {
-            let message = "payment_method and payment_method_data cannot both be given.";
-            Err(ApiError::invalid(message).param("payment_method_data").into())
-        }
-        (Some(id), None) => payment_methods::resolve(call, changes, "payment_method", id).await.map(Some),
-        (None, Some(data)) => {
-            let method = payment_methods::from_card(call, changes, data.clone())?;
-            Ok(Some(changes.create(method, None)))
-        }
-        (None, None) => Ok(None),
-    }
 }
 
 async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Result<ListQuery> {
@@ -192,18 +179,8 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
 /// The intent in the URL; with a publishable key only for who knows its client secret.
 async fn intent_of(call: &Call, client_secret: Option<&str>) -> Result<Versioned<PaymentIntent>> {
     let intent = call.path_object::<PaymentIntent>("id").await?;
-    match client_secret {
-        Some(secret) if secret != intent.client_secret => {
-            let message =
-                "The client_secret provided does not match the client_secret associated with the PaymentIntent.";
-            Err(ApiError::coded("payment_intent_invalid_parameter", message).param("client_secret").into())
-        }
-        None if call.is_public() => {
-            let message = "With a publishable key the intent's client_secret must be given.";
-            Err(ApiError::coded("parameter_missing", message).param("client_secret").into())
-        }
-        _ => Ok(intent),
-    }
+    call.check_client_secret(&intent.client_secret, client_secret)?;
+    Ok(intent)
 }
 
 async fn retrieve(call: Call, params: RetrieveParams) -> Result<Reply> {
@@ -233,7 +210,13 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     next.currency = params.currency.unwrap_or(next.currency);
     check_amount(next.amount, next.currency)?;
     next.customer = customer(&call, params.description.customer.as_deref()).await?.or(next.customer);
-    let method = chosen_method(&call, &mut changes, &params.details).await?;
+    let method = payment_methods::chosen(
+        &call,
+        &mut changes,
+        params.details.payment_method.clone(),
+        params.details.payment_method_data.clone(),
+    )
+    .await?;
     params.description.apply(&mut next)?;
     params.details.apply(&mut next)?;
     if let Some(method) = &method {
@@ -251,12 +234,18 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
 
 /// An attempt that waits for the payer is given up when something else is to be paid, or nothing.
 async fn give_up_waiting(call: &Call, changes: &mut Changes, intent: &mut PaymentIntent) -> Result<()> {
-    if let Some(id) = intent.attempt.take() {
+    give_up(call, changes, intent.attempt.take()).await?;
+    intent.next_action = None;
+    intent.authenticated = false;
+    Ok(())
+}
+
+/// Gives up an attempt that waits for the payer, if there is one.
+pub async fn give_up(call: &Call, changes: &mut Changes, attempt: Option<ObjectId>) -> Result<()> {
+    if let Some(id) = attempt {
         let mut attempt = call.referenced::<Attempt>(id).await?;
         cancel::abandon(changes, &mut attempt);
     }
-    intent.next_action = None;
-    intent.authenticated = false;
     Ok(())
 }
 
@@ -278,7 +267,13 @@ async fn confirm_intent(call: Call, params: ConfirmParams) -> Result<Reply> {
     if next.status == Status::RequiresAction {
         give_up_waiting(&call, &mut changes, &mut next).await?;
     }
-    let chosen = chosen_method(&call, &mut changes, &params.details).await?;
+    let chosen = payment_methods::chosen(
+        &call,
+        &mut changes,
+        params.details.payment_method.clone(),
+        params.details.payment_method_data.clone(),
+    )
+    .await?;
     params.details.apply(&mut next)?;
     let method = match (chosen, next.payment_method) {
         (Some(method), _) => {

@@ -113,7 +113,8 @@ pub fn decline_attributes(decline: &Decline) -> Map<String, Value> {
     error
 }
 
-fn payment_error(error: &PaymentError, view: &View) -> Value {
+/// Why the last attempt failed.
+pub fn payment_error(error: &PaymentError, view: &View) -> Value {
     let mut attributes = decline_attributes(&error.decline);
     if let Some(charge) = error.charge {
         attributes.insert("charge".into(), json!(charge));

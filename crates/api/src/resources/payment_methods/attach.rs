@@ -4,7 +4,7 @@ use crate::attempts;
 use crate::call::Call;
 use crate::error::{ApiError, Result};
 use contracts::ListQuery;
-use domain::attempt::{self, Operation, Outcome};
+use domain::attempt::{self, Operation, Outcome, Status};
 use domain::customer::Customer;
 use domain::payment_method::PaymentMethod;
 use domain::{Changes, Versioned};
@@ -46,8 +46,12 @@ pub async fn check(call: &Call, changes: &mut Changes, method: &PaymentMethod) -
     let outcome = attempts::execute(&*processor, &attempt).await;
     attempt::record(changes, &mut attempt, &outcome);
     match outcome {
+        Outcome::Done(_) => Ok(Ok(())),
         // A card that wants its holder to authenticate is good; they are asked when it is used.
-        Outcome::Done(_) | Outcome::ActionRequired { .. } => Ok(Ok(())),
+        Outcome::ActionRequired { .. } => {
+            changes.update(&mut attempt, None, |attempt| attempt.status = Status::Canceled);
+            Ok(Ok(()))
+        }
         Outcome::Declined { decline, .. } => Ok(Err(attempts::declined(&decline))),
         Outcome::Pending { .. } | Outcome::Unknown { .. } => {
             call.commit_bare(std::mem::replace(changes, call.changes())).await?;

@@ -105,6 +105,27 @@ pub async fn resolve(call: &Call, changes: &mut Changes, param: &str, id: &str) 
     }
 }
 
+/// The payment method that an intent's parameters name or describe, if they do.
+pub async fn chosen(
+    call: &Call,
+    changes: &mut Changes,
+    id: Option<String>,
+    data: Option<PaymentMethodDataParams>,
+) -> Result<Option<Versioned<PaymentMethod>>> {
+    match (id, data) {
+        (Some(_), Some(_)) => {
+            let message = "payment_method and payment_method_data cannot both be given.";
+            Err(ApiError::invalid(message).param("payment_method_data").into())
+        }
+        (Some(id), None) => resolve(call, changes, "payment_method", &id).await.map(Some),
+        (None, Some(data)) => {
+            let method = from_card(call, changes, data)?;
+            Ok(Some(changes.create(method, None)))
+        }
+        (None, None) => Ok(None),
+    }
+}
+
 /// What a test name stands for; each time it is another payment method.
 pub(super) fn from_test_name(call: &Call, changes: &mut Changes, name: &str) -> Option<PaymentMethod> {
     let card = cards::by_method(name)?;

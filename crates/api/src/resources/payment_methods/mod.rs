@@ -4,7 +4,7 @@ pub mod attach;
 mod card;
 mod render;
 
-pub use card::{CardNumber, CardParams, Cvc, PaymentMethodDataParams, from_card, from_token, resolve};
+pub use card::{CardNumber, CardParams, Cvc, PaymentMethodDataParams, chosen, from_card, from_token, resolve};
 
 use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
