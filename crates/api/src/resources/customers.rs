@@ -108,11 +108,11 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
         customer.default_payment_method = Some(attached.ok_or_else(|| not_attached(&id))?.id);
     }
     params.details.apply(&mut customer)?;
-    if let Some(method) = method.as_ref().filter(|_| params.validate != Some(false)) {
-        if let Err(error) = attach::check(&call, &mut changes, method).await? {
-            call.commit(changes, &Err(error.clone())).await?;
-            return Err(error.into());
-        }
+    if let Some(method) = method.as_ref().filter(|_| params.validate != Some(false))
+        && let Err(error) = attach::check(&call, &mut changes, method).await?
+    {
+        call.commit(changes, &Err(error.clone())).await?;
+        return Err(error.into());
     }
     let customer = changes.create(customer, Some("customer.created"));
     if let Some(method) = &mut method {
