@@ -72,7 +72,8 @@ class Server:
 
     def postmaster(self):
         """The process id of the server's own PostgreSQL."""
-        return int((self.data / "postgres" / "postmaster.pid").read_text().split("\n", 1)[0])
+        lock = next(self.data.glob("postgres/**/postmaster.pid"))
+        return int(lock.read_text().split("\n", 1)[0])
 
     def stop(self):
         """Asks it to stop, and waits; answers its exit code."""

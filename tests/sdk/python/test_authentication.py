@@ -1,7 +1,9 @@
+import json
+
 import pytest
 import stripe
 
-from florin_sdk.build import intent, refused
+from florin_sdk.build import intent, new_customer, pay, refused
 from florin_sdk.client import sdk
 
 
@@ -88,12 +90,6 @@ NOT_FOR_PUBLISHABLE_KEYS = {
     "list customers": lambda v1, made: v1.customers.list(),
     "refund": lambda v1, made: v1.refunds.create(params={"payment_intent": made.id}),
     "list events": lambda v1, made: v1.events.list(),
-    "expand the customer": lambda v1, made: v1.payment_intents.retrieve(
-        made.id, params={"client_secret": made.client_secret, "expand": ["customer"]}
-    ),
-    "expand the charge": lambda v1, made: v1.payment_intents.retrieve(
-        made.id, params={"client_secret": made.client_secret, "expand": ["latest_charge"]}
-    ),
 }
 
 
@@ -103,6 +99,24 @@ def test_a_publishable_key_may_do_nothing_else(client, public, call):
     with pytest.raises((stripe.InvalidRequestError, stripe.AuthenticationError, stripe.PermissionError)) as caught:
         call(public.v1, made)
     assert caught.value.http_status in (400, 401, 403)
+
+
+def test_a_publishable_key_sees_the_card_and_no_more(client, public, recorder):
+    """Expanding shows a payer's own card; what is hidden stays hidden, asked for or not."""
+    paid = pay(client, customer=new_customer(client).id, metadata={"secret": "plan"})
+
+    def seen(*expand):
+        public.v1.payment_intents.retrieve(paid.id, params={"client_secret": paid.client_secret, "expand": list(expand)})
+        return recorder.last.json
+
+    assert seen("payment_method")["payment_method"]["card"]["last4"] == "4242"
+    for path in ("customer", "latest_charge", "latest_charge.balance_transaction", "payment_method.customer"):
+        try:
+            answer = json.dumps(seen(path))
+        except stripe.StripeError:
+            continue
+        for hidden in ("Ada Lovelace", "plan", "txn_", "ch_"):
+            assert hidden not in answer, f"{path} shows {hidden}"
 
 
 def test_a_wrong_client_secret_with_the_secret_key(client):
