@@ -5,11 +5,14 @@ ARGS ?=
 # Cargo's directory of the profile `dev` is called `debug`.
 FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/florin
 
+# Where `scripts/setup` puts what the system has too old.
+export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
+
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release test test-rust test-sdk lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release test test-rust test-sdk test-durability lint fmt tidy deny doctor clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 dev: setup build ## install what is missing, build, and run everything on a private PostgreSQL
 	@exec "$(FLORIN)" dev $(ARGS)
@@ -23,13 +26,21 @@ build: ## build the binary (PROFILE=release for an optimized one)
 release: ## build the optimized binary, target/release/florin
 	cargo build --package florin --release
 
-test: test-rust test-sdk ## set up what the tests need, and run all of them
+# The binary of the SDK tests is the one that the Rust tests have built: `build` would compile some dependencies again,
+# for which tests ask for more features.
+test: test-setup ## set up what the tests need, and run all of them
+	cargo test --workspace
+	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/sdk/run
+	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/durability/run
 
-test-rust: setup
+test-rust: setup ## run the Rust tests only
 	cargo test --workspace
 
-test-sdk: test-setup build
+test-sdk: test-setup build ## run the tests with the official SDKs only
 	FLORIN_BIN="$(FLORIN)" tests/sdk/run
+
+test-durability: test-setup build ## kill the server and PostgreSQL under load, and check that nothing is lost
+	FLORIN_BIN="$(FLORIN)" tests/durability/run
 
 .PHONY: test-setup
 test-setup:

@@ -60,3 +60,35 @@ pub fn code_of(error: &anyhow::Error) -> Code {
     }
     Code::Failure
 }
+
+/// The error with what caused it. Some errors tell their causes themselves: nothing is said twice.
+pub fn explain(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain() {
+        let cause = cause.to_string();
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_causes_once() {
+        let error = anyhow::anyhow!("no such file").context("reading x: no such file").context("starting");
+        assert_eq!(explain(&error), "starting: reading x: no such file");
+    }
+
+    #[test]
+    fn codes_survive_context() {
+        let error = Failure::unreachable("nobody there").context("paying");
+        assert_eq!(code_of(&error), Code::Unreachable);
+        assert_eq!(code_of(&anyhow::anyhow!("x")), Code::Failure);
+    }
+}

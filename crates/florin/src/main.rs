@@ -37,10 +37,11 @@ fn main() -> ExitCode {
         Err(error) => {
             let code = exit::code_of(&error);
             if output.json {
-                let document = serde_json::json!({"error": {"message": format!("{error:#}"), "exit_code": code as u8}});
+                let document =
+                    serde_json::json!({"error": {"message": exit::explain(&error), "exit_code": code as u8}});
                 output::write_line(&document.to_string());
             } else {
-                eprintln!("error: {error:#}");
+                eprintln!("error: {}", exit::explain(&error));
             }
             code.into()
         }

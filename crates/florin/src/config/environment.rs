@@ -5,8 +5,16 @@ use std::collections::BTreeMap;
 
 pub const PREFIX: &str = "FLORIN_";
 
-/// Variables with our prefix that are not settings of a server: of the client commands, and of the command line.
-const NOT_SETTINGS: &[&str] = &["FLORIN_URL", "FLORIN_SECRET_KEY", "FLORIN_CONFIG", "FLORIN_DATA", "FLORIN_BIN"];
+/// Variables with our prefix that are not settings of a server: of the command line, and of the tests.
+const NOT_SETTINGS: &[&str] = &[
+    "FLORIN_URL",
+    "FLORIN_SECRET_KEY",
+    "FLORIN_CONFIG",
+    "FLORIN_DATA",
+    "FLORIN_BIN",
+    "FLORIN_CAPTURES",
+    "FLORIN_LOAD_S",
+];
 
 /// One setting from one environment variable.
 pub struct Variable {

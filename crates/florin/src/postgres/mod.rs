@@ -62,5 +62,7 @@ impl Embedded {
     /// Stops PostgreSQL; returns when it has ended.
     pub async fn stop(self) {
         self.server.stop().await;
+        // It may be in /tmp; it is made again at the next start.
+        let _ = std::fs::remove_dir(&self.socket);
     }
 }
