@@ -158,6 +158,7 @@ pub async fn affected(call: &Call, attempt: &Attempt) -> Result<Affected> {
             }
             affected.charge = Some(charge);
         }
+        Kind::PaymentMethod => affected.payment_method = Some(call.referenced(attempt.target).await?),
         Kind::SetupIntent => affected.setup_intent = Some(call.referenced(attempt.target).await?),
         Kind::PaymentIntent => affected.payment_intent = Some(call.referenced(attempt.target).await?),
         Kind::Refund => {
@@ -183,6 +184,7 @@ fn answer(call: &Call, attempt: &Attempt, affected: &Affected, decline: Option<&
     let Some(decline) = decline else {
         return match attempt.subject.kind {
             Kind::PaymentIntent => subject(call, &affected.payment_intent),
+            Kind::PaymentMethod => subject(call, &affected.payment_method),
             Kind::SetupIntent => subject(call, &affected.setup_intent),
             Kind::Charge => subject(call, &affected.charge),
             Kind::Refund => subject(call, &affected.refund),

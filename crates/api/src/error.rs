@@ -35,6 +35,8 @@ pub struct ApiError {
     pub code: Option<&'static str>,
     pub message: String,
     pub param: Option<String>,
+    /// Whether a repeated request gets this very answer: what was refused before it began may be tried again.
+    pub kept: bool,
     /// Further attributes: `decline_code`, `charge`, `payment_intent`, `payment_method`, `setup_intent`.
     pub details: Map<String, Value>,
 }
@@ -51,7 +53,8 @@ pub enum Failure {
 
 impl ApiError {
     fn new(status: u16, error_type: ErrorType, code: Option<&'static str>, message: impl Into<String>) -> Self {
-        ApiError { status, error_type, code, message: message.into(), param: None, details: Map::new() }
+        let kept = matches!(status, 402 | 500);
+        ApiError { status, error_type, code, message: message.into(), param: None, kept, details: Map::new() }
     }
 
     /// 400: the request cannot be carried out as it is.
@@ -137,9 +140,10 @@ impl ApiError {
         self
     }
 
-    /// Whether a repeated request gets this very answer: what was refused before it began may be tried again.
-    pub fn is_kept(&self) -> bool {
-        self.status == 402 || self.status == 500
+    /// Nothing of the request, not even a hash of its parameters, is stored: they may hold a card number.
+    pub fn not_kept(mut self) -> Self {
+        self.kept = false;
+        self
     }
 
     /// The body of the answer.

@@ -166,7 +166,7 @@ async fn conclude(call: &Call, result: Result<Outgoing>) -> Result<Outgoing> {
                 let (status, body) = idempotency::replay(call, &key.fingerprint, &record).await?;
                 return Ok(Outgoing { status, body, replayed: true });
             }
-            if error.is_kept() {
+            if error.kept {
                 call.keep_answer(error.status, &pretty(&error.to_json())).await?;
             }
         }

@@ -2,9 +2,9 @@
 
 use crate::call::Call;
 use crate::error::{ApiError, Result};
+use crate::params;
 use crate::registry::Registry;
 use crate::resource::{Expandable, Resource, View, reference};
-use crate::{choices, params};
 use contracts::{FieldFilter, ListQuery, Operator};
 use domain::balance_transaction::BalanceTransaction;
 use serde_json::{Value, json};
@@ -15,15 +15,7 @@ params! {
         pub currency: Option<Currency>,
         /// The charge or refund behind the transaction.
         pub source: Option<String>,
-        pub entry as "type": Option<EntryType>,
-    }
-}
-
-choices! {
-    pub enum EntryType {
-        Charge = "charge",
-        Refund = "refund",
-        RefundFailure = "refund_failure",
+        pub entry as "type": Option<String>,
     }
 }
 
@@ -40,7 +32,7 @@ async fn narrow(_: Call, params: FilterParams, mut query: ListQuery) -> Result<L
         query.parents = vec![source.ok_or_else(missing)?];
     }
     let currency = params.currency.map(|currency| ("currency", currency.to_string()));
-    let entry = params.entry.map(|entry| ("type", entry.as_str().to_owned()));
+    let entry = params.entry.map(|entry| ("type", entry));
     query.fields.extend(currency.into_iter().chain(entry).map(|(name, value)| FieldFilter {
         path: vec![name.to_owned()],
         operator: Operator::Equal,

@@ -17,6 +17,7 @@ use contracts::{FieldFilter, ListQuery, Operator};
 use domain::charge::{Charge, Statement, capture, create as creation};
 use domain::customer::Customer;
 use domain::payment_intent::{self, PaymentIntent};
+use domain::refusal::Refusal;
 use domain::settle::Affected;
 use domain::{Changes, Versioned};
 use types::{Currency, Kind, Money};
@@ -220,12 +221,18 @@ async fn capture_charge(call: Call, params: CaptureParams) -> Result<Reply> {
     let attempt = match charge.payment_intent {
         Some(intent) => {
             let mut intent = call.referenced::<PaymentIntent>(intent).await?;
-            let attempt = payment_intent::capture::begin(&mut changes, &mut intent, &mut charge, subject, request)?;
+            let attempt = payment_intent::capture::begin(&mut changes, &mut intent, &mut charge, subject, request)
+                .map_err(of_charge)?;
             affected.payment_intent = Some(intent);
             attempt
         }
-        None => capture::begin(&mut changes, &mut charge, subject, request)?,
+        None => capture::begin(&mut changes, &mut charge, subject, request).map_err(of_charge)?,
     };
     affected.charge = Some(charge);
     attempts::run(&call, changes, attempt, affected).await
+}
+
+/// The parameter that intents call `amount_to_capture`.
+fn of_charge(refusal: Refusal) -> Refusal {
+    Refusal { param: refusal.param.map(|param| if param == "amount_to_capture" { "amount" } else { param }), ..refusal }
 }

@@ -83,7 +83,8 @@ pub fn from_card(call: &Call, changes: &mut Changes, params: PaymentMethodDataPa
     if let Some(params) = billing_details {
         params.apply(&mut details);
     }
-    let (test_card, expiry, cvc_given) = read_card(card, call.now)?;
+    // What follows from a real card's number, a hash of the request among it, must not be stored.
+    let (test_card, expiry, cvc_given) = read_card(card, call.now).map_err(ApiError::not_kept)?;
     let mut method = new_method(call, changes, &test_card, expiry, cvc_given, details);
     method.metadata = new_metadata(metadata)?;
     method.allow_redisplay = allow_redisplay.map(|choice| choice.as_str().to_owned());
@@ -196,13 +197,8 @@ fn missing(param: &str) -> ApiError {
     ApiError::coded("parameter_missing", format!("Missing required param: {param}.")).param(param)
 }
 
-/// A card that is no test card is refused as a bad request and not as a decline: answers to those are kept, and nothing
-/// that follows from a real card's number may be.
 fn wrong_number(error: NumberError) -> ApiError {
-    let mut refused = match error {
-        NumberError::Incorrect => ApiError::card(error.code(), error.to_string()),
-        NumberError::NotATestCard => ApiError::coded(error.code(), error.to_string()),
-    };
+    let mut refused = ApiError::card(error.code(), error.to_string());
     if let Some(decline_code) = error.decline_code() {
         refused = refused.detail("decline_code", decline_code);
     }
@@ -286,7 +282,7 @@ mod tests {
         let incorrect = wrong_number(NumberError::Incorrect);
         assert_eq!((incorrect.status, incorrect.code), (402, Some("incorrect_number")));
         let real = wrong_number(NumberError::NotATestCard);
-        assert_eq!(real.status, 400);
-        assert!(real.message.contains("vault") && !real.is_kept());
+        assert_eq!(real.status, 402);
+        assert!(real.message.contains("vault"));
     }
 }
