@@ -1,0 +1,64 @@
+//! One file for each rule. A check reads the tree and says what is wrong with it; its tests plant what it must find.
+
+mod domain;
+mod files;
+mod layers;
+mod links;
+mod packages;
+pub mod sizes;
+mod sql;
+mod words;
+
+use crate::tree::{Tree, line_of};
+use crate::workspace::Workspace;
+
+/// Something that is against a rule.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Problem {
+    /// `path` or `path:line`.
+    pub place: String,
+    /// What is wrong, and what to do.
+    pub message: String,
+}
+
+impl Problem {
+    fn of(path: &str, message: impl Into<String>) -> Self {
+        Problem { place: path.to_owned(), message: message.into() }
+    }
+
+    /// `at` is the byte of `text`, the file's.
+    fn at(path: &str, text: &str, at: usize, message: impl Into<String>) -> Self {
+        Problem { place: format!("{path}:{}", line_of(text, at)), message: message.into() }
+    }
+}
+
+/// Everything that is wrong.
+pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
+    let mut problems = [
+        layers::check(tree, workspace),
+        domain::check(tree),
+        sql::check(tree),
+        sizes::check(tree),
+        files::check(tree, workspace),
+        links::check(tree),
+        words::check(tree),
+        packages::check(tree),
+    ]
+    .concat();
+    problems.sort();
+    problems
+}
+
+/// Whether a file is a test's, or what only tests use.
+fn is_test(path: &str) -> bool {
+    const CONTRACT_SUITE: &str = "crates/testkit/src/contract/";
+    path.starts_with("tests/")
+        || path.contains("/tests/")
+        || path.contains("/benches/")
+        || path.starts_with(CONTRACT_SUITE)
+}
+
+#[cfg(test)]
+fn messages(problems: &[Problem]) -> Vec<String> {
+    problems.iter().map(|Problem { place, message }| format!("{place}: {message}")).collect()
+}
