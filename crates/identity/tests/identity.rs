@@ -1,5 +1,7 @@
 //! Tenants and keys on a clean database.
 
+#![allow(clippy::unwrap_used)]
+
 use contracts::{Caller, Identity, KeyKind, Settings};
 use identity::{AddError, PgIdentity, migrate_global, new_key_pair, publishable_of};
 use std::sync::Arc;

@@ -1,5 +1,7 @@
 //! What is acknowledged is there, exactly once, whatever happens to PostgreSQL or to connections.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use contracts::ledger::{CommitError, Ledger, LedgerError};

@@ -1,5 +1,7 @@
 //! What the database itself refuses, whatever the service is made to say.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use ledger::CommitterConfig;

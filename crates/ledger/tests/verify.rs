@@ -1,5 +1,7 @@
 //! The verifier finds nothing in sound books, and whatever somebody has changed behind the ledger's back.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use contracts::ledger::{Ledger, LedgerError};

@@ -1,5 +1,7 @@
 //! The views and functions that analysts use: see `docs/sql.md`.
 
+#![allow(clippy::unwrap_used, clippy::panic)]
+
 mod support;
 
 use domain::changes::{ColumnType, column};
@@ -36,6 +38,11 @@ async fn ids_are_shown_as_everywhere() {
             assert_eq!((row.get::<_, Uuid>(1), row.get::<_, Uuid>(2)), (*value, *value));
         }
     }
+    let moment = "SELECT first_id($1), id_time(first_id($1))";
+    let time = UNIX_EPOCH + Duration::from_millis(1_700_000_000_000);
+    let row = client.query_one(moment, &[&time]).await.unwrap();
+    assert_eq!(row.get::<_, Uuid>(0).to_string(), "018bcfe5-6800-0000-0000-000000000000");
+    assert_eq!(row.get::<_, SystemTime>(1), time);
     for wrong in ["", "pi_", "pi_123", "zzzzzzzzzzzzzzzzzzzzzz", "pi_0000000000000000000 00"] {
         assert!(client.query("SELECT id_value($1)", &[&wrong]).await.is_err(), "{wrong}");
     }
@@ -95,4 +102,29 @@ async fn views_follow_their_columns() {
     client.batch_execute("CREATE VIEW mine AS SELECT amount FROM charges").await.unwrap();
     ledger::admin::migrate_tenant(&mut client, tenant, &fewer).await.unwrap();
     client.batch_execute(&format!("SELECT * FROM {}.mine", tenant.schema())).await.unwrap();
+}
+
+/// The page for analysts says what is there: every example runs, every column is named.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_page_for_analysts_is_true() {
+    let page = include_str!("../../../docs/sql.md");
+    let (database, mut admin, _) = filled().await;
+    let tenant = support::tenant();
+    ledger::admin::migrate_tenant(&mut admin, tenant, domain::COLUMNS).await.unwrap();
+    let analyst = database.pool(ledger::admin::ANALYST_ROLE, 1).get().await.unwrap();
+    analyst.batch_execute(&format!("SET search_path = {}", tenant.schema())).await.unwrap();
+    let mut examples = 0;
+    for block in page.split("```sql\n").skip(1) {
+        let sql = block.split("```").next().unwrap();
+        analyst.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
+        examples += 1;
+    }
+    assert!(examples >= 10);
+    for (kind, columns) in domain::COLUMNS {
+        let row = format!("| `{}s` |", kind.name());
+        let row = page.lines().find(|line| line.starts_with(&row)).unwrap_or_else(|| panic!("no row {row}"));
+        for column in *columns {
+            assert!(row.contains(&format!("`{}`", column.name)), "{row} lacks {}", column.name);
+        }
+    }
 }

@@ -134,10 +134,8 @@ impl World {
             ];
             let answer = self.pick(&answers);
             draft = draft.key(key, step, answer);
-            if self.one_in(5) {
-                if let Some(write) = draft.0.idempotency.as_mut() {
-                    write.fingerprint = [1; 32];
-                }
+            if let (true, Some(write)) = (self.one_in(5), draft.0.idempotency.as_mut()) {
+                write.fingerprint = [1; 32];
             }
         }
         draft.commit()

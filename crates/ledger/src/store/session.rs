@@ -25,12 +25,12 @@ impl Session {
 
     /// The tenant's statements, prepared at its first use of this connection.
     pub async fn statements(&mut self, tenant: TenantId) -> Result<Arc<Statements>, tokio_postgres::Error> {
-        if let Some(at) = self.prepared.iter().position(|(known, _)| *known == tenant) {
-            if let Some(entry) = self.prepared.remove(at) {
-                let statements = Arc::clone(&entry.1);
-                self.prepared.push_back(entry);
-                return Ok(statements);
-            }
+        if let Some(at) = self.prepared.iter().position(|(known, _)| *known == tenant)
+            && let Some(entry) = self.prepared.remove(at)
+        {
+            let statements = Arc::clone(&entry.1);
+            self.prepared.push_back(entry);
+            return Ok(statements);
         }
         let statements = Arc::new(Statements::prepare(&self.client, &tenant.schema()).await?);
         if self.prepared.len() >= TENANTS_PREPARED {

@@ -37,7 +37,7 @@ async fn replace(client: &mut Client, view: &str, body: &str) -> Result<(), toki
 }
 
 /// `object_id(kind, id)` shows an id with its prefix; `id_value(text)` is the way back; `id_time(id)` reads the time
-/// of creation out of an id.
+/// of creation out of an id; `first_id(time)` is the smallest id of a moment.
 fn functions(schema: &str) -> String {
     let prefixes: String =
         Kind::ALL.iter().map(|kind| format!(" WHEN {} THEN '{}_'", kind.code(), kind.prefix())).collect();
@@ -48,7 +48,10 @@ fn functions(schema: &str) -> String {
         CREATE OR REPLACE FUNCTION {schema}.id_time(id uuid) RETURNS timestamptz
         LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
         RETURN timestamptz 'epoch'
-            + ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint * interval '1 millisecond';"
+            + ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint * interval '1 millisecond';
+        CREATE OR REPLACE FUNCTION {schema}.first_id(moment timestamptz) RETURNS uuid
+        LANGUAGE sql STABLE STRICT PARALLEL SAFE
+        RETURN (lpad(to_hex(ceil(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;"
     )
 }
 

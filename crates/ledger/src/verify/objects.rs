@@ -83,10 +83,10 @@ fn compare(folded: &Folded, stored: &Stored, report: &mut Report, index_of: Opti
         }
         Err(error) => report.find("objects", stored.id, format!("its state is not JSON: {error}")),
     }
-    if let Some(index) = index_of.and_then(|index_of| index_of(stored.id.kind, &folded.state)) {
-        if index != stored.index {
-            report.find("index", stored.id, format!("it is indexed as {:?}, not as {index:?}", stored.index));
-        }
+    if let Some(index) = index_of.and_then(|index_of| index_of(stored.id.kind, &folded.state))
+        && index != stored.index
+    {
+        report.find("index", stored.id, format!("it is indexed as {:?}, not as {index:?}", stored.index));
     }
 }
 

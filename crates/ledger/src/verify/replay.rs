@@ -156,10 +156,10 @@ impl Replay {
                 report.find("rules", code, format!("after transfer {} its rule {rule:?} is broken", transfer.id));
             }
         }
-        if let [one, other] = currencies.as_slice() {
-            if one != other {
-                report.find("transfers", transfer.id, format!("it is from {one} to {other}"));
-            }
+        if let [one, other] = currencies.as_slice()
+            && one != other
+        {
+            report.find("transfers", transfer.id, format!("it is from {one} to {other}"));
         }
         if transfer.debit == transfer.credit {
             report.find("transfers", transfer.id, format!("it is from {} to itself", transfer.debit));

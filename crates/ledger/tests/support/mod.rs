@@ -1,6 +1,6 @@
 //! Ledgers on clean databases.
 
-#![allow(dead_code)]
+#![allow(dead_code, clippy::expect_used)]
 
 use domain::changes::{Column, ColumnType, column};
 use ledger::{CommitterConfig, PgLedger};

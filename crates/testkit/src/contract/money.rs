@@ -63,7 +63,7 @@ impl Shop {
 pub async fn a_hold_is_posted_in_parts(subject: Subject) {
     let mut shop = Shop::open(subject).await;
     let held = shop.transfer(Action::Hold, 100);
-    shop.make(&[held.clone()]).await.unwrap();
+    shop.make(std::slice::from_ref(&held)).await.unwrap();
     assert_eq!(shop.moved().await, (0, 100));
     let part = shop.transfer(Action::PostHold { hold: held.id, last: false }, 30);
     shop.make(&[part]).await.unwrap();
@@ -143,7 +143,7 @@ pub async fn rules_keep_accounts_from_being_overdrawn(subject: Subject) {
         assert_eq!(shop.make(&[from_till]).await, overdraw("assets/till"));
     }
     let held = shop.between(Action::Hold, (&purse, &bank), 60);
-    shop.make(&[held.clone()]).await.unwrap();
+    shop.make(std::slice::from_ref(&held)).await.unwrap();
     let more = shop.between(Action::Post, (&purse, &bank), 41);
     assert_eq!(shop.make(&[more]).await, overdraw("liabilities/purse"), "holds count");
     let incoming = shop.between(Action::Hold, (&bank, &purse), 1_000);
