@@ -74,6 +74,6 @@ mod tests {
         assert_eq!(policy.fee(4_200, true), 152); // 121.8
         assert_eq!(policy.fee(50, true), 31); // 1.45
         assert_eq!(policy.fee(500, false), 15); // 14.5
-        assert_eq!(policy.fee(i64::MAX, false), 267_479_087_069_768_509);
+        assert_eq!(policy.fee(i64::MAX, false), 267_477_789_068_788_498);
     }
 }

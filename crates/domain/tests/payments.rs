@@ -1,0 +1,363 @@
+//! Payments taken through any sequence of commands and processors' answers: after each decision the books say what the
+//! objects say, to the cent.
+
+use domain::attempt::{Attempt, Decline, Done, Outcome};
+use domain::balance_transaction::BalanceTransaction;
+use domain::charge::{Charge, capture};
+use domain::commit::{Action, Commit};
+use domain::payment_intent::{
+    self, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status, cancel, confirm, increment,
+};
+use domain::payment_method::{Card, PaymentMethod};
+use domain::policy::Policy;
+use domain::refund::{self, Refund};
+use domain::settle::{Affected, settle};
+use domain::{Changes, Versioned};
+use proptest::prelude::*;
+use std::collections::{BTreeMap, HashMap};
+use types::{Currency, Kind, ObjectId, SeededEntropy, Timestamp};
+use uuid::Uuid;
+
+/// What a client asks for. Amounts are chosen around the interesting ones; many are refused.
+#[derive(Clone, Debug)]
+enum Command {
+    Confirm,
+    Capture { amount: Option<i64>, more_to_come: bool },
+    Cancel,
+    Increment { by: i64 },
+    Refund { amount: Option<i64> },
+}
+
+/// What a processor says, in order; after that it does what it is asked.
+#[derive(Clone, Copy, Debug)]
+enum Saying {
+    Done,
+    Declined,
+    Action,
+    Unknown,
+    Pending,
+}
+
+fn commands() -> impl Strategy<Value = Vec<(Command, Vec<Saying>)>> {
+    let amount = prop_oneof![Just(None), (-10i64..1_500).prop_map(Some)];
+    let command = prop_oneof![
+        3 => Just(Command::Confirm),
+        4 => (amount.clone(), any::<bool>())
+            .prop_map(|(amount, more_to_come)| Command::Capture { amount, more_to_come }),
+        1 => Just(Command::Cancel),
+        2 => (0i64..500).prop_map(|by| Command::Increment { by }),
+        3 => amount.prop_map(|amount| Command::Refund { amount }),
+    ];
+    let saying = prop_oneof![
+        6 => Just(Saying::Done),
+        1 => Just(Saying::Declined),
+        1 => Just(Saying::Action),
+        1 => Just(Saying::Unknown),
+        1 => Just(Saying::Pending),
+    ];
+    prop::collection::vec((command, prop::collection::vec(saying, 1..4)), 1..12)
+}
+
+/// The objects and books of one payment.
+struct World {
+    policy: Policy,
+    seed: u64,
+    now: Timestamp,
+    intent: Versioned<PaymentIntent>,
+    method: Versioned<PaymentMethod>,
+    charge: Option<Versioned<Charge>>,
+    refunds: Vec<Versioned<Refund>>,
+    /// Credits less debits, by account code.
+    balances: BTreeMap<String, i64>,
+    held: HashMap<Uuid, i64>,
+    versions: HashMap<ObjectId, i32>,
+    /// Net of all lines of the statement.
+    statement: i64,
+    fees: i64,
+}
+
+impl World {
+    fn new(capture_method: CaptureMethod, features: bool) -> Self {
+        let mut changes = Changes::new(Timestamp::from_seconds(1_800_000_000), Box::new(SeededEntropy::new(1)));
+        let option = features.then(|| "if_available".to_owned());
+        let intent = PaymentIntent {
+            capture_method,
+            card_options: CardOptions {
+                request_incremental_authorization: option.clone(),
+                request_multicapture: option.clone(),
+                request_overcapture: option,
+                ..CardOptions::default()
+            },
+            ..intent(changes.new_id(Kind::PaymentIntent))
+        };
+        let method = method(changes.new_id(Kind::PaymentMethod));
+        let intent = changes.create(intent, Some("payment_intent.created"));
+        let method = changes.create(method, None);
+        let mut world = World {
+            policy: Policy::default(),
+            seed: 1,
+            now: changes.now,
+            intent,
+            method,
+            charge: None,
+            refunds: Vec::new(),
+            balances: BTreeMap::new(),
+            held: HashMap::new(),
+            versions: HashMap::new(),
+            statement: 0,
+            fees: 0,
+        };
+        world.write(changes.into_commit());
+        world
+    }
+
+    fn changes(&mut self) -> Changes {
+        self.seed += 1;
+        Changes::new(self.now, Box::new(SeededEntropy::new(self.seed)))
+    }
+
+    /// Applies a commit as the ledger would, and refuses what it would refuse.
+    fn write(&mut self, commit: Commit) {
+        for write in &commit.objects {
+            assert_eq!(self.versions.insert(write.id, write.version).unwrap_or(0), write.base, "{:?}", write.id);
+            match write.id.kind {
+                Kind::Charge => {
+                    let charge: Charge = serde_json::from_str(&write.state).unwrap();
+                    if charge.status == domain::charge::Status::Succeeded {
+                        self.charge = Some(Versioned::new(write.version, charge));
+                    }
+                }
+                Kind::BalanceTransaction => {
+                    let line: BalanceTransaction = serde_json::from_str(&write.state).unwrap();
+                    self.statement += line.net();
+                    self.fees += line.fee;
+                }
+                _ => (),
+            }
+        }
+        for event in &commit.events {
+            assert!(event.version <= self.versions[&event.object]);
+        }
+        for transfer in &commit.transfers {
+            assert_eq!(transfer.debit.currency, transfer.credit.currency);
+            match transfer.action {
+                Action::Post => (),
+                Action::Hold => assert_eq!(self.held.insert(transfer.id, transfer.amount), None),
+                Action::PostHold { hold, last } => {
+                    let left = self.held.get_mut(&hold).expect("the hold is there");
+                    *left -= transfer.amount;
+                    assert!(*left >= 0, "more is posted than was held");
+                    if last {
+                        self.held.remove(&hold);
+                    }
+                }
+                Action::VoidHold { hold } => {
+                    self.held.remove(&hold).expect("the hold is there");
+                }
+            }
+            if !matches!(transfer.action, Action::Hold | Action::VoidHold { .. }) {
+                assert!(transfer.amount > 0);
+                *self.balances.entry(transfer.debit.code.clone()).or_default() -= transfer.amount;
+                *self.balances.entry(transfer.credit.code.clone()).or_default() += transfer.amount;
+            }
+        }
+    }
+
+    /// Takes an attempt to its end, in a commit of its own for each answer, as with a processor far away.
+    fn attempt(&mut self, changes: Changes, mut attempt: Versioned<Attempt>, mut affected: Affected, says: &[Saying]) {
+        self.write(changes.into_commit());
+        for saying in says.iter().copied().chain([Saying::Done]) {
+            let mut changes = self.changes();
+            if attempt.status == domain::attempt::Status::RequiresAction {
+                changes.update(&mut attempt, None, |attempt| attempt.authenticated = Some(true));
+                if let Some(intent) = &mut affected.payment_intent {
+                    confirm::resume(&mut changes, intent);
+                }
+            }
+            settle(&mut changes, &mut attempt, &mut affected, &self.policy, &outcome(saying));
+            self.write(changes.into_commit());
+            if attempt.status.is_final() {
+                break;
+            }
+        }
+        let Affected { payment_intent, payment_method, refund, charge, .. } = affected;
+        self.intent = payment_intent.unwrap_or_else(|| self.intent.clone());
+        self.method = payment_method.unwrap_or_else(|| self.method.clone());
+        self.charge = charge.or(self.charge.take());
+        if let Some(refund) = refund {
+            self.refunds.push(refund);
+        }
+    }
+
+    fn carry_out(&mut self, command: &Command, says: &[Saying]) {
+        let mut changes = self.changes();
+        let mut intent = self.intent.clone();
+        let charge = self.charge.clone().filter(|charge| intent.latest_charge == Some(charge.id));
+        let begun = match (command, charge) {
+            (Command::Confirm, _) => {
+                confirm::begin(&mut changes, &mut intent, &self.method, "sandbox", confirm::Confirmation::default())
+                    .map(|attempt| (attempt, None))
+            }
+            (Command::Capture { amount, more_to_come }, Some(mut charge)) => {
+                let request = capture::Request { amount: *amount, more_to_come: *more_to_come, key: None };
+                let shown = intent.id;
+                payment_intent::capture::begin(&mut changes, &mut intent, &mut charge, shown, request)
+                    .map(|attempt| (attempt, Some(charge)))
+            }
+            (Command::Cancel, Some(mut charge)) if intent.status == Status::RequiresCapture => {
+                cancel::begin(&mut changes, &mut intent, &mut charge, None, None).map(|attempt| (attempt, Some(charge)))
+            }
+            (Command::Increment { by }, Some(mut charge)) => {
+                let amount = intent.amount + by;
+                increment::begin(&mut changes, &mut intent, &mut charge, amount, None)
+                    .map(|attempt| (attempt, Some(charge)))
+            }
+            (Command::Refund { amount }, Some(mut charge)) => {
+                let request = refund::Request { amount: *amount, reason: None, metadata: BTreeMap::new(), key: None };
+                if let Ok((refund, attempt)) = refund::begin(&mut changes, &mut charge, request) {
+                    let affected = Affected { charge: Some(charge), refund: Some(refund), ..Affected::default() };
+                    self.attempt(changes, attempt, affected, says);
+                }
+                return;
+            }
+            _ => return,
+        };
+        if let Ok((attempt, charge)) = begun {
+            let affected = Affected {
+                payment_intent: Some(intent),
+                payment_method: Some(self.method.clone()),
+                charge,
+                ..Affected::default()
+            };
+            self.attempt(changes, attempt, affected, says);
+        }
+    }
+
+    /// The books say what the objects say.
+    fn check(&self) {
+        let balance = |prefix: &str| -> i64 {
+            self.balances.iter().filter(|(code, _)| code.starts_with(prefix)).map(|(_, balance)| balance).sum()
+        };
+        let sum = |status| -> i64 {
+            self.refunds.iter().filter(|refund| refund.status == status).map(|refund| refund.amount).sum()
+        };
+        let captured = self.charge.as_ref().map_or(0, |charge| charge.amount_captured);
+        let capturable = self.charge.as_ref().map_or(0, |charge| charge.amount_capturable());
+        let (refunded, underway) = (sum(refund::Status::Succeeded), sum(refund::Status::Pending));
+        assert_eq!(-balance("assets/processor/"), captured - refunded);
+        assert_eq!(balance("liabilities/authorized/"), 0);
+        assert_eq!(balance("liabilities/refunds/"), underway);
+        assert_eq!(balance("liabilities/pending/") + balance("liabilities/available/"), self.statement);
+        assert_eq!(balance("income/fees/"), self.fees);
+        assert_eq!(self.balances.values().sum::<i64>(), 0);
+        assert_eq!(self.held.values().sum::<i64>(), capturable, "{:?}", self.charge);
+        if let Some(charge) = &self.charge {
+            assert!(charge.amount_refunded <= charge.amount_captured);
+            assert_eq!(charge.amount_refunded, refunded + underway);
+            assert_eq!(self.intent.amount_received, captured);
+            assert_eq!(self.intent.amount_capturable, capturable);
+            let settled = matches!(self.intent.status, Status::Succeeded | Status::Canceled);
+            assert_eq!(charge.hold.is_none(), settled, "{:?}", self.intent.status);
+        }
+        assert!(self.intent.attempt.is_none() || self.intent.status == Status::RequiresAction);
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_books_say_what_the_objects_say(
+        commands in commands(),
+        manual in any::<bool>(),
+        features in any::<bool>(),
+    ) {
+        let mut world = World::new(if manual { CaptureMethod::Manual } else { CaptureMethod::Automatic }, features);
+        for (command, says) in &commands {
+            world.carry_out(command, says);
+            world.check();
+        }
+    }
+}
+
+fn outcome(saying: Saying) -> Outcome {
+    match saying {
+        Saying::Done => Outcome::Done(Done { reference: "r".to_owned(), ..Done::default() }),
+        Saying::Declined => Outcome::Declined {
+            decline: Decline {
+                code: "card_declined".to_owned(),
+                decline_code: None,
+                message: "no".to_owned(),
+                blocked: false,
+            },
+            reference: None,
+        },
+        Saying::Action => Outcome::ActionRequired { reference: None },
+        Saying::Unknown => Outcome::Unknown { reason: "timeout".to_owned() },
+        Saying::Pending => Outcome::Pending { reference: None, due: None },
+    }
+}
+
+fn intent(id: ObjectId) -> PaymentIntent {
+    PaymentIntent {
+        id,
+        created: Timestamp::from_seconds(1_800_000_000),
+        amount: 1_000,
+        currency: Currency::USD,
+        status: Status::RequiresPaymentMethod,
+        client_secret: "s".to_owned(),
+        capture_method: CaptureMethod::Automatic,
+        confirmation_method: ConfirmationMethod::Automatic,
+        payment_method_types: vec!["card".to_owned()],
+        automatic_payment_methods: None,
+        customer: None,
+        payment_method: None,
+        latest_charge: None,
+        amount_capturable: 0,
+        amount_received: 0,
+        last_payment_error: None,
+        next_action: None,
+        setup_future_usage: None,
+        card_options: CardOptions::default(),
+        description: None,
+        metadata: BTreeMap::new(),
+        receipt_email: None,
+        shipping: None,
+        statement_descriptor: None,
+        statement_descriptor_suffix: None,
+        transfer_group: None,
+        amount_details: None,
+        line_items: Vec::new(),
+        payment_details: None,
+        canceled_at: None,
+        cancellation_reason: None,
+        capture_before: None,
+        increments: 0,
+        attempt: None,
+        authenticated: false,
+    }
+}
+
+fn method(id: ObjectId) -> PaymentMethod {
+    PaymentMethod {
+        id,
+        created: Timestamp::from_seconds(1_800_000_000),
+        customer: None,
+        billing_details: domain::party::BillingDetails::default(),
+        card: Card {
+            brand: "visa".to_owned(),
+            country: "US".to_owned(),
+            exp_month: 1,
+            exp_year: 2030,
+            fingerprint: "f".to_owned(),
+            funding: "credit".to_owned(),
+            last4: "4242".to_owned(),
+            cvc_check: None,
+            line1_check: None,
+            postal_code_check: None,
+        },
+        metadata: BTreeMap::new(),
+        allow_redisplay: None,
+        credential: "sandbox:ok".to_owned(),
+        set_up: false,
+        spent: false,
+    }
+}
