@@ -39,7 +39,7 @@ enum Saying {
 }
 
 fn commands() -> impl Strategy<Value = Vec<(Command, Vec<Saying>)>> {
-    let amount = prop_oneof![Just(None), (-10i64..1_500).prop_map(Some)];
+    let amount = prop_oneof![Just(None), (-10i64..1_500).prop_map(Some), (998i64..1_003).prop_map(Some)];
     let command = prop_oneof![
         3 => Just(Command::Confirm),
         4 => (amount.clone(), any::<bool>())
