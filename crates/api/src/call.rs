@@ -65,7 +65,7 @@ impl Key {
 }
 
 /// What a handler makes of a decision: the reply, or the error that the decision itself amounts to (a decline).
-pub type Outcome = std::result::Result<Reply, ApiError>;
+pub type Outcome = Result<Reply, ApiError>;
 
 impl Call {
     /// Work that no request asks for now; `key` is that of a request which was interrupted.

@@ -2,6 +2,7 @@
 
 use contracts::{CommitError, IdempotencyRecord, LedgerError};
 use serde_json::{Map, Value, json};
+use std::ops::{Deref, DerefMut};
 use types::Kind;
 
 /// The result of a handler, unless another error is named.
@@ -27,9 +28,13 @@ impl ErrorType {
     }
 }
 
-/// An error as the caller sees it.
+/// An error as the caller sees it. Small, for it is passed through many hands and rarely there.
 #[derive(Clone, Debug, PartialEq)]
-pub struct ApiError {
+pub struct ApiError(Box<Content>);
+
+/// What an error says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Content {
     pub status: u16,
     pub error_type: ErrorType,
     pub code: Option<&'static str>,
@@ -44,7 +49,7 @@ pub struct ApiError {
 /// Why a handler has no reply.
 #[derive(Clone, Debug)]
 pub enum Failure {
-    Error(Box<ApiError>),
+    Error(ApiError),
     /// The idempotency key was used before: its record is the answer.
     Replay(Box<IdempotencyRecord>),
     /// An object changed between being read and being written: decide again.
@@ -54,7 +59,8 @@ pub enum Failure {
 impl ApiError {
     fn new(status: u16, error_type: ErrorType, code: Option<&'static str>, message: impl Into<String>) -> Self {
         let kept = matches!(status, 402 | 500);
-        ApiError { status, error_type, code, message: message.into(), param: None, kept, details: Map::new() }
+        let message = message.into();
+        ApiError(Box::new(Content { status, error_type, code, message, param: None, kept, details: Map::new() }))
     }
 
     /// 400: the request cannot be carried out as it is.
@@ -125,9 +131,15 @@ impl ApiError {
 
     /// The id in the URL (404), or in the parameter named (400), is of no object here.
     pub fn missing(kind: Kind, id: &str, param: Option<&str>) -> Self {
-        let message = format!("No such {}: '{id}'", noun(kind));
+        Self::missing_named(noun(kind), id, param)
+    }
+
+    /// The same for what is no stored object.
+    pub fn missing_named(noun: &str, id: &str, param: Option<&str>) -> Self {
         let status = if param.is_some() { 400 } else { 404 };
-        Self::new(status, ErrorType::InvalidRequest, Some("resource_missing"), message).param(param.unwrap_or("id"))
+        let shown: String = id.chars().take(200).collect();
+        Self::new(status, ErrorType::InvalidRequest, Some("resource_missing"), format!("No such {noun}: '{shown}'"))
+            .param(param.unwrap_or("id"))
     }
 
     pub fn param(mut self, param: impl Into<String>) -> Self {
@@ -172,9 +184,23 @@ fn noun(kind: Kind) -> &'static str {
     }
 }
 
+impl Deref for ApiError {
+    type Target = Content;
+
+    fn deref(&self) -> &Content {
+        &self.0
+    }
+}
+
+impl DerefMut for ApiError {
+    fn deref_mut(&mut self) -> &mut Content {
+        &mut self.0
+    }
+}
+
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
-        Failure::Error(Box::new(error))
+        Failure::Error(error)
     }
 }
 

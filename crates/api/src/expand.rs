@@ -30,7 +30,7 @@ impl Tree {
 }
 
 /// Checks the paths asked for against what the operation answers with, before anything is done.
-pub fn plan(registry: &Registry, returns: Returns, paths: &[String]) -> std::result::Result<Tree, ApiError> {
+pub fn plan(registry: &Registry, returns: Returns, paths: &[String]) -> Result<Tree, ApiError> {
     let mut tree = Tree::default();
     for path in paths {
         let parts: Vec<&str> = path.split('.').collect();
@@ -162,7 +162,7 @@ async fn include_children(call: &Call, targets: &mut [&mut Value], found: &Expan
         query.paging.limit = CHILDREN_SHOWN;
         let page = call.api.ledger.list(call.tenant_id(), &query).await?;
         let data = page.items.iter().map(|stored| (facts.render)(&stored.state, &view));
-        let data = data.collect::<std::result::Result<Vec<_>, ApiError>>()?;
+        let data = data.collect::<Result<Vec<_>, ApiError>>()?;
         let url = format!("/v1/{}s/{id}/{}", id.kind.name(), found.name);
         target[found.name] = list::envelope(data, page.has_more, &url);
     }

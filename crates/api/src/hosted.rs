@@ -11,7 +11,7 @@ use askama::Template;
 use contracts::{Caller, KeyKind};
 use domain::Versioned;
 use domain::attempt::{self, Attempt, Status as AttemptStatus};
-use domain::payment_intent::{self, confirm};
+use domain::payment_intent::{PaymentIntent, confirm};
 use domain::settle::Affected;
 use domain::setup_intent;
 use http::Method;
@@ -156,11 +156,10 @@ fn question(attempt: &Attempt, key: &str) -> Page {
 async fn answer(call: &Call, mut attempt: Versioned<Attempt>, approved: bool) -> Result<()> {
     let mut affected = attempts::affected(call, &attempt).await?;
     let mut changes = call.changes();
-    if approved {
-        if let Some(intent) = affected.payment_intent.as_mut().filter(|intent| confirm::awaits_reconfirmation(intent)) {
-            confirm::authenticated(&mut changes, intent, &mut attempt);
-            return call.commit_bare(changes).await;
-        }
+    let waits = |intent: &&mut Versioned<PaymentIntent>| confirm::awaits_reconfirmation(intent);
+    if approved && let Some(intent) = affected.payment_intent.as_mut().filter(waits) {
+        confirm::authenticated(&mut changes, intent, &mut attempt);
+        return call.commit_bare(changes).await;
     }
     let lease = call.now.plus(attempt::LEASE);
     changes.update(&mut attempt, None, |attempt| {
@@ -169,7 +168,7 @@ async fn answer(call: &Call, mut attempt: Versioned<Attempt>, approved: bool) ->
         attempt.due = Some(lease);
     });
     if let Some(intent) = &mut affected.payment_intent {
-        payment_intent::confirm::resume(&mut changes, intent);
+        confirm::resume(&mut changes, intent);
     }
     if let Some(intent) = &mut affected.setup_intent {
         setup_intent::resume(&mut changes, intent);

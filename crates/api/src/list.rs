@@ -31,7 +31,7 @@ pub struct Created {
 }
 
 impl Param for Created {
-    fn parse(node: Node, name: &str) -> std::result::Result<Self, ApiError> {
+    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
         let later = |time: Timestamp, millis: i64| Timestamp::from_millis(time.millis() + millis);
         if let Node::Text(_) = node {
             let second = Timestamp::parse(node, name)?;
@@ -64,10 +64,7 @@ params! {
 
 impl ListParams {
     /// The page that is asked for; `cursor` reads a cursor given as a parameter.
-    pub fn paging<C>(
-        &self,
-        cursor: impl Fn(&str, &str) -> std::result::Result<C, ApiError>,
-    ) -> std::result::Result<Paging<C>, ApiError> {
+    pub fn paging<C>(&self, cursor: impl Fn(&str, &str) -> Result<C, ApiError>) -> Result<Paging<C>, ApiError> {
         if self.starting_after.is_some() && self.ending_before.is_some() {
             let message = "starting_after and ending_before cannot both be given.";
             return Err(ApiError::invalid(message).param("ending_before"));
@@ -82,7 +79,7 @@ impl ListParams {
 }
 
 /// The size of a page: 1 to 100, 10 unless asked for.
-pub fn limit(param: Option<i64>) -> std::result::Result<u32, ApiError> {
+pub fn limit(param: Option<i64>) -> Result<u32, ApiError> {
     match param.map(u32::try_from) {
         None => Ok(10),
         Some(Ok(limit @ 1..=100)) => Ok(limit),
@@ -125,7 +122,7 @@ pub async fn reply<T: Resource>(call: &Call, query: &ListQuery) -> Result<Reply>
     let page = call.api.ledger.list(call.tenant_id(), query).await?;
     let view = call.view();
     let data = page.items.iter().map(|stored| Ok(show(&decode::<T>(&stored.state)?, &view)));
-    let data = data.collect::<std::result::Result<Vec<_>, ApiError>>()?;
+    let data = data.collect::<Result<Vec<_>, ApiError>>()?;
     Ok(Reply::value(envelope(data, page.has_more, &call.url)))
 }
 

@@ -134,10 +134,8 @@ async fn decide(operation: &Operation, call: &Call, params: Node) -> Result<Repl
 async fn finished(call: &Call, mut reply: Reply, tree: &expand::Tree) -> Result<Outgoing> {
     expand::expand(call, &mut reply.value, tree).await?;
     let body = pretty(&reply.value);
-    if let Some(key) = &call.key {
-        if key.state() != KeyState::Answered {
-            call.keep_answer(200, &body).await?;
-        }
+    if call.key.as_ref().is_some_and(|key| key.state() != KeyState::Answered) {
+        call.keep_answer(200, &body).await?;
     }
     Ok(Outgoing { status: 200, body, replayed: false })
 }
@@ -174,7 +172,7 @@ async fn conclude(call: &Call, result: Result<Outgoing>) -> Result<Outgoing> {
     Err(Failure::Error(error))
 }
 
-fn read_key(key: &str, incoming: &Incoming, params: &Node) -> std::result::Result<Key, ApiError> {
+fn read_key(key: &str, incoming: &Incoming, params: &Node) -> Result<Key, ApiError> {
     if key.is_empty() || key.chars().count() > idempotency::KEY_MAX {
         let message = format!("Idempotency keys are 1 to {} characters long.", idempotency::KEY_MAX);
         return Err(ApiError::invalid(message));
@@ -184,7 +182,7 @@ fn read_key(key: &str, incoming: &Incoming, params: &Node) -> std::result::Resul
 }
 
 /// The parameters of query and body.
-async fn decode(incoming: &Incoming) -> std::result::Result<Node, ApiError> {
+async fn decode(incoming: &Incoming) -> Result<Node, ApiError> {
     let mut params = Node::empty();
     if let Some(query) = &incoming.query {
         params.decode(query.as_bytes())?;
@@ -208,7 +206,7 @@ async fn decode(incoming: &Incoming) -> std::result::Result<Node, ApiError> {
     Ok(params)
 }
 
-async fn decode_multipart(params: &mut Node, content_type: &str, body: Bytes) -> std::result::Result<(), ApiError> {
+async fn decode_multipart(params: &mut Node, content_type: &str, body: Bytes) -> Result<(), ApiError> {
     let broken = |error: multer::Error| ApiError::invalid(format!("The multipart body cannot be read: {error}."));
     let boundary = multer::parse_boundary(content_type).map_err(broken)?;
     let stream = futures_util::stream::once(async move { Ok::<_, std::convert::Infallible>(body) });

@@ -94,10 +94,10 @@ pub fn decode<T: Object>(state: &str) -> Result<T, ApiError> {
 /// The object as this caller may see it.
 pub fn show<T: Resource>(object: &T, view: &View) -> Value {
     let mut value = object.render(view);
-    if view.public {
-        if let Value::Object(attributes) = &mut value {
-            attributes.retain(|name, _| T::PUBLIC.contains(&name.as_str()));
-        }
+    if view.public
+        && let Value::Object(attributes) = &mut value
+    {
+        attributes.retain(|name, _| T::PUBLIC.contains(&name.as_str()));
     }
     value
 }

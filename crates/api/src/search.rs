@@ -64,7 +64,7 @@ pub async fn reply<T: Resource>(call: &Call, params: SearchParams, fields: &[Sea
     let page = call.api.ledger.list(call.tenant_id(), &query).await?;
     let view = call.view();
     let data = page.items.iter().map(|stored| Ok(show(&decode::<T>(&stored.state)?, &view)));
-    let data = data.collect::<std::result::Result<Vec<_>, ApiError>>()?;
+    let data = data.collect::<Result<Vec<_>, ApiError>>()?;
     let next_page = page.items.last().filter(|_| page.has_more).map(|last| last.id);
     Ok(Reply::value(json!({
         "object": "search_result",
@@ -80,7 +80,7 @@ fn invalid(message: impl Into<String>) -> ApiError {
 }
 
 /// The conditions of a query, and whether one of them is enough.
-fn parse(query: &str, fields: &[SearchField]) -> std::result::Result<(Vec<FieldFilter>, bool), ApiError> {
+fn parse(query: &str, fields: &[SearchField]) -> Result<(Vec<FieldFilter>, bool), ApiError> {
     const CLAUSES_MAX: usize = 10;
     let mut rest = query.trim();
     let mut filters = Vec::new();
@@ -117,7 +117,7 @@ fn parse_clause<'a>(
     fields: &[SearchField],
     any: bool,
     filters: &mut Vec<FieldFilter>,
-) -> std::result::Result<&'a str, ApiError> {
+) -> Result<&'a str, ApiError> {
     let (negated, text) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let end = text
         .find(|c: char| !(c.is_ascii_alphanumeric() || c == '_' || c == '.'))
@@ -192,7 +192,7 @@ fn comparison(symbol: &str) -> Operator {
 }
 
 /// A text in single or double quotes, with `\` before a quote inside it.
-fn quoted(text: &str) -> std::result::Result<(String, &str), ApiError> {
+fn quoted(text: &str) -> Result<(String, &str), ApiError> {
     let mut chars = text.char_indices();
     let Some((_, quote @ ('\'' | '"'))) = chars.next() else { return Err(invalid("A quoted text is expected.")) };
     let mut plain = String::new();

@@ -122,13 +122,13 @@ impl World {
             assert_eq!(self.versions.insert(write.id, write.version).unwrap_or(0), write.base, "{:?}", write.id);
             match write.id.kind {
                 Kind::Charge => {
-                    let charge: Charge = serde_json::from_str(&write.state).unwrap();
+                    let charge: Charge = serde_json::from_str(&write.state).expect("a state is its object's");
                     if charge.status == domain::charge::Status::Succeeded {
                         self.charge = Some(Versioned::new(write.version, charge));
                     }
                 }
                 Kind::BalanceTransaction => {
-                    let line: BalanceTransaction = serde_json::from_str(&write.state).unwrap();
+                    let line: BalanceTransaction = serde_json::from_str(&write.state).expect("a state is its object's");
                     self.statement += line.net();
                     self.fees += line.fee;
                 }

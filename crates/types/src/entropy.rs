@@ -13,10 +13,10 @@ pub trait Entropy: Send {
             let mut bits = self.next_u64();
             // Ten 6-bit draws a word; 62 and 63 are thrown away so that each letter is equally likely.
             for _ in 0..10 {
-                if let Some(letter) = LETTERS.get((bits & 63) as usize) {
-                    if text.len() < length {
-                        text.push(char::from(*letter));
-                    }
+                if let Some(letter) = LETTERS.get((bits & 63) as usize)
+                    && text.len() < length
+                {
+                    text.push(char::from(*letter));
                 }
                 bits >>= 6;
             }

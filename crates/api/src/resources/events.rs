@@ -74,8 +74,7 @@ async fn entry_at(call: &Call, position: i64, id: &str) -> Result<Option<LogEntr
 }
 
 fn missing(id: &str, param: Option<&str>) -> ApiError {
-    let error = ApiError::coded("resource_missing", format!("No such event: '{id}'")).param(param.unwrap_or("id"));
-    if param.is_some() { error } else { ApiError { status: 404, ..error } }
+    ApiError::missing_named("event", id, param)
 }
 
 fn wanted_types(one: Option<String>, several: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {

@@ -52,7 +52,7 @@ impl Resource for Charge {
             "refunded": self.status == Status::Succeeded && amount_refunded >= self.amount,
             "review": null,
             "shipping": self.shipping.as_ref().map(render_shipping),
-            "source": null,
+            "source": source(self),
             "source_transfer": null,
             "statement_descriptor": self.statement_descriptor,
             "statement_descriptor_suffix": self.statement_descriptor_suffix,
@@ -90,6 +90,55 @@ fn outcome(charge: &Charge) -> Value {
         "seller_message": message,
         "type": kind,
     })
+}
+
+/// What clients that charge tokens, without an intent, know the card as.
+fn source(charge: &Charge) -> Value {
+    if charge.payment_intent.is_some() {
+        return Value::Null;
+    }
+    let card = &charge.card;
+    let address = charge.billing_details.address.clone().unwrap_or_default();
+    json!({
+        "id": charge.payment_method.to_string().replacen(Kind::PaymentMethod.prefix(), "card", 1),
+        "object": "card",
+        "address_city": address.city,
+        "address_country": address.country,
+        "address_line1": address.line1,
+        "address_line1_check": card.line1_check,
+        "address_line2": address.line2,
+        "address_state": address.state,
+        "address_zip": address.postal_code,
+        "address_zip_check": card.postal_code_check,
+        "brand": brand(&card.brand),
+        "country": card.country,
+        "customer": charge.customer,
+        "cvc_check": card.cvc_check,
+        "dynamic_last4": null,
+        "exp_month": card.exp_month,
+        "exp_year": card.exp_year,
+        "fingerprint": card.fingerprint,
+        "funding": card.funding,
+        "last4": card.last4,
+        "metadata": {},
+        "name": charge.billing_details.name,
+        "regulated_status": null,
+        "tokenization_method": null,
+    })
+}
+
+/// A brand as those clients know it.
+fn brand(brand: &str) -> &str {
+    match brand {
+        "amex" => "American Express",
+        "diners" => "Diners Club",
+        "discover" => "Discover",
+        "jcb" => "JCB",
+        "mastercard" => "MasterCard",
+        "unionpay" => "UnionPay",
+        "visa" => "Visa",
+        _ => "Unknown",
+    }
 }
 
 fn card(charge: &Charge) -> Value {

@@ -321,7 +321,7 @@ async fn confirm_with(
 }
 
 /// A URL that a browser can be sent to; applications have schemes of their own.
-pub fn check_url(param: &str, url: &str) -> std::result::Result<(), ApiError> {
+pub fn check_url(param: &str, url: &str) -> Result<(), ApiError> {
     let scheme = url.split_once("://").map(|(scheme, rest)| (scheme, !rest.is_empty()));
     let plain = |scheme: &str| {
         scheme.starts_with(|c: char| c.is_ascii_alphabetic())
