@@ -1,5 +1,7 @@
 //! `florin dev`: starting, stopping, and what a killed run leaves behind.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
+
 mod support;
 
 use nix::sys::signal::{Signal, kill};

@@ -1,5 +1,7 @@
 //! The commands that take and give back payments, and look at the books.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
+
 mod support;
 
 use serde_json::Value;

@@ -1,5 +1,7 @@
 //! `florin serve`: its configuration, and stopping it without cutting anything off.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
+
 mod support;
 
 use nix::sys::signal::Signal;
