@@ -174,27 +174,42 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 /// Process ids of the PostgreSQL servers whose files are below a directory.
 pub fn postmasters(directory: &Path) -> Vec<Pid> {
     let files = directory.canonicalize().expect("the directory").join(".florin/postgres");
-    let files = files.to_string_lossy();
-    let processes: Vec<(i32, String)> = match std::fs::read_dir("/proc/self").is_ok() {
-        true => std::fs::read_dir("/proc")
-            .expect("the processes")
-            .flatten()
-            .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-            .filter_map(|pid: i32| {
-                let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
-                Some((pid, String::from_utf8_lossy(&command).replace('\0', " ")))
-            })
-            .collect(),
-        false => {
-            let listed = Command::new("ps").args(["-axo", "pid=,command="]).output().expect("ps runs");
-            let lines = String::from_utf8_lossy(&listed.stdout).into_owned();
-            lines
-                .lines()
-                .filter_map(|line| line.trim().split_once(' '))
-                .filter_map(|(pid, command)| Some((pid.parse().ok()?, command.to_owned())))
-                .collect()
-        }
+    let files = files.to_string_lossy().into_owned();
+    let mut found = processes();
+    found.retain(|process| process.command.contains(" -D ") && process.command.contains(&files));
+    // A process that PostgreSQL has just forked still looks like PostgreSQL itself.
+    let all: Vec<i32> = found.iter().map(|process| process.pid).collect();
+    found.retain(|process| !all.contains(&process.parent));
+    found.iter().map(|process| Pid::from_raw(process.pid)).collect()
+}
+
+struct Process {
+    pid: i32,
+    parent: i32,
+    command: String,
+}
+
+fn processes() -> Vec<Process> {
+    let Ok(entries) =
+        std::fs::read_dir("/proc").and_then(|entries| std::fs::metadata("/proc/self/status").map(|_| entries))
+    else {
+        // No /proc, as on macOS.
+        let listed = Command::new("ps").args(["-axo", "pid=,ppid=,command="]).output().expect("ps runs");
+        let lines = String::from_utf8_lossy(&listed.stdout).into_owned();
+        return lines.lines().filter_map(listed_process).collect();
     };
-    let found = processes.into_iter().filter(|(_, command)| command.contains(" -D ") && command.contains(&*files));
-    found.map(|(pid, _)| Pid::from_raw(pid)).collect()
+    let pids = entries.flatten().filter_map(|entry| entry.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid: i32| {
+        let status = std::fs::read_to_string(format!("/proc/{pid}/status")).ok()?;
+        let parent = status.lines().find_map(|line| line.strip_prefix("PPid:"))?.trim().parse().ok()?;
+        let command = std::fs::read(format!("/proc/{pid}/cmdline")).ok()?;
+        Some(Process { pid, parent, command: String::from_utf8_lossy(&command).replace('\0', " ") })
+    })
+    .collect()
+}
+
+fn listed_process(line: &str) -> Option<Process> {
+    let (pid, rest) = line.trim().split_once(char::is_whitespace)?;
+    let (parent, command) = rest.trim().split_once(char::is_whitespace)?;
+    Some(Process { pid: pid.parse().ok()?, parent: parent.parse().ok()?, command: command.to_owned() })
 }
