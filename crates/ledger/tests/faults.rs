@@ -73,7 +73,8 @@ async fn terminated_connections_lose_nothing() {
     let load = Load::start(ledger.clone(), tenant(), 32);
     let superuser = database.connect().await;
     let mut terminated = 0;
-    for _ in 0..40 {
+    let began = Instant::now();
+    while terminated < 12 && began.elapsed() < Duration::from_secs(20) {
         tokio::time::sleep(Duration::from_millis(31)).await;
         let rows = superuser
             .query(
@@ -86,7 +87,7 @@ async fn terminated_connections_lose_nothing() {
         terminated += rows.len();
     }
     let acknowledged = load.stop().await;
-    assert!(terminated > 10 && acknowledged.len() > 100, "{terminated} terminated, {} commits", acknowledged.len());
+    assert!(terminated >= 12 && acknowledged.len() > 100, "{terminated} terminated, {} commits", acknowledged.len());
     all_is_there(&ledger, &database, &acknowledged).await;
 }
 
@@ -246,8 +247,7 @@ async fn shutting_down_answers_everybody() {
     drop(holder);
     closing.await.unwrap();
     for task in tasks {
-        assert!(task.is_finished());
-        task.await.unwrap().unwrap();
+        tokio::time::timeout(Duration::from_secs(1), task).await.expect("an answer").unwrap().unwrap();
     }
 }
 

@@ -73,14 +73,15 @@ impl Server {
 
     pub fn kill9(&self) {
         let pid_file = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).expect("it runs");
-        let pid = pid_file.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
-        // So that the keeper leaves the data where they are.
-        std::fs::write(self.directory.join("keep"), "").expect("a file");
+        let pid: i32 = pid_file.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
+        // Its children would go on for a moment, and even commit.
+        let children = Command::new("pgrep").arg("-P").arg(pid.to_string()).output().expect("pgrep runs");
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("the server can be killed");
-        let mut keeper = self.keeper.lock().expect("the keeper");
-        drop(keeper.stdin.take());
-        keeper.wait().expect("the keeper ends");
-        std::fs::remove_file(self.directory.join("keep")).expect("a file");
+        for child in String::from_utf8_lossy(&children.stdout).lines().filter_map(|line| line.trim().parse().ok()) {
+            // One that has gone by itself is as good as killed.
+            let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
+        }
+        self.dismiss_keeper();
     }
 
     pub async fn restart(&self) {
@@ -88,14 +89,39 @@ impl Server {
         // The killed server's children hold on to its shared memory for a moment; a start before that is refused.
         loop {
             *self.keeper.lock().expect("the keeper") = run(&self.binaries, &self.directory, self.settings, self.user);
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-            if !log.contains("FATAL:  pre-existing shared memory") {
-                break;
+            if self.stays_up().await {
+                return self.wait_until_it_answers().await;
             }
+            let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
             assert!(began.elapsed() < START_MAX, "PostgreSQL does not start again: {log}");
+            self.dismiss_keeper();
         }
-        self.wait_until_it_answers().await;
+    }
+
+    /// Whether the server comes up, rather than being refused what the killed one has not let go of yet.
+    async fn stays_up(&self) -> bool {
+        let began = Instant::now();
+        while began.elapsed() < START_MAX {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
+            if log.contains("ready to accept connections") {
+                return true;
+            }
+            if log.contains("pre-existing shared memory") || log.contains("lock file") {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Lets the keeper of a server that is gone end, and leave the data where they are.
+    fn dismiss_keeper(&self) {
+        let keep = self.directory.join("keep");
+        std::fs::write(&keep, "").expect("a file");
+        let mut keeper = self.keeper.lock().expect("the keeper");
+        drop(keeper.stdin.take());
+        keeper.wait().expect("the keeper ends");
+        std::fs::remove_file(keep).expect("a file");
     }
 
     async fn wait_until_it_answers(&self) {
@@ -122,6 +148,8 @@ impl Drop for Server {
             drop(keeper.stdin.take());
             let _ = keeper.wait();
         }
+        // The keeper of a server that was killed has left it.
+        let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
 
