@@ -155,7 +155,7 @@ impl Committer {
         let checked: Vec<_> = commits.iter().map(|commit| state.accept(commit)).collect();
         let writes = Writes::of(accepted(&checked, commits), &state);
         if writes.is_empty() {
-            let over = within(client.batch_execute("ROLLBACK")).await;
+            let over = within(write::abandon(client)).await;
             if matches!(over, Ok(Ok(()))) {
                 writers.put_back(lent);
             }

@@ -293,6 +293,11 @@ fn refusal_first(one: Result<(), Error>, other: Result<(), Error>) -> Result<(),
     }
 }
 
+/// Ends a transaction in which there was nothing to write.
+pub(crate) async fn abandon(client: &Client) -> Result<(), Error> {
+    client.batch_execute("ROLLBACK").await
+}
+
 /// After a connection was lost in the middle of a commit: whether the commits that were to be written, with the
 /// positions of their first events, are there. They are of one transaction, so if one is there, all are. Waits for the
 /// tenant's lock, so that the lost transaction is over.
@@ -314,7 +319,7 @@ pub(crate) async fn look_up(
         Some("committed") => true,
         _ => keys_there(client, &schema, expected).await?,
     };
-    client.batch_execute("ROLLBACK").await?;
+    abandon(client).await?;
     Ok(there)
 }
 
