@@ -62,7 +62,7 @@ tidy: ## check the house rules: dependency direction, file sizes, SQL only in st
 	cargo xtask tidy
 
 deny: ## check dependencies: licenses, sources, duplicates, advisories (needs cargo-deny)
-	cargo deny check
+	cargo deny check --hide-inclusion-graph
 
 doctor: build ## look for what is missing or wrong on this machine
 	@"$(FLORIN)" doctor
