@@ -130,6 +130,11 @@ impl Balance {
         self.credits_posted - self.debits_posted
     }
 
+    /// As an accountant reads it: positive on the side that adds to the account.
+    pub fn normal_balance(&self) -> i64 {
+        if self.account.is_debit_normal() { -self.credit_balance() } else { self.credit_balance() }
+    }
+
     pub fn currency(&self) -> Currency {
         self.account.currency
     }

@@ -65,6 +65,11 @@ impl Account {
         Self::new(format!("income/fees/{currency}"), currency, Rule::Unlimited)
     }
 
+    /// Whether debits add to it, as to assets and expenses; to liabilities and income credits do.
+    pub fn is_debit_normal(&self) -> bool {
+        self.code.starts_with("assets/") || self.code.starts_with("expenses/")
+    }
+
     /// Reads the day out of the code of a pending account: `2026-11-23`.
     pub fn pending_date(code: &str) -> Option<&str> {
         code.strip_prefix(PENDING_PREFIX)?.split_once('/').map(|(_, date)| date)

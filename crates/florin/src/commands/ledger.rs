@@ -75,7 +75,7 @@ fn explain(name: &str, report: &Report) -> String {
     lines.join("\n")
 }
 
-/// Amounts in minor units; the balance is what is owed: credits less debits.
+/// Amounts in minor units; the balance is on the side that adds to the account.
 fn describe(balance: &Balance) -> Value {
     json!({
         "account": balance.account.code,
@@ -84,7 +84,7 @@ fn describe(balance: &Balance) -> Value {
         "credits_posted": balance.credits_posted,
         "debits_pending": balance.debits_pending,
         "credits_pending": balance.credits_pending,
-        "credit_balance": balance.credit_balance(),
+        "balance": balance.normal_balance(),
     })
 }
 
@@ -98,7 +98,7 @@ fn row(balance: &Balance) -> Vec<String> {
         balance.account.code.to_string(),
         major(balance.debits_posted),
         major(balance.credits_posted),
-        major(balance.credit_balance()),
+        major(balance.normal_balance()),
         major(balance.debits_pending),
         major(balance.credits_pending),
         currency.to_string(),
