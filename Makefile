@@ -9,7 +9,7 @@ FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/flori
 export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release test test-rust test-sdk test-durability lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release test test-rust test-sdk test-durability test-faults lint fmt tidy deny doctor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -32,6 +32,7 @@ test: test-setup ## set up what the tests need, and run all of them
 	cargo test --workspace
 	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/sdk/run
 	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/durability/run
+	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/faults/run
 
 test-rust: setup ## run the Rust tests only
 	cargo test --workspace
@@ -41,6 +42,9 @@ test-sdk: test-setup build ## run the tests with the official SDKs only
 
 test-durability: test-setup build ## kill the server and PostgreSQL under load, and check that nothing is lost
 	FLORIN_BIN="$(FLORIN)" tests/durability/run
+
+test-faults: test-setup build ## make the processor unreliable, kill the server, and check that unknown is never failed
+	FLORIN_BIN="$(FLORIN)" tests/faults/run
 
 .PHONY: test-setup
 test-setup:

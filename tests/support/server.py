@@ -30,7 +30,9 @@ def binary():
 class Server:
     """One server with its data; it may be killed and started again on the same data."""
 
-    def __init__(self, name):
+    def __init__(self, name, environment=None):
+        """`environment` are variables beside those of the test itself: settings."""
+        self.environment = {**os.environ, **(environment or {})}
         self.directory = Path(tempfile.mkdtemp(prefix=f"florin-{name}-"))
         # PostgreSQL may run under another user there.
         self.directory.chmod(0o755)
@@ -48,7 +50,7 @@ class Server:
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, cwd=self.directory,
-                start_new_session=True,
+                env=self.environment, start_new_session=True,
             )
         until = time.monotonic() + READY_S
         while not self.is_ready():

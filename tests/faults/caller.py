@@ -1,0 +1,120 @@
+"""A client as it should be: what was not answered is repeated under the same idempotency key, until it is."""
+
+import http.client
+import json
+import time
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from durability.load import Client
+
+# An attempt that a kill cut off is asked about after 30 s; until then its key is in use.
+ANSWER_S = 90
+PAUSE_S = 0.1
+
+
+@dataclass
+class Request:
+    """One POST, and the answer that was acknowledged."""
+
+    operation: str
+    path: str
+    form: dict
+    key: str = field(default_factory=lambda: uuid.uuid4().hex)
+    status: int = None
+    body: bytes = None
+    # How often it was cut off: connection lost, or an answer that says nothing about the outcome.
+    lost: int = 0
+    unclear: int = 0
+
+    @property
+    def answer(self):
+        return json.loads(self.body)
+
+    @property
+    def code(self):
+        """The error's code; None when there is no error."""
+        return self.answer.get("error", {}).get("code")
+
+    def __str__(self):
+        return f"POST {self.path} {self.form} under key {self.key}"
+
+
+class Caller:
+    """One connection, for one thread at a time. `requests` is where what was asked is noted down."""
+
+    def __init__(self, server, requests):
+        self.server = server
+        self.requests = requests
+        self.client = Client(server)
+
+    def send(self, method, path, form=None, key=None):
+        """Status, headers and body; status 0 when the connection was lost."""
+        try:
+            return self.client.send(method, path, form, key)
+        except (OSError, http.client.HTTPException) as error:
+            return 0, {}, str(error).encode()
+
+    def post(self, operation, path, form, refusals=(), declines=False):
+        """The request with its answer. `refusals` are the codes of a 400 that may come, `declines` says if a 402 may."""
+        request = Request(operation, path, form)
+        self.requests.append(request)
+        self.finish(request)
+        allowed = request.status == 200 or (request.status == 402 and declines)
+        allowed |= request.status == 400 and request.code in refusals
+        assert allowed, f"{request} is answered {request.status}: {request.body.decode()}"
+        return request
+
+    def finish(self, request):
+        """Repeats a request until its outcome is told."""
+        until = time.monotonic() + ANSWER_S
+        while request.status is None:
+            status, headers, body = self.send("POST", request.path, request.form, request.key)
+            if status in (200, 402) or 400 <= status < 500 and status not in (409, 429):
+                request.status, request.body = status, body
+                return
+            request.lost += status == 0
+            request.unclear += status >= 500
+            # Kept, it would be all that the client ever learns of a payment that may have been made.
+            kept = headers.get("Idempotent-Replayed") == "true"
+            assert not kept, f"{request}: the unclear answer {status} was kept: {body.decode()}"
+            assert time.monotonic() < until, f"{request} has no answer after {ANSWER_S} s; last {status}: {body.decode()}"
+            time.sleep(PAUSE_S)
+
+    def get(self, path):
+        until = time.monotonic() + ANSWER_S
+        while True:
+            status, _, body = self.send("GET", path)
+            if status == 200:
+                return json.loads(body)
+            assert status in (0, 429) or status >= 500, f"GET {path} is answered {status}: {body.decode()}"
+            assert time.monotonic() < until, f"GET {path} has no answer after {ANSWER_S} s; last {status}: {body.decode()}"
+            time.sleep(PAUSE_S)
+
+    def press(self, url, outcome):
+        """Presses a button of the 3-D Secure page, again when nobody knows if it was pressed."""
+        parts = urlsplit(url)
+        until = time.monotonic() + ANSWER_S
+        while True:
+            status, _, body = self.send("POST", f"{parts.path}?{parts.query}", {"outcome": outcome})
+            if status in (200, 303):
+                return
+            assert status in (0, 429) or status >= 500, f"{outcome} on {parts.path} is answered {status}: {body.decode()}"
+            assert time.monotonic() < until, f"{outcome} on {parts.path} has no answer after {ANSWER_S} s; last {status}"
+            time.sleep(PAUSE_S)
+
+    def at_once(self, *actions):
+        """Does several things at the same time, each with a connection of its own; their results in order."""
+        callers = [Caller(self.server, self.requests) for _ in actions]
+        try:
+            with ThreadPoolExecutor(len(actions)) as pool:
+                running = [pool.submit(action, caller) for action, caller in zip(actions, callers)]
+                return [one.result() for one in running]
+        finally:
+            for caller in callers:
+                caller.close()
+
+    def close(self):
+        self.client.close()
