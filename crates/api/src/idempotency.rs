@@ -10,13 +10,10 @@ use http::Method;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 use types::TenantId;
 
 /// The longest key, in characters.
 pub const KEY_MAX: usize = 255;
-/// How long answers are kept.
-pub const KEPT_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// The keys of requests under way.
 #[derive(Clone, Default)]

@@ -5,7 +5,7 @@ use crate::Api;
 use crate::attempts;
 use crate::call::{Call, decoded};
 use crate::error::{Failure, Result};
-use crate::idempotency::KEPT_FOR;
+use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use contracts::{Caller, KeyKind, Stored, Tenant};
 use domain::account::{Account, PENDING_PREFIX};
 use domain::attempt::{Attempt, Status as AttemptStatus};
@@ -15,13 +15,51 @@ use domain::payment_intent::{PaymentIntent, cancel};
 use domain::settle::Affected;
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
+use std::time::Duration;
 use types::{Kind, Timestamp};
 
 /// How many objects one round takes of one tenant.
 const ROUND: u32 = 100;
+/// How often funds that have become available are looked for: they do so at midnight, and count as available before
+/// they are moved.
+const RELEASE_EVERY: Duration = Duration::from_secs(60);
+/// How often old idempotency keys are forgotten.
+const FORGET_EVERY: Duration = Duration::from_secs(3600);
 
-/// Does what is due for every tenant, once. What fails is logged, and is due again.
-pub async fn round(api: &Arc<Api>) {
+/// A worker's memory of what it does more rarely than every round.
+#[derive(Debug, Default)]
+pub struct Rounds {
+    released: Timestamp,
+    forgot: Timestamp,
+}
+
+impl Rounds {
+    /// Does what is due for every tenant, once. What fails is logged, and is due again.
+    pub async fn next(&mut self, api: &Arc<Api>) {
+        let now = api.clock.now();
+        let is_time = |last: &mut Timestamp, every: Duration| {
+            let due = last.plus(every) <= now;
+            if due {
+                *last = now;
+            }
+            due
+        };
+        let chores = Chores {
+            release: is_time(&mut self.released, RELEASE_EVERY),
+            forget: is_time(&mut self.forgot, FORGET_EVERY),
+        };
+        round(api, chores).await;
+    }
+}
+
+/// What a round does beside looking at what is due.
+#[derive(Clone, Copy)]
+struct Chores {
+    release: bool,
+    forget: bool,
+}
+
+async fn round(api: &Arc<Api>, chores: Chores) {
     let tenants = match api.identity.tenants().await {
         Ok(tenants) => tenants,
         Err(error) => {
@@ -31,12 +69,11 @@ pub async fn round(api: &Arc<Api>) {
     };
     for tenant in tenants {
         let caller = Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false };
-        tend(api, &caller).await;
+        tend(api, &caller, chores).await;
     }
 }
 
-/// Does what is due for one tenant.
-pub async fn tend(api: &Arc<Api>, caller: &Caller) {
+async fn tend(api: &Arc<Api>, caller: &Caller, chores: Chores) {
     let now = api.clock.now();
     let tenant = &caller.tenant;
     match api.ledger.due(tenant.id, now, ROUND).await {
@@ -47,9 +84,13 @@ pub async fn tend(api: &Arc<Api>, caller: &Caller) {
         }
         Err(error) => tracing::warn!(tenant = %tenant.id, %error, "the worker cannot read what is due"),
     }
-    logged(tenant, "funds becoming available", release_funds(api, caller).await);
-    let before = Timestamp::from_seconds(now.seconds().saturating_sub_unsigned(KEPT_FOR.as_secs()));
-    if let Err(error) = api.ledger.forget_idempotency(tenant.id, before).await {
+    if chores.release {
+        logged(tenant, "funds becoming available", release_funds(api, caller).await);
+    }
+    let before = Timestamp::from_seconds(now.seconds().saturating_sub_unsigned(IDEMPOTENCY_LIFETIME.as_secs()));
+    if chores.forget
+        && let Err(error) = api.ledger.forget_idempotency(tenant.id, before).await
+    {
         tracing::warn!(tenant = %tenant.id, %error, "old idempotency keys are still there");
     }
 }
@@ -127,11 +168,12 @@ async fn release_funds(api: &Arc<Api>, caller: &Caller) -> Result<()> {
     call.commit_bare(changes).await
 }
 
-/// An id that follows from an account and everything ever posted to it.
+/// An id that follows from an account and everything ever posted to it: of the day when its funds became available.
 fn identify(line: &Line) -> uuid::Uuid {
     let text = format!("{} {} {}", line.code, line.credits, line.debits);
-    let digest: [u8; 32] = Sha256::digest(text.as_bytes()).into();
-    let mut bytes = [0u8; 16];
-    bytes.copy_from_slice(&digest[..16]);
-    uuid::Uuid::from_bytes(bytes)
+    let digest = Sha256::digest(text.as_bytes());
+    let mut tail = [0u8; 10];
+    tail.copy_from_slice(&digest[..10]);
+    let day = Account::pending_date(&line.code).and_then(Timestamp::from_date).unwrap_or_default();
+    uuid::Builder::from_unix_timestamp_millis(day.millis().unsigned_abs(), &tail).into_uuid()
 }

@@ -35,6 +35,9 @@ pub enum ColumnType {
     Json,
 }
 
+/// Attributes of states that are shown to nobody who reads the database: they open something.
+pub const HIDDEN_ATTRIBUTES: &[&str] = &["client_secret", "secret", "credential"];
+
 /// Shorthand for the tables of columns.
 pub const fn column(name: &'static str, sql_type: ColumnType) -> Column {
     Column { name, sql_type }

@@ -66,15 +66,16 @@ fn gateway(wiring: Wiring) -> Running {
 fn worker(wiring: Wiring) -> Running {
     Box::pin(async move {
         let Wiring { services, shutdown, .. } = wiring;
-        let mut rounds = tokio::time::interval(services.worker_poll);
-        rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = tokio::time::interval(services.worker_poll);
+        let mut rounds = api::worker::Rounds::default();
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 () = shutdown.requested() => return Ok(()),
-                _ = rounds.tick() => {}
+                _ = ticks.tick() => {}
             }
             // A round is not broken off: it ends before the process does.
-            api::worker::round(&services.api).await;
+            rounds.next(&services.api).await;
         }
     })
 }

@@ -49,6 +49,20 @@ impl Timestamp {
         let year = year_of_era + era * 400 + i64::from(month <= 2);
         format!("{year:04}-{month:02}-{day:02}")
     }
+
+    /// Midnight UTC of a civil date, `YYYY-MM-DD`; `None` when the text is not one.
+    pub fn from_date(text: &str) -> Option<Self> {
+        let mut parts = text.splitn(3, '-').map(|part| part.parse::<i64>().ok());
+        let (year, month, day) = (parts.next()??, parts.next()??, parts.next()??);
+        let year_from_march = if month <= 2 { year - 1 } else { year };
+        let era = year_from_march.div_euclid(400);
+        let year_of_era = year_from_march.rem_euclid(400);
+        let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+        let midnight = Timestamp((era * 146_097 + day_of_era - 719_468).checked_mul(DAY_MS)?);
+        // What comes out must be what went in: there is no 30th of February.
+        (midnight.date() == text).then_some(midnight)
+    }
 }
 
 /// Time as an argument: the system's in production, a hand-set one in tests and simulations.
@@ -76,7 +90,12 @@ mod tests {
         for (seconds, date) in
             [(0, "1970-01-01"), (951_782_400, "2000-02-29"), (1_795_219_200, "2026-11-21"), (-1, "1969-12-31")]
         {
-            assert_eq!(Timestamp::from_seconds(seconds).date(), date);
+            let time = Timestamp::from_seconds(seconds);
+            assert_eq!(time.date(), date);
+            assert_eq!(Timestamp::from_date(date), Some(time.day()));
+        }
+        for wrong in ["", "2026", "2026-13-01", "2026-02-30", "2026-2-3", "x-y-z", "9999999999999999-01-01"] {
+            assert_eq!(Timestamp::from_date(wrong), None, "{wrong}");
         }
     }
 }

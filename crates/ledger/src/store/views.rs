@@ -1,6 +1,6 @@
 //! Views for analysts and accountants: ordinary columns over objects, transfers and balances. `docs/sql.md` shows them.
 
-use domain::changes::{Column, ColumnType};
+use domain::changes::{Column, ColumnType, HIDDEN_ATTRIBUTES};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use types::Kind;
@@ -64,11 +64,13 @@ fn of_kind(schema: &str, kind: Kind, columns: &[Column]) -> String {
         .map(|column| format!("{} AS \"{}\", ", attribute(column), column.name.replace('"', "\"\"")))
         .collect();
     let (kind, customer) = (kind.code(), Kind::Customer.code());
+    let hidden = HIDDEN_ATTRIBUTES.join(",");
+    let state = format!("(o.state::jsonb - '{{{hidden}}}'::text[]) #- '{{next_action,secret}}'");
     format!(
         "SELECT {schema}.object_id(o.kind, o.id) AS id, {schema}.id_time(o.id) AS created, o.version, o.status,
             {schema}.object_id({customer}::smallint, o.customer) AS customer,
             {schema}.object_id(o.parent_kind, o.parent) AS parent,
-            {facts} o.state, o.id AS uuid, o.customer AS customer_uuid, o.parent AS parent_uuid
+            {facts} {state} AS state, o.id AS uuid, o.customer AS customer_uuid, o.parent AS parent_uuid
         FROM {schema}.objects o WHERE o.kind = {kind}"
     )
 }
