@@ -78,10 +78,8 @@ pub async fn migrate_tenant(
     tenant: TenantId,
     kinds: &[(Kind, &[Column])],
 ) -> Result<(), AdminError> {
-    create_tenant_schema(client, tenant).await?;
-    let schema = tenant.schema();
     client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
-    let migrated = migrate(client, &schema, kinds).await;
+    let migrated = migrate(client, tenant, kinds).await;
     client.batch_execute("RESET ROLE; RESET search_path").await?;
     client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
     migrated
@@ -93,7 +91,10 @@ pub fn latest_version() -> i64 {
     migrations.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or_default()
 }
 
-async fn migrate(client: &mut Client, schema: &str, kinds: &[(Kind, &[Column])]) -> Result<(), AdminError> {
+async fn migrate(client: &mut Client, tenant: TenantId, kinds: &[(Kind, &[Column])]) -> Result<(), AdminError> {
+    // Two grants on one schema at a time are refused by PostgreSQL, so this too is done under the lock.
+    create_tenant_schema(client, tenant).await?;
+    let schema = &tenant.schema();
     client.batch_execute(&format!("SET ROLE {OWNER_ROLE}; SET search_path = {schema}")).await?;
     migrations::migrations::runner()
         .set_migration_table_name("schema_history")
