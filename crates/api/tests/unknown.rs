@@ -152,7 +152,7 @@ async fn a_request_whose_outcome_could_not_be_entered_is_answered_with_the_outco
         assert_eq!(world.pay(method).await.status, 409, "nothing is known yet");
 
         world.clock.advance(domain::attempt::LEASE + Duration::from_secs(1));
-        worker::round(&world.api).await;
+        worker::Rounds::default().next(&world.api).await;
         let told = world.pay(method).await;
         assert_eq!((told.status, told.replayed), (status, true), "{}", told.body);
         let body: Value = serde_json::from_str(&told.body).unwrap();
