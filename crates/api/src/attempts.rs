@@ -1,15 +1,14 @@
 //! Carries attempts out: commits them, asks the processor, and enters what it answers. Whoever has an outcome to enter,
 //! a request, the worker, or the payer's page, comes through here.
 
-use crate::call::{Call, Key, KeyState, Outcome};
+use crate::call::{Call, Key, Outcome};
 use crate::error::{ApiError, Failure, Result};
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::resource::show;
-use contracts::{Caller, IdempotencyRecord};
+use contracts::Caller;
 use domain::attempt::{self, Attempt, Decline, RequestKey};
 use domain::charge::Charge;
-use domain::commit::Answer;
 use domain::policy::Policy;
 use domain::refund::Refund;
 use domain::refusal::Refusal;
@@ -74,25 +73,7 @@ pub async fn run(
     let id = attempt.id;
     call.commit_step(changes).await?;
     let outcome = execute(&*processor, &attempt).await;
-    enter(call, id, &outcome).await.map_err(|failure| unanswered(call, failure))
-}
-
-/// An outcome that could not be entered is not known to anybody, and what stood in the way says nothing about it. The
-/// request is still running then: it must not be answered with that error for good, as the worker, which finds the
-/// attempt, answers it with the outcome. A decline is an outcome.
-fn unanswered(call: &Call, failure: Failure) -> Failure {
-    match (failure, &call.key) {
-        (Failure::Error(error), Some(key)) if error.status != 402 && key.state() == KeyState::Running => {
-            tracing::warn!(status = error.status, "an outcome could not be entered; the worker will ask for it");
-            Failure::Replay(Box::new(IdempotencyRecord {
-                key: key.key.clone(),
-                fingerprint: key.fingerprint,
-                answer: Answer::Running,
-                created: call.now,
-            }))
-        }
-        (failure, _) => failure,
-    }
+    enter(call, id, &outcome).await
 }
 
 /// Asks a processor to carry an attempt out. No answer in time means that nobody knows.

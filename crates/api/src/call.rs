@@ -174,9 +174,8 @@ impl Call {
     /// Writes a decision together with the request's answer.
     pub async fn commit(&self, changes: Changes, outcome: &Outcome) -> Result<()> {
         let answer = match outcome {
-            Ok(Reply { shows: Some((id, version)), .. }) if !self.expands => {
-                Answer::Object { status: 200, id: *id, version: *version }
-            }
+            // Still to be expanded, perhaps: until it is, a repeated request expands it.
+            Ok(Reply { shows: Some((id, version)), .. }) => Answer::Object { status: 200, id: *id, version: *version },
             Ok(_) => Answer::Running,
             Err(error) => Answer::Body { status: error.status, body: pretty(&error.to_json()) },
         };
@@ -209,11 +208,24 @@ impl Call {
         self.write(empty, Answer::Body { status, body: body.to_owned() }).await
     }
 
+    /// Keeps what an object, the answer so far, was expanded to.
+    pub(crate) async fn keep_expanded(&self, status: u16, body: &str) -> Result<()> {
+        if let Some(key) = &self.key {
+            key.advance(KeyState::Running);
+        }
+        let empty = self.changes().into_commit();
+        self.write(empty, Answer::Body { status, body: body.to_owned() }).await
+    }
+
     async fn write(&self, mut commit: domain::Commit, answer: Answer) -> Result<()> {
-        let reached = if answer == Answer::Running { KeyState::Running } else { KeyState::Answered };
+        let reached = match answer {
+            Answer::Running => KeyState::Running,
+            Answer::Object { .. } if self.expands => KeyState::Running,
+            Answer::Object { .. } | Answer::Body { .. } => KeyState::Answered,
+        };
         if let Some(key) = &self.key {
             let step = if key.state() == KeyState::Unused { Step::Begin } else { Step::Finish };
-            if step == Step::Begin || reached == KeyState::Answered {
+            if step == Step::Begin || answer != Answer::Running {
                 let (key, fingerprint) = (key.key.clone(), key.fingerprint);
                 commit.idempotency = Some(IdempotencyWrite { key, fingerprint, step, answer });
             }

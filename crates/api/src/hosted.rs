@@ -179,24 +179,26 @@ async fn answer(call: &Call, mut attempt: Versioned<Attempt>, approved: bool) ->
 /// Sends the browser back to the merchant, or says that all is done.
 async fn finished(call: &Call, attempt: &Attempt) -> Result<Page> {
     let affected: Affected = attempts::affected(call, attempt).await?;
-    let failed = attempt.status == AttemptStatus::Declined;
-    let note = if failed { "The payment was not authenticated." } else { "You can close this page." };
-    let mut page = Page::message(200, if failed { "Not authenticated" } else { "Done" }, note);
+    let (status, title, note) = match attempt.status {
+        AttemptStatus::Declined => ("failed", "Not authenticated", "The payment was not authenticated."),
+        AttemptStatus::Succeeded | AttemptStatus::Canceled => ("succeeded", "Done", "You can close this page."),
+        _ => ("pending", "Not decided yet", "The outcome is not known yet; the merchant will hear of it."),
+    };
+    let mut page = Page::message(200, title, note);
     let payment = affected.payment_intent.map(|intent| (intent.id, intent.client_secret.clone()));
     let secret = payment.or(affected.setup_intent.map(|intent| (intent.id, intent.client_secret.clone())));
     if let (Some(url), Some((id, secret))) = (&attempt.terms.return_url, secret) {
         page.status = 303;
-        page.location = Some(return_url(url, id, &secret, failed));
+        page.location = Some(return_url(url, id, &secret, status));
     }
     Ok(page)
 }
 
 /// The merchant's URL with what its page needs to know.
-fn return_url(url: &str, id: ObjectId, secret: &str, failed: bool) -> String {
+fn return_url(url: &str, id: ObjectId, secret: &str, status: &str) -> String {
     let (url, fragment) = url.split_once('#').map_or((url, String::new()), |(url, rest)| (url, format!("#{rest}")));
     let separator = if url.contains('?') { '&' } else { '?' };
     let name = id.kind.name();
-    let status = if failed { "failed" } else { "succeeded" };
     format!("{url}{separator}{name}={id}&{name}_client_secret={secret}&redirect_status={status}{fragment}")
 }
 
@@ -209,7 +211,7 @@ mod tests {
     fn goes_back_to_the_merchants_page() {
         let id = ObjectId::new(Kind::PaymentIntent, Timestamp::from_millis(1), &mut SeededEntropy::new(1));
         assert_eq!(
-            return_url("https://shop.example/done?order=7#top", id, "s", false),
+            return_url("https://shop.example/done?order=7#top", id, "s", "succeeded"),
             format!(
                 "https://shop.example/done?order=7&payment_intent={id}&payment_intent_client_secret=s&redirect_status=succeeded#top"
             )

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::error::{ApiError, Result};
+use crate::expand;
 use crate::form::Node;
 use crate::reply::pretty;
 use contracts::{IdempotencyRecord, KeyKind};
@@ -53,7 +54,12 @@ pub fn fingerprint(method: &Method, path: &str, params: &Node, kind: KeyKind) ->
 }
 
 /// The answer that a record stands for: status and body.
-pub async fn replay(call: &Call, fingerprint: &[u8; 32], record: &IdempotencyRecord) -> Result<(u16, String)> {
+pub async fn replay(
+    call: &Call,
+    fingerprint: &[u8; 32],
+    record: &IdempotencyRecord,
+    tree: &expand::Tree,
+) -> Result<(u16, String)> {
     if record.fingerprint != *fingerprint {
         return Err(ApiError::key_reused(&record.key).into());
     }
@@ -65,8 +71,15 @@ pub async fn replay(call: &Call, fingerprint: &[u8; 32], record: &IdempotencyRec
             let facts = call.api.registry.facts(id.kind);
             match (stored.into_iter().flatten().next(), facts) {
                 (Some(stored), Some(facts)) => {
-                    let value = (facts.render)(&stored.state, &call.view())?;
-                    Ok((*status, pretty(&value)))
+                    let mut value = (facts.render)(&stored.state, &call.view())?;
+                    if !call.expands {
+                        return Ok((*status, pretty(&value)));
+                    }
+                    // The first request was interrupted before its answer was expanded.
+                    expand::expand(call, &mut value, tree).await?;
+                    let body = pretty(&value);
+                    call.keep_expanded(*status, &body).await?;
+                    Ok((*status, body))
                 }
                 _ => {
                     tracing::error!(%id, version, "the answer to a repeated request cannot be read");

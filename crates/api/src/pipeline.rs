@@ -116,7 +116,7 @@ impl Api {
             Ok(reply) => finished(&call, reply, &tree).await,
             Err(failure) => Err(failure),
         };
-        conclude(&call, result).await
+        conclude(&call, result, &tree).await
     }
 }
 
@@ -141,14 +141,14 @@ async fn finished(call: &Call, mut reply: Reply, tree: &expand::Tree) -> Result<
 }
 
 /// Makes an answer of what came out: a repeated request's is the first one's, whatever came out now.
-async fn conclude(call: &Call, result: Result<Outgoing>) -> Result<Outgoing> {
+async fn conclude(call: &Call, result: Result<Outgoing>, tree: &expand::Tree) -> Result<Outgoing> {
     let (failure, key) = match (result, &call.key) {
         (Err(failure), Some(key)) => (failure, key),
         (result, _) => return result,
     };
     let error = match failure {
         Failure::Replay(record) => {
-            let (status, body) = idempotency::replay(call, &key.fingerprint, &record).await?;
+            let (status, body) = idempotency::replay(call, &key.fingerprint, &record, tree).await?;
             return Ok(Outgoing { status, body, replayed: true });
         }
         Failure::Conflict => return Err(Failure::Conflict),
@@ -156,12 +156,14 @@ async fn conclude(call: &Call, result: Result<Outgoing>) -> Result<Outgoing> {
     };
     match key.state() {
         KeyState::Answered => (),
-        // The request has had an effect, so its answer is kept whatever it is.
+        // The request has had an effect. That something was out of reach afterwards says nothing about it: whoever
+        // repeats the request, or the worker that finds its attempt, finds out.
+        KeyState::Running if error.status == 429 || error.status >= 500 => (),
         KeyState::Running => call.keep_answer(error.status, &pretty(&error.to_json())).await?,
         KeyState::Unused => {
             // It may fail now because it succeeded before.
             if let Some(record) = call.api.ledger.idempotency(call.tenant_id(), &key.key).await? {
-                let (status, body) = idempotency::replay(call, &key.fingerprint, &record).await?;
+                let (status, body) = idempotency::replay(call, &key.fingerprint, &record, tree).await?;
                 return Ok(Outgoing { status, body, replayed: true });
             }
             if error.kept {

@@ -5,11 +5,12 @@ use crate::commit::{Action, Commit, EventWrite, Index, ObjectWrite, Transfer, Ve
 use crate::patch;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_json::Value;
 use std::ops::Deref;
 use types::{Entropy, Kind, ObjectId, Timestamp};
 
 /// A resource: a typed struct here, its JSON in the store.
-pub trait Object: Serialize + DeserializeOwned + Clone + Send + Sync + 'static {
+pub trait Object: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
     const KIND: Kind;
     /// What of its state analysts see as columns of the view that is named after the kind.
     const COLUMNS: &'static [Column];
@@ -70,12 +71,29 @@ impl<T> Deref for Versioned<T> {
 }
 
 /// The time and the randomness that a decision is given, and what it has decided so far.
+///
+/// The log is told what somebody is told: a step without an event becomes part of the object's next step, if that is
+/// in the same commit.
 pub struct Changes {
     pub now: Timestamp,
     entropy: Box<dyn Entropy>,
-    objects: Vec<ObjectWrite>,
+    objects: Vec<Tracked>,
     events: Vec<EventWrite>,
     transfers: Vec<Transfer>,
+}
+
+/// An object that the decision has touched.
+struct Tracked {
+    id: ObjectId,
+    base: Version,
+    version: Version,
+    index: Index,
+    /// The object's JSON, after all steps so far.
+    state: String,
+    /// The state that the next entry starts from; `Null` before the object's creation.
+    told: Value,
+    /// Where the last entry is, while nobody is told of it.
+    untold: Option<usize>,
 }
 
 impl Changes {
@@ -95,10 +113,9 @@ impl Changes {
 
     /// Brings an object into being. `event` is the public event type, if the world is told.
     pub fn create<T: Object>(&mut self, value: T, event: Option<&'static str>) -> Versioned<T> {
-        let state = to_json(&value);
-        self.events.push(EventWrite { object: value.id(), version: 1, event_type: event, change: state.clone() });
-        self.objects.push(ObjectWrite { id: value.id(), base: 0, version: 1, index: value.index(), state });
-        Versioned::new(1, value)
+        let mut created = Versioned::new(0, value);
+        self.append(&mut created, Value::Null, event);
+        created
     }
 
     /// Changes an object. One that is left as it was, with no event to tell, is not written at all.
@@ -110,13 +127,9 @@ impl Changes {
     ) {
         let before = object.value.clone();
         change(&mut object.value);
-        let Some(patch) = patch::between(&to_value(&before), &to_value(&object.value)) else {
-            if event.is_some() {
-                self.append(object, event, "{}".to_owned());
-            }
-            return;
-        };
-        self.append(object, event, patch.to_string());
+        if event.is_some() || before != object.value {
+            self.append(object, to_value(&before), event);
+        }
     }
 
     /// Changes an object and tells of it; when the change makes no difference, neither.
@@ -126,46 +139,75 @@ impl Changes {
         event: &'static str,
         change: impl FnOnce(&mut T),
     ) {
-        let before = to_value(&object.value);
+        let before = object.value.clone();
         change(&mut object.value);
-        if let Some(patch) = patch::between(&before, &to_value(&object.value)) {
-            self.append(object, Some(event), patch.to_string());
+        if before != object.value {
+            self.append(object, to_value(&before), Some(event));
         }
     }
 
     /// Tells of something that happened to an object without changing it.
     pub fn announce<T: Object>(&mut self, object: &mut Versioned<T>, event: &'static str) {
-        self.append(object, Some(event), "{}".to_owned());
+        let before = to_value(&object.value);
+        self.append(object, before, Some(event));
     }
 
-    fn append<T: Object>(&mut self, object: &mut Versioned<T>, event: Option<&'static str>, change: String) {
+    /// Adds a step to an object; `before` is its state before this step.
+    fn append<T: Object>(&mut self, object: &mut Versioned<T>, before: Value, event: Option<&'static str>) {
         let id = object.value.id();
-        let index = object.value.index();
         let state = to_json(&object.value);
-        let Some(write) = self.objects.iter_mut().find(|write| write.id == id) else {
-            let base = object.version;
-            object.version += 1;
-            self.events.push(EventWrite { object: id, version: object.version, event_type: event, change });
-            self.objects.push(ObjectWrite { id, base, version: object.version, index, state });
-            return;
-        };
-        // What came into being untold in this very commit may as well have come into being like this.
-        let creation = self.events.iter().position(|entry| entry.object == id && entry.version == 1);
-        match creation {
-            Some(at) if write.version == 1 && self.events[at].event_type.is_none() => {
-                let mut entry = self.events.remove(at);
-                entry.event_type = event;
-                entry.change.clone_from(&state);
-                self.events.push(entry);
+        let known = self.objects.iter().position(|tracked| tracked.id == id);
+        let (tracked, merges) = match known {
+            Some(at) => {
+                let tracked = &mut self.objects[at];
+                let merges = tracked.untold.take();
+                if merges.is_none() {
+                    tracked.told = before;
+                }
+                (tracked, merges)
             }
-            _ => {
-                object.version += 1;
-                self.events.push(EventWrite { object: id, version: object.version, event_type: event, change });
+            None => {
+                let base = object.version;
+                let index = Index::default();
+                let fresh =
+                    Tracked { id, base, version: base, index, state: String::new(), told: before, untold: None };
+                self.objects.push(fresh);
+                let at = self.objects.len() - 1;
+                (&mut self.objects[at], None)
+            }
+        };
+        let change = match &tracked.told {
+            Value::Null => state.clone(),
+            told => patch::between(told, &to_value(&object.value)).map_or("{}".to_owned(), |patch| patch.to_string()),
+        };
+        tracked.index = object.value.index();
+        tracked.state = state;
+        if merges.is_none() {
+            tracked.version += 1;
+        }
+        object.version = tracked.version;
+        let version = tracked.version;
+        let entry = EventWrite { object: id, version, event_type: event, change };
+        match merges {
+            // Told now, it takes its place among what is told.
+            Some(at) => {
+                self.events.remove(at);
+                let after_it = |untold: &mut usize| {
+                    if *untold > at {
+                        *untold -= 1;
+                    }
+                };
+                self.objects.iter_mut().filter_map(|tracked| tracked.untold.as_mut()).for_each(after_it);
+            }
+            None => (),
+        }
+        self.events.push(entry);
+        if event.is_none() {
+            let last = self.events.len() - 1;
+            if let Some(tracked) = self.objects.iter_mut().find(|tracked| tracked.id == id) {
+                tracked.untold = Some(last);
             }
         }
-        write.version = object.version;
-        write.index = index;
-        write.state = state;
     }
 
     /// Moves money. An amount of zero moves nothing and is left out. Returns the transfer's id (of a hold, to post
@@ -194,7 +236,7 @@ impl Changes {
     pub fn into_commit(self) -> Commit {
         Commit {
             at: self.now,
-            objects: self.objects,
+            objects: self.objects.into_iter().map(Tracked::into_write).collect(),
             events: self.events,
             transfers: self.transfers,
             idempotency: None,
@@ -203,7 +245,14 @@ impl Changes {
     }
 }
 
-fn to_value<T: Serialize>(value: &T) -> serde_json::Value {
+impl Tracked {
+    fn into_write(self) -> ObjectWrite {
+        let Tracked { id, base, version, index, state, .. } = self;
+        ObjectWrite { id, base, version, index, state }
+    }
+}
+
+fn to_value<T: Serialize>(value: &T) -> Value {
     // Objects are plain structs with text keys: there is nothing in them that JSON cannot say.
     #[allow(clippy::expect_used)]
     serde_json::to_value(value).expect("an object is JSON")

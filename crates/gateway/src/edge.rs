@@ -61,25 +61,25 @@ async fn entry(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     // Only paths that exist are labels and log entries: what strangers ask for is unbounded.
     let operation = edge.gateway.api.operation_path(&parts.method, parts.uri.path()).unwrap_or("unknown");
     let span = tracing::info_span!("request", %request_id, method = %parts.method, operation);
-    let answer = async {
-        let answer = answer(&edge, &parts, body, &request_id).await;
-        let elapsed = started.elapsed();
-        tracing::info!(
-            status = answer.status,
-            elapsed_us = elapsed.as_micros() as u64,
-            replayed = answer.replayed,
-            "answered"
-        );
-        let labels = [
-            ("method", parts.method.to_string()),
-            ("operation", operation.to_owned()),
-            ("status", answer.status.to_string()),
-        ];
-        metrics::counter!("florin_http_requests_total", &labels).increment(1);
-        metrics::histogram!("florin_http_request_seconds", "operation" => operation).record(elapsed.as_secs_f64());
-        answer
-    };
-    let answer = answer.instrument(span).await;
+    let answer = answer(&edge, &parts, body, &request_id).instrument(span).await;
+    let elapsed = started.elapsed();
+    // Outside of the span: its fields would have to be written a second time for each request.
+    tracing::info!(
+        %request_id,
+        method = %parts.method,
+        operation,
+        status = answer.status,
+        elapsed_us = elapsed.as_micros() as u64,
+        replayed = answer.replayed,
+        "answered"
+    );
+    let labels = [
+        ("method", parts.method.to_string()),
+        ("operation", operation.to_owned()),
+        ("status", answer.status.to_string()),
+    ];
+    metrics::counter!("florin_http_requests_total", &labels).increment(1);
+    metrics::histogram!("florin_http_request_seconds", "operation" => operation).record(elapsed.as_secs_f64());
     outgoing(answer, &parts.headers, &request_id)
 }
 

@@ -5,10 +5,17 @@ pub const WIDTH: usize = 22;
 
 /// The 22 digits of a value, most significant first.
 pub fn encode(mut value: u128) -> [u8; WIDTH] {
+    // Division of 128 bits is slow, so the value is first cut into parts of ten digits.
+    const PART: usize = 10;
+    const PART_VALUE: u128 = 62u128.pow(10);
     let mut text = [b'0'; WIDTH];
-    for digit in text.iter_mut().rev() {
-        *digit = DIGITS[(value % 62) as usize];
-        value /= 62;
+    for part in text.rchunks_mut(PART) {
+        let mut rest = (value % PART_VALUE) as u64;
+        value /= PART_VALUE;
+        for digit in part.iter_mut().rev() {
+            *digit = DIGITS[(rest % 62) as usize];
+            rest /= 62;
+        }
     }
     text
 }

@@ -1,5 +1,5 @@
-use rand::rngs::{StdRng, SysRng};
-use rand::{Rng, SeedableRng, TryRng};
+use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 
 /// Randomness as an argument: the operating system's in production, a seeded one in tests and simulations.
 pub trait Entropy: Send {
@@ -25,29 +25,19 @@ pub trait Entropy: Send {
     }
 }
 
-/// A cryptographic generator seeded by the operating system, fit for secrets.
-pub struct SystemEntropy(StdRng);
+/// The thread's cryptographic generator, seeded by the operating system: fit for secrets.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SystemEntropy(());
 
 impl SystemEntropy {
-    /// Seeds a generator from the operating system.
     pub fn new() -> Self {
-        let mut seed = [0u8; 32];
-        // Without randomness no key or id may be made: a process that cannot get any must not go on.
-        #[allow(clippy::expect_used)]
-        SysRng.try_fill_bytes(&mut seed).expect("the operating system gives random bytes");
-        SystemEntropy(StdRng::from_seed(seed))
-    }
-}
-
-impl Default for SystemEntropy {
-    fn default() -> Self {
-        Self::new()
+        Self::default()
     }
 }
 
 impl Entropy for SystemEntropy {
     fn next_u64(&mut self) -> u64 {
-        self.0.next_u64()
+        rand::rng().next_u64()
     }
 }
 

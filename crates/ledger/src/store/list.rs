@@ -91,7 +91,7 @@ fn condition(builder: &mut Query, field: &FieldFilter) -> String {
         return format!("{negation}false");
     }
     let path = builder.bind(field.path.clone());
-    let attribute = format!("(o.state #>> {path}::text[])");
+    let attribute = format!("(o.state::json #>> {path}::text[])");
     let holds = match field.operator {
         Operator::Exists => format!("{attribute} IS NOT NULL"),
         Operator::Equal => {

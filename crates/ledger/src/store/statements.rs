@@ -61,7 +61,7 @@ statements! {
         ) used";
     insert_events = "INSERT INTO {s}.events
             (position, created, kind, object, version, type, change, request_id, idempotency_key)
-        SELECT position, created, kind, object, version, type, change::json, request_id, idempotency_key
+        SELECT position, created, kind, object, version, type, change, request_id, idempotency_key
         FROM UNNEST($1::bigint[], $2::timestamptz[], $3::smallint[], $4::uuid[], $5::int[], $6::text[], $7::text[],
             $8::text[], $9::text[])
             AS n (position, created, kind, object, version, type, change, request_id, idempotency_key)";
@@ -71,13 +71,13 @@ statements! {
             $7::text[], $8::text[], $9::bigint[], $10::text[], $11::smallint[], $12::uuid[], $13::timestamptz[])";
     insert_objects = "INSERT INTO {s}.objects
             (kind, id, version, customer, parent_kind, parent, status, due, state)
-        SELECT kind, id, version, customer, parent_kind, parent, status, due, state::json
+        SELECT kind, id, version, customer, parent_kind, parent, status, due, state
         FROM UNNEST($1::smallint[], $2::uuid[], $3::int[], $4::uuid[], $5::smallint[], $6::uuid[], $7::text[],
             $8::timestamptz[], $9::text[])
             AS n (kind, id, version, customer, parent_kind, parent, status, due, state)";
     update_objects = "UPDATE {s}.objects o
         SET version = n.version, customer = n.customer, parent_kind = n.parent_kind, parent = n.parent,
-            status = n.status, due = n.due, state = n.state::json
+            status = n.status, due = n.due, state = n.state
         FROM UNNEST($1::smallint[], $2::uuid[], $3::int[], $4::uuid[], $5::smallint[], $6::uuid[], $7::text[],
             $8::timestamptz[], $9::text[])
             AS n (kind, id, version, customer, parent_kind, parent, status, due, state)
@@ -113,7 +113,7 @@ pub(crate) fn look_up_events(schema: &str) -> String {
         FROM UNNEST($1::bigint[], $2::timestamptz[], $3::smallint[], $4::uuid[], $5::int[], $6::text[])
             AS n (position, created, kind, object, version, change)
         JOIN {schema}.events e ON e.position = n.position AND e.created = n.created AND e.kind = n.kind
-            AND e.object = n.object AND e.version = n.version AND e.change::text = n.change"
+            AND e.object = n.object AND e.version = n.version AND e.change = n.change"
     )
 }
 

@@ -79,13 +79,13 @@ fn of_kind(schema: &str, kind: Kind, columns: &[Column]) -> String {
 fn attribute(column: &Column) -> String {
     let name = column.name.replace('\'', "''");
     match column.sql_type {
-        ColumnType::Text => format!("o.state ->> '{name}'"),
-        ColumnType::Integer => format!("(o.state ->> '{name}')::bigint"),
-        ColumnType::Boolean => format!("(o.state ->> '{name}')::boolean"),
+        ColumnType::Text => format!("o.state::json ->> '{name}'"),
+        ColumnType::Integer => format!("(o.state::json ->> '{name}')::bigint"),
+        ColumnType::Boolean => format!("(o.state::json ->> '{name}')::boolean"),
         ColumnType::Time => {
-            format!("timestamptz 'epoch' + (o.state ->> '{name}')::bigint * interval '1 millisecond'")
+            format!("timestamptz 'epoch' + (o.state::json ->> '{name}')::bigint * interval '1 millisecond'")
         }
-        ColumnType::Json => format!("o.state -> '{name}'"),
+        ColumnType::Json => format!("o.state::json -> '{name}'"),
     }
 }
 
