@@ -177,6 +177,7 @@ async fn an_answer_that_could_not_be_expanded_is_expanded_later() {
         let expand = "&expand[]=latest_charge";
         world.ledger.breaks.store(true, Ordering::SeqCst);
         let first = world.send("pm_card_visa", expand).await;
+        assert_eq!(first.status, 503, "{}", first.body);
         world.ledger.breaks.store(false, Ordering::SeqCst);
         world.ledger.broken.store(false, Ordering::SeqCst);
         world.clock.advance(domain::attempt::LEASE + Duration::from_secs(1));

@@ -114,7 +114,7 @@ impl Changes {
     /// Brings an object into being. `event` is the public event type, if the world is told.
     pub fn create<T: Object>(&mut self, value: T, event: Option<&'static str>) -> Versioned<T> {
         let mut created = Versioned::new(0, value);
-        self.append(&mut created, Value::Null, event);
+        self.append(&mut created, || Value::Null, event);
         created
     }
 
@@ -128,7 +128,7 @@ impl Changes {
         let before = object.value.clone();
         change(&mut object.value);
         if event.is_some() || before != object.value {
-            self.append(object, to_value(&before), event);
+            self.append(object, || to_value(&before), event);
         }
     }
 
@@ -142,72 +142,68 @@ impl Changes {
         let before = object.value.clone();
         change(&mut object.value);
         if before != object.value {
-            self.append(object, to_value(&before), Some(event));
+            self.append(object, || to_value(&before), Some(event));
         }
     }
 
     /// Tells of something that happened to an object without changing it.
     pub fn announce<T: Object>(&mut self, object: &mut Versioned<T>, event: &'static str) {
-        let before = to_value(&object.value);
-        self.append(object, before, Some(event));
+        let before = object.value.clone();
+        self.append(object, || to_value(&before), Some(event));
     }
 
     /// Adds a step to an object; `before` is its state before this step.
-    fn append<T: Object>(&mut self, object: &mut Versioned<T>, before: Value, event: Option<&'static str>) {
-        let id = object.value.id();
-        let state = to_json(&object.value);
-        let known = self.objects.iter().position(|tracked| tracked.id == id);
-        let (tracked, merges) = match known {
-            Some(at) => {
-                let tracked = &mut self.objects[at];
-                let merges = tracked.untold.take();
-                if merges.is_none() {
-                    tracked.told = before;
-                }
-                (tracked, merges)
+    fn append<T: Object>(
+        &mut self,
+        object: &mut Versioned<T>,
+        before: impl FnOnce() -> Value,
+        event: Option<&'static str>,
+    ) {
+        let at = self.track(object);
+        let tracked = &mut self.objects[at];
+        match tracked.untold.take() {
+            // The step before was told to nobody: this one takes its place, at the end of the log.
+            Some(untold) => {
+                self.events.remove(untold);
+                let later = self.objects.iter_mut().filter_map(|tracked| tracked.untold.as_mut());
+                later.filter(|place| **place > untold).for_each(|place| *place -= 1);
             }
             None => {
-                let base = object.version;
-                let index = Index::default();
-                let fresh =
-                    Tracked { id, base, version: base, index, state: String::new(), told: before, untold: None };
-                self.objects.push(fresh);
-                let at = self.objects.len() - 1;
-                (&mut self.objects[at], None)
+                tracked.told = before();
+                tracked.version += 1;
             }
-        };
-        let change = match &tracked.told {
-            Value::Null => state.clone(),
-            told => patch::between(told, &to_value(&object.value)).map_or("{}".to_owned(), |patch| patch.to_string()),
-        };
+        }
+        let tracked = &mut self.objects[at];
         tracked.index = object.value.index();
-        tracked.state = state;
-        if merges.is_none() {
-            tracked.version += 1;
-        }
+        tracked.state = to_json(&object.value);
         object.version = tracked.version;
-        let version = tracked.version;
-        let entry = EventWrite { object: id, version, event_type: event, change };
-        match merges {
-            // Told now, it takes its place among what is told.
-            Some(at) => {
-                self.events.remove(at);
-                let after_it = |untold: &mut usize| {
-                    if *untold > at {
-                        *untold -= 1;
-                    }
-                };
-                self.objects.iter_mut().filter_map(|tracked| tracked.untold.as_mut()).for_each(after_it);
+        let change = match event {
+            Some(_) => tracked.change(|| to_value(&object.value)),
+            // Found out when the commit is made, unless another step follows.
+            None => {
+                tracked.untold = Some(self.events.len());
+                String::new()
             }
-            None => (),
-        }
-        self.events.push(entry);
-        if event.is_none() {
-            let last = self.events.len() - 1;
-            if let Some(tracked) = self.objects.iter_mut().find(|tracked| tracked.id == id) {
-                tracked.untold = Some(last);
-            }
-        }
+        };
+        let (id, version) = (tracked.id, tracked.version);
+        self.events.push(EventWrite { object: id, version, event_type: event, change });
+    }
+
+    /// Where an object is kept track of.
+    fn track<T: Object>(&mut self, object: &Versioned<T>) -> usize {
+        let (id, base) = (object.value.id(), object.version);
+        self.objects.iter().position(|tracked| tracked.id == id).unwrap_or_else(|| {
+            self.objects.push(Tracked {
+                id,
+                base,
+                version: base,
+                index: Index::default(),
+                state: String::new(),
+                told: Value::Null,
+                untold: None,
+            });
+            self.objects.len() - 1
+        })
     }
 
     /// Moves money. An amount of zero moves nothing and is left out. Returns the transfer's id (of a hold, to post
@@ -233,7 +229,12 @@ impl Changes {
     }
 
     /// What was decided, ready to be written.
-    pub fn into_commit(self) -> Commit {
+    pub fn into_commit(mut self) -> Commit {
+        for tracked in &self.objects {
+            if let Some(at) = tracked.untold {
+                self.events[at].change = tracked.change(|| serde_json::from_str(&tracked.state).unwrap_or_default());
+            }
+        }
         Commit {
             at: self.now,
             objects: self.objects.into_iter().map(Tracked::into_write).collect(),
@@ -246,6 +247,14 @@ impl Changes {
 }
 
 impl Tracked {
+    /// What the log is told of the steps since it was last told something; `state` is the state after them.
+    fn change(&self, state: impl FnOnce() -> Value) -> String {
+        match &self.told {
+            Value::Null => self.state.clone(),
+            told => patch::between(told, &state()).map_or("{}".to_owned(), |patch| patch.to_string()),
+        }
+    }
+
     fn into_write(self) -> ObjectWrite {
         let Tracked { id, base, version, index, state, .. } = self;
         ObjectWrite { id, base, version, index, state }
@@ -261,4 +270,71 @@ fn to_value<T: Serialize>(value: &T) -> Value {
 fn to_json<T: Serialize>(value: &T) -> String {
     #[allow(clippy::expect_used)]
     serde_json::to_string(value).expect("an object is JSON")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde::Deserialize;
+    use types::SeededEntropy;
+
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    struct Doc {
+        id: ObjectId,
+        a: i32,
+        b: i32,
+    }
+
+    impl Object for Doc {
+        const KIND: Kind = Kind::Customer;
+        const COLUMNS: &'static [Column] = &[];
+
+        fn id(&self) -> ObjectId {
+            self.id
+        }
+
+        fn index(&self) -> Index {
+            Index::default()
+        }
+    }
+
+    fn changes() -> Changes {
+        Changes::new(Timestamp::from_millis(1), Box::new(SeededEntropy::new(1)))
+    }
+
+    fn log(commit: &Commit) -> Vec<(i32, Option<&'static str>, Value)> {
+        let entry = |event: &EventWrite| {
+            (event.version, event.event_type, serde_json::from_str(&event.change).expect("a change is JSON"))
+        };
+        commit.events.iter().map(entry).collect()
+    }
+
+    /// What happens untold in one commit is told with the next step, so the log has one entry for both.
+    #[test]
+    fn untold_steps_become_part_of_the_next() {
+        let mut changes = changes();
+        let id = changes.new_id(Kind::Customer);
+        let other_id = changes.new_id(Kind::Customer);
+        let mut other = changes.create(Doc { id: other_id, a: 0, b: 0 }, None);
+        let mut doc = changes.create(Doc { id, a: 1, b: 1 }, None);
+        changes.update(&mut doc, Some("told"), |doc| doc.a = 2);
+        changes.update(&mut doc, None, |doc| doc.b = 3);
+        changes.update(&mut other, None, |other| other.a = 9);
+        changes.update(&mut doc, Some("told again"), |doc| doc.a = 4);
+        changes.update(&mut doc, None, |doc| doc.a = 4);
+        changes.update(&mut doc, None, |doc| doc.a = 5);
+        assert_eq!((doc.version, other.version), (3, 1));
+        let commit = changes.into_commit();
+        assert_eq!(
+            log(&commit),
+            [
+                (1, Some("told"), serde_json::json!({"id": id, "a": 2, "b": 1})),
+                (1, None, serde_json::json!({"id": other.id, "a": 9, "b": 0})),
+                (2, Some("told again"), serde_json::json!({"a": 4, "b": 3})),
+                (3, None, serde_json::json!({"a": 5})),
+            ]
+        );
+        let written: Vec<_> = commit.objects.iter().map(|write| (write.base, write.version)).collect();
+        assert_eq!(written, [(0, 1), (0, 3)]);
+    }
 }
