@@ -41,6 +41,8 @@ pub enum Command {
     /// Create and list tenants, directly in the database.
     #[command(subcommand)]
     Tenants(Tenants),
+    /// Measure a running server: payments per second, latency, and what one payment costs.
+    Bench(Bench),
     /// Print a completion script for a shell.
     Completions { shell: clap_complete::Shell },
 }
@@ -217,4 +219,49 @@ pub enum Tenants {
         #[command(flatten)]
         database: Database,
     },
+}
+
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(flatten)]
+    pub server: Server,
+    /// Configuration file with the database's URL, when the server is not a `florin dev`.
+    #[arg(long, value_name = "FILE", env = "FLORIN_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Process id of the server, when it is not a `florin dev`; without it its CPU time is not measured.
+    #[arg(long, value_name = "PID")]
+    pub server_pid: Option<u32>,
+    /// A mixture instead of whole payments: create, confirm, capture, refund in part, read, list.
+    #[arg(long)]
+    pub mix: bool,
+    /// Only reads: one payment intent, lists of 100, a search, the newest events.
+    #[arg(long, conflicts_with = "mix")]
+    pub reads: bool,
+    /// Open loop: that many requests a second, whether or not they are answered in time; latency is counted from when
+    /// each was to be sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    pub rate: Option<u32>,
+    /// Connections at the same time; several numbers are measured in turn [default: 64,256, or 256 with --rate, or 64
+    /// with --reads].
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub connections: Vec<u32>,
+    /// Spread the load over that many tenants, which are created where they are missing; several numbers are measured
+    /// in turn.
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub tenants: Vec<u32>,
+    /// Seconds that each measurement takes, besides its warming up.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    pub seconds: u32,
+    /// How often everything is measured; medians are shown.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    pub rounds: u32,
+    /// Store that many payments first, as fast as possible.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub fill: u64,
+    /// Do without pgbench's TPC-B, which otherwise takes turns with the payments on the same PostgreSQL.
+    #[arg(long)]
+    pub no_yardstick: bool,
+    /// Scale of pgbench's tables, which are created at the first time.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub scale: u32,
 }

@@ -18,6 +18,16 @@ pub struct Client {
     key: String,
 }
 
+/// Where a server is, and the secret key to it.
+#[derive(Clone)]
+pub struct Access {
+    /// Without a trailing slash.
+    pub url: String,
+    pub key: String,
+    /// The process id, when it is a `florin dev` that is known of.
+    pub pid: Option<u32>,
+}
+
 /// What a server said: its status code and its JSON.
 #[derive(Debug)]
 pub struct Answer {
@@ -25,9 +35,9 @@ pub struct Answer {
     pub body: Value,
 }
 
-impl Client {
+impl Access {
     /// The server that is named; otherwise the running `florin dev` of the data directory.
-    pub fn new(server: &Server) -> anyhow::Result<Client> {
+    pub fn find(server: &Server) -> anyhow::Result<Access> {
         let state = dev::state(server.data.as_deref())?;
         let known = state.as_ref().filter(|state| {
             // A key is only ever sent to the server that it belongs to.
@@ -45,6 +55,18 @@ impl Client {
                 "{url:?}: the URL must begin with http://; this build does not speak TLS"
             )));
         }
+        let url = url.trim_end_matches('/').to_owned();
+        Ok(Access { url, key, pid: known.map(|state| state.pid) })
+    }
+}
+
+impl Client {
+    /// A client of the server that the command line names.
+    pub fn new(server: &Server) -> anyhow::Result<Client> {
+        Client::of(Access::find(server)?)
+    }
+
+    pub fn of(access: Access) -> anyhow::Result<Client> {
         let http = reqwest::Client::builder()
             .timeout(TIMEOUT)
             // Neither a proxy nor a redirect may get to see the key.
@@ -53,7 +75,7 @@ impl Client {
             .user_agent(concat!("florin/", env!("CARGO_PKG_VERSION")))
             .build()
             .context("preparing the HTTP client")?;
-        Ok(Client { http, url: url.trim_end_matches('/').to_owned(), key })
+        Ok(Client { http, url: access.url, key: access.key })
     }
 
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Answer> {

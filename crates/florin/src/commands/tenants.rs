@@ -8,6 +8,8 @@ use crate::services::Services;
 use crate::target;
 use anyhow::bail;
 use contracts::identity::Tenant;
+use identity::KeyPair;
+use platform::database::DatabaseSettings;
 use serde_json::{Value, json};
 use types::SystemEntropy;
 
@@ -19,10 +21,7 @@ pub async fn run(command: &Tenants, output: Output) -> anyhow::Result<Code> {
             if services.identity.tenant_by_name(name).await?.is_some() {
                 bail!("there is a tenant named {name:?} already");
             }
-            let tenant = services.ensure_tenant(&settings, name).await?;
-            let keys = identity::new_key_pair(*live, &mut SystemEntropy::new());
-            services.identity.add_key(tenant.id, &keys.secret).await?;
-            services.identity.add_key(tenant.id, &keys.publishable).await?;
+            let (tenant, keys) = with_new_keys(&services, &settings, name, *live).await?;
             let mut shown = describe(&tenant);
             shown["secret_key"] = json!(keys.secret);
             shown["publishable_key"] = json!(keys.publishable);
@@ -50,6 +49,20 @@ pub async fn run(command: &Tenants, output: Output) -> anyhow::Result<Code> {
         }
     }
     Ok(Code::Ok)
+}
+
+/// A tenant with its books, created where they are missing, and a new pair of keys to it.
+pub async fn with_new_keys(
+    services: &Services,
+    settings: &DatabaseSettings,
+    name: &str,
+    live: bool,
+) -> anyhow::Result<(Tenant, KeyPair)> {
+    let tenant = services.ensure_tenant(settings, name).await?;
+    let keys = identity::new_key_pair(live, &mut SystemEntropy::new());
+    services.identity.add_key(tenant.id, &keys.secret).await?;
+    services.identity.add_key(tenant.id, &keys.publishable).await?;
+    Ok((tenant, keys))
 }
 
 fn describe(tenant: &Tenant) -> Value {

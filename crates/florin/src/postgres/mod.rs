@@ -11,6 +11,7 @@ use server::{Server, socket_url};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use account::run_as;
 pub use cluster::remove;
 
 /// The database that everything is in.

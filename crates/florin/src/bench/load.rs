@@ -1,0 +1,258 @@
+//! One measurement: connections at work for a while, and what came of it.
+
+use super::connection::Connection;
+use super::meter::Meter;
+use super::pace::{Pace, Stopping};
+use super::recorder::Recorder;
+use super::request::Caller;
+use super::script::{Script, Workload};
+use crate::exit::Failure;
+use anyhow::bail;
+use serde::Serialize;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
+
+/// How long the requests under way at the end may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// After a connection was lost.
+const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What is to be measured.
+#[derive(Clone)]
+pub struct Load {
+    pub address: SocketAddr,
+    pub workload: Workload,
+    pub callers: Arc<Vec<Caller>>,
+    pub connections: u32,
+    /// Requests a second of an open loop; otherwise each connection sends when it was answered.
+    pub rate: Option<u32>,
+    pub warm_up: Duration,
+    pub time: Duration,
+}
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    pub seconds: f64,
+    /// Answered as they should be.
+    pub requests: u64,
+    pub payments: u64,
+    pub requests_per_second: f64,
+    pub payments_per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub p999_ms: f64,
+    pub max_ms: f64,
+    /// By kind: a status, `connection`, or `unanswered`.
+    pub errors: BTreeMap<String, u64>,
+    pub first_error: Option<String>,
+    /// Bytes of an answer's body, on average.
+    pub answer_bytes: f64,
+    /// Processor time for one payment (for one request where there are no payments) in microseconds.
+    pub florin_us: Option<f64>,
+    pub postgres_us: Option<f64>,
+    pub generator_us: Option<f64>,
+    /// Bytes of PostgreSQL's log for one payment, or request.
+    pub wal_bytes: Option<f64>,
+    /// The most memory that the server has had resident since its start, in bytes.
+    pub florin_memory_peak: Option<u64>,
+}
+
+/// What the connections share.
+struct Shared {
+    address: SocketAddr,
+    recorder: Mutex<Recorder>,
+    stopping: AtomicBool,
+    pace: Option<Arc<Pace>>,
+}
+
+impl Shared {
+    fn recorder(&self) -> MutexGuard<'_, Recorder> {
+        self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Puts the server under a load for its time, after a warming up that does not count.
+pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Measured> {
+    let mut connections = Vec::new();
+    for _ in 0..load.connections {
+        connections.push(open(load.address).await?);
+    }
+    let shared = Arc::new(Shared {
+        address: load.address,
+        recorder: Mutex::new(Recorder::new()?),
+        stopping: AtomicBool::new(false),
+        pace: load.rate.map(Pace::start),
+    });
+    let _stopping = shared.pace.clone().map(Stopping);
+    let mut clients = JoinSet::new();
+    for (turn, connection) in connections.into_iter().enumerate() {
+        let script = Script::new(load.workload, Arc::clone(&load.callers), turn);
+        clients.spawn(client(connection, script, Arc::clone(&shared)));
+    }
+
+    tokio::time::sleep(load.warm_up).await;
+    let before = meter.read().await;
+    let started = Instant::now();
+    shared.recorder().restart();
+    tokio::time::sleep(load.time).await;
+    let used = meter.read().await.since(&before);
+    let seconds = started.elapsed().as_secs_f64();
+    let mut recorder = std::mem::replace(&mut *shared.recorder(), Recorder::new()?);
+
+    shared.stopping.store(true, Ordering::Relaxed);
+    if let Some(pace) = &shared.pace {
+        // Nobody knows how long they would have taken; at least as long as they have waited.
+        for due in pace.stop() {
+            recorder.latency(due.elapsed());
+            recorder.error("unanswered", || "requests were due that no connection was free for".to_owned());
+        }
+    }
+    let _ = tokio::time::timeout(PATIENCE, async { while clients.join_next().await.is_some() {} }).await;
+    for _ in 0..clients.len() {
+        recorder.error("unanswered", || format!("a request was not answered within {PATIENCE:?}"));
+    }
+    if recorder.requests == 0 {
+        let reason = recorder.first_error.as_deref().unwrap_or("none was answered in time");
+        bail!("no request succeeded: {reason}");
+    }
+    Ok(summed_up(recorder, seconds, &used, meter.florin_memory_peak()))
+}
+
+/// Makes that many requests as fast as they are answered, and calls `progress` about every second with how many are
+/// done. Ends with an error when something goes wrong.
+pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> anyhow::Result<()> {
+    let shared = Arc::new(Shared {
+        address: load.address,
+        recorder: Mutex::new(Recorder::new()?),
+        stopping: AtomicBool::new(false),
+        pace: None,
+    });
+    let mut clients = JoinSet::new();
+    for number in 0..u64::from(load.connections).min(wanted) {
+        // Shared out evenly; the first ones take what is left over.
+        let share = wanted / u64::from(load.connections) + u64::from(number < wanted % u64::from(load.connections));
+        let mut connection = open(load.address).await?;
+        let mut script = Script::new(load.workload, Arc::clone(&load.callers), usize::try_from(number)?);
+        let shared = Arc::clone(&shared);
+        clients.spawn(async move {
+            for _ in 0..share {
+                once(&mut connection, &mut script, &shared, Instant::now()).await;
+                if shared.recorder().first_error.is_some() {
+                    break;
+                }
+            }
+        });
+    }
+    loop {
+        let tick = tokio::time::sleep(Duration::from_secs(1));
+        tokio::pin!(tick);
+        loop {
+            tokio::select! {
+                () = &mut tick => break,
+                ended = clients.join_next() => if ended.is_none() { break },
+            }
+        }
+        let recorder = shared.recorder();
+        if let Some(error) = &recorder.first_error {
+            bail!("storing payments failed after {}: {error}", recorder.requests);
+        }
+        progress(recorder.requests);
+        if clients.is_empty() {
+            return Ok(());
+        }
+    }
+}
+
+async fn open(address: SocketAddr) -> anyhow::Result<Connection> {
+    let opened = tokio::time::timeout(PATIENCE, Connection::open(address)).await;
+    let opened = opened.unwrap_or_else(|_| Err(std::io::ErrorKind::TimedOut.into()));
+    opened.map_err(|error| Failure::unreachable(format!("{address} cannot be reached: {error}")))
+}
+
+/// One connection at work until it is time to stop.
+async fn client(mut connection: Connection, mut script: Script, shared: Arc<Shared>) {
+    while !shared.stopping.load(Ordering::Relaxed) {
+        let since = match &shared.pace {
+            Some(pace) => match pace.next().await {
+                Some(due) => due,
+                None => return,
+            },
+            None => Instant::now(),
+        };
+        if once(&mut connection, &mut script, &shared, since).await {
+            continue;
+        }
+        while !shared.stopping.load(Ordering::Relaxed) {
+            tokio::time::sleep(RECONNECT_PAUSE).await;
+            if let Ok(opened) = Connection::open(shared.address).await {
+                connection = opened;
+                break;
+            }
+        }
+    }
+}
+
+/// One request; says whether the connection can be used for another.
+async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared, since: Instant) -> bool {
+    match connection.exchange(script.next()).await {
+        Ok(answer) if answer.status == 200 => {
+            let latency = since.elapsed();
+            let paid = script.answered(answer.body);
+            let mut recorder = shared.recorder();
+            recorder.latency(latency);
+            recorder.requests += 1;
+            recorder.payments += u64::from(paid);
+            recorder.bytes += u64::try_from(answer.body.len()).unwrap_or_default();
+            true
+        }
+        Ok(answer) => {
+            script.failed();
+            let detail = || format!("{} {}", answer.status, reason(answer.body));
+            shared.recorder().error(&answer.status.to_string(), detail);
+            true
+        }
+        Err(error) => {
+            script.failed();
+            shared.recorder().error("connection", || error.to_string());
+            false
+        }
+    }
+}
+
+/// The message of an error's JSON.
+fn reason(body: &[u8]) -> String {
+    let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
+    let message = parsed.as_ref().and_then(|value| value.pointer("/error/message")?.as_str());
+    message.unwrap_or("(no reason given)").to_owned()
+}
+
+#[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+fn summed_up(recorder: Recorder, seconds: f64, used: &super::meter::Reading, memory: Option<u64>) -> Measured {
+    let (requests, payments) = (recorder.requests as f64, recorder.payments as f64);
+    let units = if recorder.payments > 0 { payments } else { requests };
+    let each = |us: Option<u64>| us.map(|us| us as f64 / units);
+    Measured {
+        seconds,
+        requests: recorder.requests,
+        payments: recorder.payments,
+        requests_per_second: requests / seconds,
+        payments_per_second: payments / seconds,
+        p50_ms: recorder.quantile_ms(0.5),
+        p99_ms: recorder.quantile_ms(0.99),
+        p999_ms: recorder.quantile_ms(0.999),
+        max_ms: recorder.quantile_ms(1.0),
+        answer_bytes: recorder.bytes as f64 / requests,
+        florin_us: each(used.florin_us),
+        postgres_us: each(used.postgres_us),
+        generator_us: each(used.generator_us),
+        wal_bytes: used.wal.map(|bytes| bytes as f64 / units),
+        florin_memory_peak: memory,
+        errors: recorder.errors,
+        first_error: recorder.first_error,
+    }
+}

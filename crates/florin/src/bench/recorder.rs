@@ -1,0 +1,107 @@
+//! What a measurement has counted.
+
+use hdrhistogram::Histogram;
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// The longest latency that is told apart: five minutes, in microseconds.
+const LATENCY_US_MAX: u64 = 300_000_000;
+
+/// Requests as they are answered.
+pub struct Recorder {
+    /// Microseconds, to three digits.
+    latency: Histogram<u64>,
+    pub requests: u64,
+    pub payments: u64,
+    /// Bytes of the answers' bodies.
+    pub bytes: u64,
+    /// What went wrong, how often.
+    pub errors: BTreeMap<String, u64>,
+    /// The first thing that went wrong, for people.
+    pub first_error: Option<String>,
+}
+
+impl Recorder {
+    pub fn new() -> anyhow::Result<Recorder> {
+        Ok(Recorder {
+            latency: Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?,
+            requests: 0,
+            payments: 0,
+            bytes: 0,
+            errors: BTreeMap::new(),
+            first_error: None,
+        })
+    }
+
+    pub fn latency(&mut self, latency: Duration) {
+        self.latency.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub fn error(&mut self, kind: &str, detail: impl FnOnce() -> String) {
+        *self.errors.entry(kind.to_owned()).or_default() += 1;
+        self.first_error.get_or_insert_with(detail);
+    }
+
+    /// Forgets what was counted, except what went wrong first.
+    pub fn restart(&mut self) {
+        self.latency.reset();
+        (self.requests, self.payments, self.bytes) = (0, 0, 0);
+        self.errors.clear();
+    }
+
+    /// Milliseconds within which that share of the requests was answered.
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        Duration::from_micros(self.latency.value_at_quantile(share)).as_secs_f64() * 1_000.0
+    }
+}
+
+/// The middle value; of an even number of values the mean of the two in the middle. `None` when there are none.
+pub fn median(values: impl IntoIterator<Item = f64>) -> Option<f64> {
+    let mut values: Vec<f64> = values.into_iter().collect();
+    values.sort_by(f64::total_cmp);
+    let upper = *values.get(values.len() / 2)?;
+    let lower = *values.get(values.len().checked_sub(1)? / 2)?;
+    Some(f64::midpoint(lower, upper))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tells_quantiles() {
+        let mut recorder = Recorder::new().unwrap();
+        assert_eq!(recorder.quantile_ms(0.99), 0.0);
+        for millis in 1..=1_000 {
+            recorder.latency(Duration::from_millis(millis));
+        }
+        for (share, expected) in [(0.5, 500.0), (0.99, 990.0), (0.999, 999.0), (1.0, 1_000.0)] {
+            let told = recorder.quantile_ms(share);
+            assert!((told / expected - 1.0).abs() < 0.002, "{share}: {told}");
+        }
+        recorder.latency(Duration::from_secs(100_000));
+        assert!(recorder.quantile_ms(1.0) >= 300_000.0, "what is off the scale counts as its end");
+        recorder.latency(Duration::ZERO);
+    }
+
+    #[test]
+    fn warming_up_is_forgotten() {
+        let mut recorder = Recorder::new().unwrap();
+        recorder.requests = 7;
+        recorder.latency(Duration::from_secs(1));
+        recorder.error("429", || "first".to_owned());
+        recorder.error("429", || "second".to_owned());
+        assert_eq!(recorder.errors["429"], 2);
+        recorder.restart();
+        assert_eq!((recorder.requests, recorder.quantile_ms(1.0), recorder.errors.len()), (0, 0.0, 0));
+        assert_eq!(recorder.first_error.as_deref(), Some("first"));
+    }
+
+    #[test]
+    fn finds_the_middle() {
+        assert_eq!(median([]), None);
+        assert_eq!(median([3.0]), Some(3.0));
+        assert_eq!(median([9.0, 1.0, 2.0]), Some(2.0));
+        assert_eq!(median([4.0, 1.0, 2.0, 9.0]), Some(3.0));
+    }
+}

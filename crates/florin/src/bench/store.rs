@@ -1,0 +1,29 @@
+//! What the measuring asks of PostgreSQL.
+
+use platform::database::{Client, DatabaseError};
+
+/// Bytes of log that the server has written since it was created.
+pub async fn wal_position(client: &Client) -> Result<i64, DatabaseError> {
+    const POSITION: &str = "SELECT (pg_current_wal_insert_lsn() - '0/0'::pg_lsn)::int8";
+    Ok(client.query_one(POSITION, &[]).await?.try_get(0)?)
+}
+
+/// The process that serves this connection: a child of the postmaster.
+pub async fn backend_pid(client: &Client) -> Result<i32, DatabaseError> {
+    Ok(client.query_one("SELECT pg_backend_pid()", &[]).await?.try_get(0)?)
+}
+
+/// Writes out what has changed, so that it is not done during a measurement. Needs `pg_checkpoint`, or to be superuser.
+pub async fn checkpoint(client: &Client) -> Result<(), DatabaseError> {
+    Ok(client.batch_execute("CHECKPOINT").await?)
+}
+
+/// The scale that pgbench's tables were made with; `None` when they are not there, or were not finished.
+pub async fn pgbench_scale(client: &Client) -> Result<Option<i64>, DatabaseError> {
+    const FINISHED: &str = "SELECT EXISTS (SELECT 1 FROM pg_index \
+        WHERE indrelid = to_regclass('public.pgbench_accounts') AND indisprimary)";
+    if !client.query_one(FINISHED, &[]).await?.try_get::<_, bool>(0)? {
+        return Ok(None);
+    }
+    Ok(Some(client.query_one("SELECT count(*) FROM public.pgbench_branches", &[]).await?.try_get(0)?))
+}
