@@ -9,7 +9,7 @@ use crate::reply::Reply;
 use crate::resource::{Facts, Resource};
 use crate::search::{self, SearchField, SearchParams};
 use contracts::ListQuery;
-use domain::changes::Column;
+use domain::object::Column;
 use http::Method;
 use serde_json::Value;
 use std::collections::HashMap;

@@ -2,7 +2,7 @@
 
 use crate::error::ApiError;
 use domain::Object;
-use domain::changes::Column;
+use domain::object::Column;
 use domain::commit::Index;
 use serde_json::Value;
 use types::{Kind, TenantId, Timestamp};

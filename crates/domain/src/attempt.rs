@@ -1,8 +1,9 @@
 //! One request to a processor, and what came of it. It is committed before the processor is called, and its id is the
 //! processor's own idempotency key, so that asking again can never charge twice.
 
-use crate::changes::{Changes, Column, ColumnType, Object, Versioned, column};
+use crate::changes::Changes;
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, Versioned, column};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId, Timestamp};

@@ -2,8 +2,9 @@
 
 use crate::account::{AVAILABLE_PREFIX, Account, Rule};
 use crate::books;
-use crate::changes::{Changes, Column, ColumnType, Object, column};
+use crate::changes::Changes;
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, column};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{Currency, Kind, ObjectId, Timestamp};

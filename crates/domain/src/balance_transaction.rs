@@ -1,7 +1,8 @@
 //! One line of a merchant's statement: what changed their balance, by how much, and when it can be used.
 
-use crate::changes::{Changes, Column, ColumnType, Object, Versioned, column};
+use crate::changes::Changes;
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, Versioned, column};
 use serde::{Deserialize, Serialize};
 use types::{Currency, Kind, Money, ObjectId, Timestamp};
 

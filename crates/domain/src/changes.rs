@@ -2,73 +2,11 @@
 
 use crate::account::Account;
 use crate::commit::{Action, Commit, EventWrite, Index, ObjectWrite, Transfer, Version};
+use crate::object::{Object, Versioned};
 use crate::patch;
 use serde::Serialize;
-use serde::de::DeserializeOwned;
 use serde_json::Value;
-use std::ops::Deref;
 use types::{Entropy, Kind, ObjectId, Timestamp};
-
-/// A resource: a typed struct here, its JSON in the store.
-pub trait Object: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
-    const KIND: Kind;
-    /// What of its state analysts see as columns of the view that is named after the kind.
-    const COLUMNS: &'static [Column];
-
-    fn id(&self) -> ObjectId;
-    fn index(&self) -> Index;
-}
-
-/// A column of a kind's SQL view: an attribute of the state, by its name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Column {
-    pub name: &'static str,
-    pub sql_type: ColumnType,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ColumnType {
-    Text,
-    Integer,
-    Boolean,
-    /// Milliseconds in the state, `timestamptz` in the view.
-    Time,
-    Json,
-}
-
-/// Attributes of states that are shown to nobody who reads the database: they open something.
-pub const HIDDEN_ATTRIBUTES: &[&str] = &["client_secret", "secret", "credential"];
-
-/// Shorthand for the tables of columns.
-pub const fn column(name: &'static str, sql_type: ColumnType) -> Column {
-    Column { name, sql_type }
-}
-
-/// An object together with the version that was read or decided.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Versioned<T> {
-    pub version: Version,
-    value: T,
-}
-
-impl<T> Versioned<T> {
-    /// An object as it was loaded.
-    pub fn new(version: Version, value: T) -> Self {
-        Versioned { version, value }
-    }
-
-    pub fn into_inner(self) -> T {
-        self.value
-    }
-}
-
-impl<T> Deref for Versioned<T> {
-    type Target = T;
-
-    fn deref(&self) -> &T {
-        &self.value
-    }
-}
 
 /// The time and the randomness that a decision is given, and what it has decided so far.
 ///
@@ -125,9 +63,9 @@ impl Changes {
         event: Option<&'static str>,
         change: impl FnOnce(&mut T),
     ) {
-        let before = object.value.clone();
-        change(&mut object.value);
-        if event.is_some() || before != object.value {
+        let before = (**object).clone();
+        change(object.value_mut());
+        if event.is_some() || before != **object {
             self.append(object, || to_value(&before), event);
         }
     }
@@ -139,16 +77,16 @@ impl Changes {
         event: &'static str,
         change: impl FnOnce(&mut T),
     ) {
-        let before = object.value.clone();
-        change(&mut object.value);
-        if before != object.value {
+        let before = (**object).clone();
+        change(object.value_mut());
+        if before != **object {
             self.append(object, || to_value(&before), Some(event));
         }
     }
 
     /// Tells of something that happened to an object without changing it.
     pub fn announce<T: Object>(&mut self, object: &mut Versioned<T>, event: &'static str) {
-        let before = object.value.clone();
+        let before = (**object).clone();
         self.append(object, || to_value(&before), Some(event));
     }
 
@@ -174,11 +112,11 @@ impl Changes {
             }
         }
         let tracked = &mut self.objects[at];
-        tracked.index = object.value.index();
-        tracked.state = to_json(&object.value);
+        tracked.index = object.index();
+        tracked.state = to_json(&**object);
         object.version = tracked.version;
         let change = match event {
-            Some(_) => tracked.change(|| to_value(&object.value)),
+            Some(_) => tracked.change(|| to_value(&**object)),
             // Found out when the commit is made, unless another step follows.
             None => {
                 tracked.untold = Some(self.events.len());
@@ -191,7 +129,7 @@ impl Changes {
 
     /// Where an object is kept track of.
     fn track<T: Object>(&mut self, object: &Versioned<T>) -> usize {
-        let (id, base) = (object.value.id(), object.version);
+        let (id, base) = (object.id(), object.version);
         self.objects.iter().position(|tracked| tracked.id == id).unwrap_or_else(|| {
             self.objects.push(Tracked {
                 id,
@@ -275,6 +213,7 @@ fn to_json<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::object::Column;
     use serde::Deserialize;
     use types::SeededEntropy;
 

@@ -1,7 +1,7 @@
 //! Somebody who pays.
 
-use crate::changes::{Column, ColumnType, Object, column};
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, column};
 use crate::party::{Address, Shipping};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -9,6 +9,7 @@ pub mod changes;
 pub mod charge;
 pub mod commit;
 pub mod customer;
+pub mod object;
 pub mod party;
 pub mod patch;
 pub mod payment_intent;
@@ -19,8 +20,9 @@ pub mod refusal;
 pub mod settle;
 pub mod setup_intent;
 
-pub use changes::{Changes, Column, Object, Versioned};
+pub use changes::Changes;
 pub use commit::{Commit, Version};
+pub use object::{Column, Object, Versioned};
 
 use types::Kind;
 

@@ -1,7 +1,7 @@
 //! A way to pay: a card, reduced to what may be kept of it.
 
-use crate::changes::{Column, ColumnType, Object, column};
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, column};
 use crate::party::BillingDetails;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

@@ -3,9 +3,10 @@
 use crate::attempt::{self, Attempt, Operation, RequestKey};
 use crate::balance_transaction::{BalanceTransaction, Entry};
 use crate::books;
-use crate::changes::{Changes, Column, ColumnType, Object, Versioned, column};
+use crate::changes::Changes;
 use crate::charge::Charge;
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, Versioned, column};
 use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;

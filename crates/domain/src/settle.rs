@@ -2,8 +2,9 @@
 //! who authenticated, or the processor itself.
 
 use crate::attempt::{self, Attempt, Decline, Operation, Outcome};
-use crate::changes::{Changes, Versioned};
+use crate::changes::Changes;
 use crate::charge::{self, Charge};
+use crate::object::Versioned;
 use crate::payment_intent::{self, PaymentIntent};
 use crate::payment_method::PaymentMethod;
 use crate::policy::Policy;

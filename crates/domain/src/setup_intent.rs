@@ -1,8 +1,9 @@
 //! A setup intent: a payment method prepared for later payments, without money.
 
 use crate::attempt::{self, Attempt, Decline, Operation, Outcome, RequestKey, Terms};
-use crate::changes::{Changes, Column, ColumnType, Object, Versioned, column};
+use crate::changes::Changes;
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, Versioned, column};
 use crate::payment_intent::{FutureUsage, NextAction, PaymentError, Status};
 use crate::payment_method::PaymentMethod;
 use crate::refusal::Refusal;

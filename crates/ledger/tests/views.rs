@@ -4,7 +4,7 @@
 
 mod support;
 
-use domain::changes::{ColumnType, column};
+use domain::object::{ColumnType, column};
 use ledger::CommitterConfig;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use testkit::build::Doc;

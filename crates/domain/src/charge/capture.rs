@@ -3,7 +3,8 @@
 use super::{Charge, Status};
 use crate::attempt::{self, Attempt, Operation, Outcome, RequestKey, Terms};
 use crate::books::{self, Capture};
-use crate::changes::{Changes, Versioned};
+use crate::changes::Changes;
+use crate::object::Versioned;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use types::{Money, ObjectId};

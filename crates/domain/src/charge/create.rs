@@ -2,7 +2,8 @@
 
 use super::{Charge, settle};
 use crate::attempt::{self, Attempt, Decline, Operation, Outcome, RequestKey};
-use crate::changes::{Changes, Versioned};
+use crate::changes::Changes;
+use crate::object::Versioned;
 use crate::payment_intent::check_amount;
 use crate::payment_method::PaymentMethod;
 use crate::policy::Policy;

@@ -5,8 +5,9 @@ pub mod create;
 pub mod settle;
 
 use crate::attempt::{Attempt, Decline};
-use crate::changes::{Changes, Column, ColumnType, Object, column};
+use crate::changes::Changes;
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, column};
 use crate::party::{BillingDetails, Shipping};
 use crate::payment_method::{Card, PaymentMethod};
 use crate::policy::Policy;

@@ -2,8 +2,9 @@
 
 use super::{PaymentIntent, Status};
 use crate::attempt::{self, Attempt, Outcome, RequestKey};
-use crate::changes::{Changes, Versioned};
+use crate::changes::Changes;
 use crate::charge::{self, Charge};
+use crate::object::Versioned;
 use crate::refusal::Refusal;
 
 const ALLOWED: &[Status] = &[

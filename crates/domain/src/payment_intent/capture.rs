@@ -2,8 +2,9 @@
 
 use super::{PaymentIntent, Status};
 use crate::attempt::{Attempt, Outcome};
-use crate::changes::{Changes, Versioned};
+use crate::changes::Changes;
 use crate::charge::{self, Charge};
+use crate::object::Versioned;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use types::ObjectId;

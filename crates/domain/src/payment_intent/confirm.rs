@@ -2,8 +2,9 @@
 
 use super::{ConfirmationMethod, FutureUsage, NextAction, PaymentError, PaymentIntent, Status, requested};
 use crate::attempt::{self, Attempt, Decline, Done, Operation, Outcome, RequestKey, Terms};
-use crate::changes::{Changes, Versioned};
+use crate::changes::Changes;
 use crate::charge::{self, Charge, Features, Statement};
+use crate::object::Versioned;
 use crate::payment_method::PaymentMethod;
 use crate::policy::Policy;
 use crate::refusal::Refusal;

@@ -3,9 +3,10 @@
 use super::{PaymentIntent, Status, check_amount};
 use crate::attempt::{self, Attempt, Decline, Operation, Outcome, RequestKey};
 use crate::books;
-use crate::changes::{Changes, Versioned};
+use crate::changes::Changes;
 use crate::charge::Charge;
 use crate::charge::capture::occupy;
+use crate::object::Versioned;
 use crate::policy::Policy;
 use crate::refusal::Refusal;
 use types::Money;

@@ -9,8 +9,8 @@ pub mod confirm;
 pub mod increment;
 
 use crate::attempt::{Attempt, Decline};
-use crate::changes::{Column, ColumnType, Object, column};
 use crate::commit::Index;
+use crate::object::{Column, ColumnType, Object, column};
 use crate::party::Shipping;
 use crate::payment_method::PaymentMethod;
 use crate::refusal::Refusal;

@@ -1,7 +1,7 @@
 //! Roles, schemas and migrations.
 
 use super::views;
-use domain::changes::Column;
+use domain::object::Column;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use types::{Kind, TenantId};

@@ -1,6 +1,6 @@
 //! Views for analysts and accountants: ordinary columns over objects, transfers and balances. `docs/sql.md` shows them.
 
-use domain::changes::{Column, ColumnType, HIDDEN_ATTRIBUTES};
+use domain::object::{Column, ColumnType, HIDDEN_ATTRIBUTES};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use types::Kind;

@@ -2,7 +2,7 @@
 
 #![allow(dead_code, clippy::expect_used)]
 
-use domain::changes::{Column, ColumnType, column};
+use domain::object::{Column, ColumnType, column};
 use ledger::{CommitterConfig, PgLedger};
 use std::sync::Arc;
 use testkit::contract::Subject;
