@@ -2,8 +2,8 @@
 
 use crate::error::ApiError;
 use domain::Object;
-use domain::object::Column;
 use domain::commit::Index;
+use domain::object::Column;
 use serde_json::Value;
 use types::{Kind, TenantId, Timestamp};
 
