@@ -13,13 +13,13 @@ impl Report {
             "PAYMENTS/S",
             "REQUESTS/S",
             "RATIO",
-            "P50 MS",
-            "P99 MS",
-            "P99.9 MS",
+            "P50 ms",
+            "P99 ms",
+            "P99.9 ms",
             "ERRORS",
-            "FLORIN US",
-            "POSTGRES US",
-            "GENERATOR US",
+            "FLORIN µs",
+            "POSTGRES µs",
+            "GENERATOR µs",
             "WAL BYTES",
         ];
         let mut rows: Vec<Vec<String>> = self.loads.iter().filter_map(cells).collect();
@@ -32,7 +32,7 @@ impl Report {
         };
         let mut parts = vec![
             format!(
-                "{}  florin {}, PostgreSQL {postgres} ({durable}), {} processors for all; medians of {} rounds of {} s",
+                "{}  florin {}, PostgreSQL {postgres}, {durable}; {} processors for all; medians of {} rounds of {} s",
                 self.url, self.version, self.cpus, self.rounds, self.seconds
             ),
             table(&HEADER, &rows, &HEADER[1..]),
@@ -44,7 +44,7 @@ impl Report {
             ));
         }
         parts.push(
-            "US is processor time in microseconds, WAL BYTES what PostgreSQL logs: for one payment, or one request where none are made"
+            "µs of processor time and WAL bytes are for one payment, or for one request where no payments are made"
                 .to_owned(),
         );
         if let Some(peak) = self.loads.iter().filter_map(|row| row.median.as_ref()?.florin_memory_peak).max() {
