@@ -1,4 +1,4 @@
-# `make help` lists what can be done. Variables: PROFILE=release for optimized builds, ARGS for `florin dev`.
+# `make help` lists what can be done. Variables: PROFILE=release for optimized builds, ARGS for `florin dev` and `florin bench`.
 
 PROFILE ?= dev
 ARGS ?=
@@ -9,7 +9,7 @@ FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/flori
 export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release test test-rust test-sdk test-durability test-faults lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release bench test test-rust test-sdk test-durability test-faults lint fmt tidy deny doctor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -49,6 +49,17 @@ test-faults: test-setup build ## make the processor unreliable, kill the server,
 .PHONY: test-setup
 test-setup:
 	@scripts/setup test
+
+bench: setup release ## measure a release build (ARGS for `florin bench`), and the pure parts
+	FLORIN_BIN="$(CURDIR)/target/release/florin" tests/bench/run $(ARGS)
+	cargo bench --package api --bench payment
+
+# For information, with what is built: the newer one of the optimized and the unoptimized binary.
+.PHONY: bench-short
+bench-short:
+	@binary=target/debug/florin; \
+	if [ target/release/florin -nt "$$binary" ]; then binary=target/release/florin; fi; \
+	echo "$$binary"; FLORIN_BIN="$$binary" tests/bench/run --short
 
 lint: fmt-check clippy tidy ## check format, clippy and the house rules
 
