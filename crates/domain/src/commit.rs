@@ -38,7 +38,7 @@ pub struct ObjectWrite {
     /// `base` plus the number of the commit's events on this object.
     pub version: Version,
     pub index: Index,
-    /// The object as JSON, absent attributes left out.
+    /// The object as JSON, absent attributes left out. Whoever makes a commit answers for its being JSON.
     pub state: String,
 }
 

@@ -156,7 +156,7 @@ impl Reader {
         let changes = self
             .read(tenant, query, |row| {
                 let id = super::codes::object_id(row.try_get(0)?, row.try_get(1)?)?;
-                Ok((id, row.try_get::<_, Version>(2)?, row.try_get::<_, rows::JsonText>(3)?.0))
+                Ok((id, row.try_get::<_, Version>(2)?, row.try_get::<_, String>(3)?))
             })
             .await?;
         let mut logs: HashMap<ObjectId, Vec<(Version, String)>> = HashMap::new();

@@ -6,23 +6,9 @@ use domain::account::Account;
 use domain::commit::Index;
 use std::error::Error;
 use tokio_postgres::Row;
-use tokio_postgres::types::{FromSql, Type};
 use types::{Kind, ObjectId};
 
 pub(crate) type RowError = Box<dyn Error + Send + Sync>;
-
-/// JSON as its text, whatever is in it: a `json` column holds what was put in, byte for byte.
-pub(crate) struct JsonText(pub String);
-
-impl<'a> FromSql<'a> for JsonText {
-    fn from_sql(_: &Type, raw: &'a [u8]) -> Result<Self, Box<dyn Error + Sync + Send>> {
-        Ok(JsonText(std::str::from_utf8(raw)?.to_owned()))
-    }
-
-    fn accepts(kind: &Type) -> bool {
-        *kind == Type::JSON
-    }
-}
 
 /// The columns that [`stored`] reads, of a table or alias `o`.
 pub(crate) const STORED_COLUMNS: &str =
@@ -41,7 +27,7 @@ pub(crate) fn stored(row: &Row) -> Result<Stored, RowError> {
             status: row.try_get(6)?,
             due: due.map(codes::from_sql_time),
         },
-        state: row.try_get::<_, JsonText>(8)?.0,
+        state: row.try_get(8)?,
     })
 }
 
@@ -56,7 +42,7 @@ pub(crate) fn log_entry(row: &Row) -> Result<LogEntry, RowError> {
         object: codes::object_id(row.try_get(2)?, row.try_get(3)?)?,
         version: row.try_get(4)?,
         event_type: row.try_get(5)?,
-        change: row.try_get::<_, JsonText>(6)?.0,
+        change: row.try_get(6)?,
         request_id: row.try_get(7)?,
         idempotency_key: row.try_get(8)?,
     })

@@ -1,7 +1,7 @@
 //! What the verifier reads: one snapshot, a few thousand rows at a time.
 
 use super::codes;
-use super::rows::{self, BALANCE_COLUMNS, JsonText, RowError, STORED_COLUMNS};
+use super::rows::{self, BALANCE_COLUMNS, RowError, STORED_COLUMNS};
 use contracts::ledger::{Balance, Stored};
 use deadpool_postgres::Transaction;
 use std::collections::VecDeque;
@@ -116,7 +116,7 @@ impl<'a> Snapshot<'a> {
         Ok(Some(EventRow {
             object: object.map_err(|error| VerifyError::Row(error.into()))?,
             version: row.try_get(2)?,
-            change: row.try_get::<_, JsonText>(3)?.0,
+            change: row.try_get(3)?,
         }))
     }
 

@@ -178,7 +178,7 @@ pub async fn texts_that_cannot_be_kept_are_refused(mut subject: Subject) {
         neighbours.push(subject.draft().create(&mut doc, None).commit());
     }
     let mut poison = Vec::new();
-    for state in [r#"{"a":"\u0000"}"#, "{", "\0", ""] {
+    for state in [r#"{"a":"\u0000"}"#, "\0"] {
         let mut doc = subject.doc(Kind::Customer, json!({}));
         let mut commit = subject.draft().create(&mut doc, None).commit();
         commit.objects[0].state = state.to_owned();
