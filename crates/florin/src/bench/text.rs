@@ -30,10 +30,14 @@ impl Report {
             Some(false) => "NOT DURABLE",
             None => "durability not known",
         };
+        let rounds = match self.rounds {
+            1 => "one round".to_owned(),
+            many => format!("medians of {many} rounds"),
+        };
         let mut parts = vec![
             format!(
-                "{}  florin {}, PostgreSQL {postgres}, {durable}; {} processors for all; medians of {} rounds of {} s",
-                self.url, self.version, self.cpus, self.rounds, self.seconds
+                "{}  florin {}, PostgreSQL {postgres}, {durable}; {} processors for all; {rounds} of {} s",
+                self.url, self.version, self.cpus, self.seconds
             ),
             table(&HEADER, &rows, &HEADER[1..]),
         ];
