@@ -1,0 +1,66 @@
+//! `florin bench` on a server: that it measures what is there, not how much that is.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
+
+mod support;
+
+use serde_json::Value;
+use support::{Server, directory, json, run, text};
+
+fn measured(place: &std::path::Path, arguments: &[&str]) -> Value {
+    let common = ["bench", "--seconds", "1", "--rounds", "1", "--connections", "4"];
+    json(place, &[&common, arguments].concat())
+}
+
+fn loads(report: &Value) -> &[Value] {
+    report["loads"].as_array().unwrap()
+}
+
+#[test]
+fn measures_every_kind_of_load() {
+    let place = directory();
+    let server = Server::dev(place.path(), &[]);
+
+    let report = measured(place.path(), &["--scale", "1"]);
+    let [payments] = loads(&report) else { panic!("{report}") };
+    let median = &payments["median"];
+    assert_eq!((&report["durable"], &median["errors"]), (&Value::Bool(true), &Value::from(0)), "{report}");
+    for figure in ["payments_per_second", "p50_ms", "p999_ms", "wal_bytes"] {
+        assert!(median[figure].as_f64().unwrap() > 0.0, "{figure}: {report}");
+    }
+    if cfg!(target_os = "linux") {
+        for figure in ["florin_us", "postgres_us", "generator_us"] {
+            assert!(median[figure].as_f64().unwrap() > 0.0, "{figure}: {report}");
+        }
+    }
+    assert!(payments["ratio"].as_f64().unwrap() > 0.0 && report["yardstick"]["rounds"].as_array().unwrap().len() == 1);
+
+    for arguments in [&["--reads"][..], &["--mix", "--no-yardstick"], &["--rate", "20"]] {
+        let report = measured(place.path(), arguments);
+        for load in loads(&report) {
+            let median = &load["median"];
+            assert!(median["requests_per_second"].as_f64().unwrap() > 0.0, "{report}");
+            assert_eq!(median["errors"], 0, "{report}");
+        }
+    }
+    assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn spreads_over_tenants() {
+    let place = directory();
+    let server = Server::dev(place.path(), &[]);
+    let report = measured(place.path(), &["--tenants", "1,3", "--fill", "30", "--no-yardstick"]);
+    let tenants: Vec<&Value> = loads(&report).iter().map(|load| &load["tenants"]).collect();
+    assert_eq!(tenants, [1, 3], "{report}");
+    let balances = json(place.path(), &["ledger", "balances"]);
+    let paid = |name: &str| {
+        balances.as_array().unwrap().iter().any(|of| of["name"] == name && of["accounts"] != Value::Array(Vec::new()))
+    };
+    for name in ["bench-0001", "bench-0002", "bench-0003"] {
+        assert!(paid(name), "{name}: {balances}");
+    }
+    assert_eq!(server.stop(), Some(0));
+    let output = run(place.path(), &["bench", "--url", "http://127.0.0.1:1", "--key", "sk_test_x"]);
+    assert_eq!(output.status.code(), Some(4), "{}", text(&output));
+}
