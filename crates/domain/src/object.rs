@@ -45,17 +45,14 @@ pub const fn column(name: &'static str, sql_type: ColumnType) -> Column {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Versioned<T> {
     pub version: Version,
-    value: T,
+    /// Apart, because objects are large and are handed from one function to the next.
+    value: Box<T>,
 }
 
 impl<T> Versioned<T> {
     /// An object as it was loaded.
     pub fn new(version: Version, value: T) -> Self {
-        Versioned { version, value }
-    }
-
-    pub fn into_inner(self) -> T {
-        self.value
+        Versioned { version, value: Box::new(value) }
     }
 }
 
