@@ -3,14 +3,18 @@ use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportC
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde::{Deserialize, Serialize};
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal};
 use std::time::Duration;
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 /// How long one delivery of spans to the collector may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How many bytes of log lines are written in one go at most.
+const LINES_TOGETHER: usize = 64 * 1024;
 
 /// Libraries that tell at `info` what is only interesting here when something is wrong; the filter may say otherwise.
 const QUIET: &str = "tokio_postgres=warn,refinery_core=warn";
@@ -67,7 +71,11 @@ pub enum TelemetryError {
 
 /// Keeps telemetry going; [`Telemetry::shutdown`] delivers what has not been sent yet.
 #[must_use]
-pub struct Telemetry(Option<SdkTracerProvider>);
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+    /// Writes the lines that are left when it is dropped.
+    _lines: Option<WorkerGuard>,
+}
 
 /// Makes the settings the process's own. Once in a process.
 pub fn init(settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
@@ -81,20 +89,26 @@ pub fn init(settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
         LogFormat::Human => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
+    let mut lines = None;
     let logs = if json {
+        // A thread writes what has come together, so that a line costs no request a call to the system. None is lost:
+        // when the thread falls behind, requests wait for it.
+        let stderr = BufWriter::with_capacity(LINES_TOGETHER, std::io::stderr());
+        let (writer, guard) = NonBlockingBuilder::default().lossy(false).thread_name("log").finish(stderr);
+        lines = Some(guard);
         fmt::layer()
             .json()
             .flatten_event(true)
             .with_current_span(false)
             .with_span_list(true)
-            .with_writer(std::io::stderr)
+            .with_writer(writer)
             .boxed()
     } else {
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         fmt::layer().compact().with_target(false).with_ansi(colours).with_writer(std::io::stderr).boxed()
     };
     tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
-    Ok(Telemetry(provider))
+    Ok(Telemetry { traces: provider, _lines: lines })
 }
 
 /// Whether a text is a log filter.
@@ -121,7 +135,7 @@ fn tracer_provider(settings: &TelemetrySettings, endpoint: &str) -> Result<SdkTr
 impl Telemetry {
     /// Sends the spans that are left. Blocks for up to five seconds: not to be called on an async worker thread.
     pub fn shutdown(self) {
-        if let Some(Err(error)) = self.0.map(|provider| provider.shutdown()) {
+        if let Some(Err(error)) = self.traces.map(|provider| provider.shutdown()) {
             tracing::warn!(%error, "the last traces could not be delivered");
         }
     }
