@@ -5,9 +5,7 @@ use domain::attempt::{Attempt, Decline, Done, Outcome};
 use domain::balance_transaction::BalanceTransaction;
 use domain::charge::{Charge, capture};
 use domain::commit::{Action, Commit};
-use domain::payment_intent::{
-    self, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status, cancel, confirm, increment,
-};
+use domain::payment_intent::{self, CaptureMethod, CardOptions, PaymentIntent, Status, cancel, confirm, increment};
 use domain::payment_method::{Card, PaymentMethod};
 use domain::policy::Policy;
 use domain::refund::{self, Refund};
@@ -15,7 +13,7 @@ use domain::settle::{Affected, settle};
 use domain::{Changes, Versioned};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
-use types::{Currency, Kind, ObjectId, SeededEntropy, Timestamp};
+use types::{Currency, Kind, Money, ObjectId, SeededEntropy, Timestamp};
 use uuid::Uuid;
 
 /// What a client asks for. Amounts are chosen around the interesting ones; many are refused.
@@ -88,7 +86,7 @@ impl World {
                 request_overcapture: option,
                 ..CardOptions::default()
             },
-            ..intent(changes.new_id(Kind::PaymentIntent))
+            ..payment_intent::new(&mut changes, Money::new(1_000, Currency::USD))
         };
         let method = method(changes.new_id(Kind::PaymentMethod));
         let intent = changes.create(intent, Some("payment_intent.created"));
@@ -293,46 +291,6 @@ fn outcome(saying: Saying) -> Outcome {
         Saying::Action => Outcome::ActionRequired { reference: None },
         Saying::Unknown => Outcome::Unknown { reason: "timeout".to_owned() },
         Saying::Pending => Outcome::Pending { reference: None, due: None },
-    }
-}
-
-fn intent(id: ObjectId) -> PaymentIntent {
-    PaymentIntent {
-        id,
-        created: Timestamp::from_seconds(1_800_000_000),
-        amount: 1_000,
-        currency: Currency::USD,
-        status: Status::RequiresPaymentMethod,
-        client_secret: "s".to_owned(),
-        capture_method: CaptureMethod::Automatic,
-        confirmation_method: ConfirmationMethod::Automatic,
-        payment_method_types: vec!["card".to_owned()],
-        automatic_payment_methods: None,
-        customer: None,
-        payment_method: None,
-        latest_charge: None,
-        amount_capturable: 0,
-        amount_received: 0,
-        last_payment_error: None,
-        next_action: None,
-        setup_future_usage: None,
-        card_options: CardOptions::default(),
-        description: None,
-        metadata: BTreeMap::new(),
-        receipt_email: None,
-        shipping: None,
-        statement_descriptor: None,
-        statement_descriptor_suffix: None,
-        transfer_group: None,
-        amount_details: None,
-        line_items: Vec::new(),
-        payment_details: None,
-        canceled_at: None,
-        cancellation_reason: None,
-        capture_before: None,
-        increments: 0,
-        attempt: None,
-        authenticated: false,
     }
 }
 

@@ -6,7 +6,10 @@
 pub mod cancel;
 pub mod capture;
 pub mod confirm;
+mod create;
 pub mod increment;
+
+pub use create::{AMOUNT_MAX, check_amount, new};
 
 use crate::attempt::{Attempt, Decline};
 use crate::commit::Index;
@@ -207,27 +210,6 @@ pub struct CardOptions {
 /// Whether a feature was asked for.
 pub(crate) fn requested(option: &Option<String>) -> bool {
     option.as_deref() == Some("if_available")
-}
-
-/// The largest amount: eight digits of minor units.
-pub const AMOUNT_MAX: i64 = 99_999_999;
-
-/// Checks an amount that is to be charged.
-pub fn check_amount(amount: i64, currency: Currency) -> Result<(), Refusal> {
-    if amount < 1 {
-        return Err(
-            Refusal::new("parameter_invalid_integer", "This value must be greater than or equal to 1.").param("amount")
-        );
-    }
-    let minimum = types::Money::new(currency.minimum_charge(), currency);
-    if amount < minimum.amount {
-        return Err(Refusal::new("amount_too_small", format!("Amount must be at least {minimum}")).param("amount"));
-    }
-    let maximum = types::Money::new(AMOUNT_MAX, currency);
-    if amount > maximum.amount {
-        return Err(Refusal::new("amount_too_large", format!("Amount must be no more than {maximum}")).param("amount"));
-    }
-    Ok(())
 }
 
 impl PaymentIntent {

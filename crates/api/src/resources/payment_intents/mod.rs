@@ -19,20 +19,18 @@ use domain::attempt::{Attempt, Terms};
 use domain::charge::{Charge, capture};
 use domain::customer::Customer;
 use domain::payment_intent::{
-    self, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status, cancel, check_amount, confirm,
-    increment,
+    self, ConfirmationMethod, PaymentIntent, Status, cancel, check_amount, confirm, increment,
 };
 use domain::payment_method::PaymentMethod;
 use domain::refusal::Refusal;
 use domain::settle::Affected;
 use domain::{Changes, Versioned};
 use params::{
-    AllowRedirects, ApplyBalanceParams, CancelParams, CaptureMethodParam, CaptureParams, ConfirmParams,
-    ConfirmationMethodParam, ConfirmationParams, CreateParams, FilterParams, IncrementParams, LineItemsParams,
-    MicrodepositParams, RetrieveParams, UpdateParams,
+    AllowRedirects, ApplyBalanceParams, CancelParams, CaptureParams, ConfirmParams, ConfirmationMethodParam,
+    ConfirmationParams, CreateParams, DetailParams, FilterParams, IncrementParams, LineItemsParams, MicrodepositParams,
+    RetrieveParams, UpdateParams,
 };
-use std::collections::BTreeMap;
-use types::{Kind, ObjectId};
+use types::{Kind, Money, ObjectId};
 
 const SEARCHABLE: &[SearchField] = &[
     field("amount", FieldKind::Number, &["amount"]),
@@ -69,15 +67,9 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     let confirms = params.confirm.unwrap_or(false);
     refuse_unless_confirming(&params.confirmation, confirms)?;
     let mut changes = call.changes();
-    let mut intent = fresh(&call, &mut changes, &params);
+    let mut intent = fresh(&mut changes, &params);
     intent.customer = customer(&call, params.description.customer.as_deref()).await?;
-    let method = payment_methods::chosen(
-        &call,
-        &mut changes,
-        params.details.payment_method.clone(),
-        params.details.payment_method_data.clone(),
-    )
-    .await?;
+    let method = chosen(&call, &mut changes, &params.details).await?;
     params.description.apply(&mut intent)?;
     params.details.apply(&mut intent)?;
     if let Some(method) = &method {
@@ -107,8 +99,7 @@ fn refuse_unless_confirming(params: &ConfirmationParams, confirms: bool) -> Resu
     }
 }
 
-fn fresh(call: &Call, changes: &mut Changes, params: &CreateParams) -> PaymentIntent {
-    let id = changes.new_id(Kind::PaymentIntent);
+fn fresh(changes: &mut Changes, params: &CreateParams) -> PaymentIntent {
     let automatic = match &params.automatic_payment_methods {
         Some(automatic) if !automatic.enabled => None,
         Some(automatic) => Some(automatic.allow_redirects.unwrap_or(AllowRedirects::Always)),
@@ -116,46 +107,11 @@ fn fresh(call: &Call, changes: &mut Changes, params: &CreateParams) -> PaymentIn
         None => Some(AllowRedirects::Always),
     };
     PaymentIntent {
-        id,
-        created: call.now,
-        amount: params.amount,
-        currency: params.currency,
-        status: Status::RequiresPaymentMethod,
-        client_secret: format!("{id}_secret_{}", changes.new_secret(25)),
-        capture_method: params
-            .details
-            .capture_method
-            .map_or(CaptureMethod::AutomaticAsync, CaptureMethodParam::into_domain),
         confirmation_method: params
             .confirmation_method
             .map_or(ConfirmationMethod::Automatic, ConfirmationMethodParam::into_domain),
-        payment_method_types: vec!["card".to_owned()],
         automatic_payment_methods: automatic.map(|redirects| redirects.as_str().to_owned()),
-        customer: None,
-        payment_method: None,
-        latest_charge: None,
-        amount_capturable: 0,
-        amount_received: 0,
-        last_payment_error: None,
-        next_action: None,
-        setup_future_usage: None,
-        card_options: CardOptions::default(),
-        description: None,
-        metadata: BTreeMap::new(),
-        receipt_email: None,
-        shipping: None,
-        statement_descriptor: None,
-        statement_descriptor_suffix: None,
-        transfer_group: None,
-        amount_details: None,
-        line_items: Vec::new(),
-        payment_details: None,
-        canceled_at: None,
-        cancellation_reason: None,
-        capture_before: None,
-        increments: 0,
-        attempt: None,
-        authenticated: false,
+        ..payment_intent::new(changes, Money::new(params.amount, params.currency))
     }
 }
 
@@ -167,6 +123,10 @@ pub async fn customer(call: &Call, id: Option<&str>) -> Result<Option<ObjectId>>
         return Err(ApiError::missing(Kind::Customer, id, Some("customer")).into());
     }
     Ok(Some(customer.id))
+}
+
+async fn chosen(call: &Call, changes: &mut Changes, params: &DetailParams) -> Result<Option<Versioned<PaymentMethod>>> {
+    payment_methods::chosen(call, changes, params.payment_method.clone(), params.payment_method_data.clone()).await
 }
 
 async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Result<ListQuery> {
@@ -210,13 +170,7 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     next.currency = params.currency.unwrap_or(next.currency);
     check_amount(next.amount, next.currency)?;
     next.customer = customer(&call, params.description.customer.as_deref()).await?.or(next.customer);
-    let method = payment_methods::chosen(
-        &call,
-        &mut changes,
-        params.details.payment_method.clone(),
-        params.details.payment_method_data.clone(),
-    )
-    .await?;
+    let method = chosen(&call, &mut changes, &params.details).await?;
     params.description.apply(&mut next)?;
     params.details.apply(&mut next)?;
     if let Some(method) = &method {
@@ -267,13 +221,7 @@ async fn confirm_intent(call: Call, params: ConfirmParams) -> Result<Reply> {
     if next.status == Status::RequiresAction {
         give_up_waiting(&call, &mut changes, &mut next).await?;
     }
-    let chosen = payment_methods::chosen(
-        &call,
-        &mut changes,
-        params.details.payment_method.clone(),
-        params.details.payment_method_data.clone(),
-    )
-    .await?;
+    let chosen = chosen(&call, &mut changes, &params.details).await?;
     params.details.apply(&mut next)?;
     let method = match (chosen, next.payment_method) {
         (Some(method), _) => {
