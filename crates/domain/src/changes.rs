@@ -114,6 +114,7 @@ impl Changes {
         let tracked = &mut self.objects[at];
         tracked.index = object.index();
         tracked.state = to_json(&**object);
+        debug_assert!(!patch::has_null(&to_value(&**object)), "a merge patch cannot say null: {}", tracked.state);
         object.version = tracked.version;
         let change = match event {
             Some(_) => tracked.change(|| to_value(&**object)),

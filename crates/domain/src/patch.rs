@@ -28,6 +28,15 @@ pub fn between(before: &Value, after: &Value) -> Option<Value> {
     }
 }
 
+/// Whether an attribute is `null`, which a patch would take for its removal. Arrays are replaced as a whole.
+pub fn has_null(state: &Value) -> bool {
+    match state {
+        Value::Null => true,
+        Value::Object(attributes) => attributes.values().any(has_null),
+        _ => false,
+    }
+}
+
 /// Applies a patch.
 pub fn apply(target: &mut Value, patch: Value) {
     let Value::Object(patch) = patch else {

@@ -1,6 +1,6 @@
 //! Creating an intent.
 
-use super::{CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status};
+use super::{AmountDetails, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, Status};
 use crate::changes::Changes;
 use crate::refusal::Refusal;
 use std::collections::BTreeMap;
@@ -57,7 +57,7 @@ pub fn new(changes: &mut Changes, money: Money) -> PaymentIntent {
         statement_descriptor: None,
         statement_descriptor_suffix: None,
         transfer_group: None,
-        amount_details: None,
+        amount_details: AmountDetails::default(),
         line_items: Vec::new(),
         payment_details: None,
         canceled_at: None,

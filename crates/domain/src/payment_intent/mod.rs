@@ -72,14 +72,14 @@ pub struct PaymentIntent {
     pub statement_descriptor_suffix: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer_group: Option<String>,
-    /// What the amount consists of, as the public API shows it; the line items apart.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub amount_details: Option<Value>,
+    /// What the amount consists of; the line items apart.
+    #[serde(default, skip_serializing_if = "AmountDetails::is_none")]
+    pub amount_details: AmountDetails,
+    /// As the public API shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub line_items: Vec<Value>,
-    /// References of customer and order, as the public API shows them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_details: Option<Value>,
+    pub payment_details: Option<PaymentDetails>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canceled_at: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -182,6 +182,44 @@ impl NextAction {
             return_url: attempt.terms.return_url.clone().filter(|_| !attempt.terms.use_sdk),
         }
     }
+}
+
+/// Parts of an amount, in minor units.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmountDetails {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub discount_amount: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shipping: Option<AmountShipping>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub total_tax_amount: Option<i64>,
+}
+
+impl AmountDetails {
+    /// Whether nothing is known of the parts.
+    pub fn is_none(&self) -> bool {
+        *self == AmountDetails::default()
+    }
+}
+
+/// What of an amount is for shipping, and from where to where.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AmountShipping {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub amount: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub from_postal_code: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to_postal_code: Option<String>,
+}
+
+/// What customer and merchant call the order.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PaymentDetails {
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub customer_reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub order_reference: Option<String>,
 }
 
 /// `payment_method_options[card]`.

@@ -6,7 +6,10 @@ use crate::params::{MetadataParam, Param, Unsettable, assign};
 use crate::resources::party::ShippingParams;
 use crate::resources::payment_methods::PaymentMethodDataParams;
 use crate::{choices, params};
-use domain::payment_intent::{CaptureMethod, CardOptions, ConfirmationMethod, FutureUsage, PaymentIntent};
+use domain::payment_intent::{
+    AmountDetails, AmountShipping, CaptureMethod, CardOptions, ConfirmationMethod, FutureUsage, PaymentDetails,
+    PaymentIntent,
+};
 use serde_json::{Value, json};
 use types::Currency;
 
@@ -252,30 +255,18 @@ impl CardOptionsParams {
 
 impl AmountDetailsParams {
     fn apply(self, intent: &mut PaymentIntent) -> Result<(), ApiError> {
-        let mut details = intent.amount_details.take().unwrap_or_else(|| json!({}));
-        let mut set = |name: &str, value: Option<Option<Value>>| match (value, details.as_object_mut()) {
-            (Some(Some(value)), Some(details)) => {
-                details.insert(name.to_owned(), value);
-            }
-            (Some(None), Some(details)) => {
-                details.shift_remove(name);
-            }
-            _ => (),
-        };
-        set("discount_amount", self.discount_amount.map(|amount| amount.into_option().map(Value::from)));
-        let shipping = |shipping: AmountShippingParams| {
-            json!({
-                "amount": shipping.amount,
-                "from_postal_code": shipping.from_postal_code,
-                "to_postal_code": shipping.to_postal_code,
-            })
-        };
-        set("shipping", self.shipping.map(|param| param.into_option().map(shipping)));
-        set(
-            "tax",
-            self.tax.map(|tax| tax.into_option().map(|tax| json!({ "total_tax_amount": tax.total_tax_amount }))),
-        );
-        intent.amount_details = details.as_object().is_some_and(|details| !details.is_empty()).then_some(details);
+        let details = &mut intent.amount_details;
+        assign(&mut details.discount_amount, self.discount_amount);
+        if let Some(shipping) = self.shipping {
+            details.shipping = shipping.into_option().map(|shipping| AmountShipping {
+                amount: shipping.amount,
+                from_postal_code: shipping.from_postal_code,
+                to_postal_code: shipping.to_postal_code,
+            });
+        }
+        if let Some(tax) = self.tax {
+            details.total_tax_amount = tax.into_option().map(|tax| tax.total_tax_amount);
+        }
         if let Some(items) = self.line_items {
             intent.line_items = line_items(intent, items.into_option().unwrap_or_default())?;
         }
@@ -339,15 +330,15 @@ impl DetailParams {
         }
         match self.amount_details {
             Some(Unsettable::Set(details)) => details.apply(intent)?,
-            Some(Unsettable::Unset) => (intent.amount_details, intent.line_items) = (None, Vec::new()),
+            Some(Unsettable::Unset) => {
+                (intent.amount_details, intent.line_items) = (AmountDetails::default(), Vec::new());
+            }
             None => (),
         }
         if let Some(details) = self.payment_details {
-            intent.payment_details = details.into_option().map(|details| {
-                json!({
-                    "customer_reference": details.customer_reference.and_then(Unsettable::into_option),
-                    "order_reference": details.order_reference.and_then(Unsettable::into_option),
-                })
+            intent.payment_details = details.into_option().map(|details| PaymentDetails {
+                customer_reference: details.customer_reference.and_then(Unsettable::into_option),
+                order_reference: details.order_reference.and_then(Unsettable::into_option),
             });
         }
         Ok(())

@@ -3,7 +3,7 @@
 use crate::resource::{Expandable, Resource, View, reference, show};
 use crate::resources::party::render_shipping;
 use domain::attempt::Decline;
-use domain::payment_intent::{CardOptions, NextAction, PaymentError, PaymentIntent};
+use domain::payment_intent::{AmountDetails, CardOptions, NextAction, PaymentError, PaymentIntent};
 use serde_json::{Map, Value, json};
 use types::Kind;
 
@@ -91,14 +91,36 @@ impl Resource for PaymentIntent {
             "status": self.status.as_str(),
             "transfer_group": self.transfer_group,
         });
-        if let Some(details) = &self.amount_details {
-            value["amount_details"] = details.clone();
+        if !self.amount_details.is_none() {
+            value["amount_details"] = amount_details(&self.amount_details);
         }
         if let Some(details) = &self.payment_details {
-            value["payment_details"] = details.clone();
+            value["payment_details"] = json!({
+                "customer_reference": details.customer_reference,
+                "order_reference": details.order_reference,
+            });
         }
         value
     }
+}
+
+fn amount_details(details: &AmountDetails) -> Value {
+    let mut value = Map::new();
+    if let Some(amount) = details.discount_amount {
+        value.insert("discount_amount".into(), amount.into());
+    }
+    if let Some(shipping) = &details.shipping {
+        let shipping = json!({
+            "amount": shipping.amount,
+            "from_postal_code": shipping.from_postal_code,
+            "to_postal_code": shipping.to_postal_code,
+        });
+        value.insert("shipping".into(), shipping);
+    }
+    if let Some(tax) = details.total_tax_amount {
+        value.insert("tax".into(), json!({ "total_tax_amount": tax }));
+    }
+    Value::Object(value)
 }
 
 /// What a decline is called as an attribute of the intent that it happened to.
