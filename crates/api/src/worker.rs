@@ -13,6 +13,7 @@ use domain::balance::{self, Line};
 use domain::charge::{Charge, capture};
 use domain::payment_intent::{PaymentIntent, cancel};
 use domain::settle::Affected;
+use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,6 +21,10 @@ use types::{Kind, Timestamp};
 
 /// How many objects one round takes of one tenant.
 const ROUND: u32 = 100;
+/// How many of them are looked at side by side.
+const AT_A_TIME: usize = 16;
+/// How many tenants are looked after side by side: one whose processor hangs does not hold up the others.
+const TENANTS_AT_A_TIME: usize = 4;
 /// How often funds that have become available are looked for: they do so at midnight, and count as available before
 /// they are moved.
 const RELEASE_EVERY: Duration = Duration::from_secs(60);
@@ -67,10 +72,12 @@ async fn round(api: &Arc<Api>, chores: Chores) {
             return;
         }
     };
-    for tenant in tenants {
-        let caller = Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false };
-        tend(api, &caller, chores).await;
-    }
+    stream::iter(tenants)
+        .for_each_concurrent(TENANTS_AT_A_TIME, |tenant| async move {
+            let caller = Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false };
+            tend(api, &caller, chores).await;
+        })
+        .await;
 }
 
 async fn tend(api: &Arc<Api>, caller: &Caller, chores: Chores) {
@@ -78,9 +85,12 @@ async fn tend(api: &Arc<Api>, caller: &Caller, chores: Chores) {
     let tenant = &caller.tenant;
     match api.ledger.due(tenant.id, now, ROUND).await {
         Ok(due) => {
-            for stored in due {
-                logged(tenant, stored.id, wake(api, caller, &stored).await);
-            }
+            // Side by side, for each may have to wait for a processor that does not answer.
+            stream::iter(due)
+                .for_each_concurrent(AT_A_TIME, |stored| async move {
+                    logged(tenant, stored.id, wake(api, caller, &stored).await);
+                })
+                .await;
         }
         Err(error) => tracing::warn!(tenant = %tenant.id, %error, "the worker cannot read what is due"),
     }

@@ -61,6 +61,22 @@ def test_a_publishable_key_confirms_with_the_client_secret(client, public, recor
     assert not HIDDEN & set(recorder.last.json)
 
 
+@pytest.mark.parametrize("param", [
+    {"capture_method": "manual"},
+    {"off_session": True},
+    {"payment_method_options": {"card": {"capture_method": "manual"}}},
+    {"amount_details": {"discount_amount": 1}},
+    {"payment_details": {"order_reference": "mine"}},
+])
+def test_a_payer_does_not_decide_for_the_merchant(client, public, param):
+    """With an intent's client secret a payer could have had the card authorized only, and the goods sent."""
+    made = intent(client)
+    params = {"payment_method": "pm_card_visa", "client_secret": made.client_secret, **param}
+    error = refused(lambda: public.v1.payment_intents.confirm(made.id, params=params))
+    assert error.param == next(iter(param))
+    assert client.v1.payment_intents.retrieve(made.id).status == "requires_payment_method"
+
+
 def test_a_publishable_key_is_told_of_a_decline(client, public):
     made = intent(client)
     with pytest.raises(stripe.CardError) as caught:

@@ -1,5 +1,6 @@
 //! Payment intents.
 
+mod line_items;
 pub mod params;
 pub mod render;
 
@@ -8,7 +9,6 @@ pub use params::check_statement;
 use crate::attempts;
 use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
-use crate::list;
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
 use crate::resource::show;
@@ -27,8 +27,8 @@ use domain::settle::Affected;
 use domain::{Changes, Versioned};
 use params::{
     AllowRedirects, ApplyBalanceParams, CancelParams, CaptureParams, ConfirmParams, ConfirmationMethodParam,
-    ConfirmationParams, CreateParams, DetailParams, FilterParams, IncrementParams, LineItemsParams, MicrodepositParams,
-    RetrieveParams, UpdateParams,
+    ConfirmationParams, CreateParams, DetailParams, FilterParams, IncrementParams, MicrodepositParams, RetrieveParams,
+    UpdateParams,
 };
 use types::{Kind, Money, ObjectId};
 
@@ -58,7 +58,7 @@ pub fn register(registry: &mut Registry) {
     registry.get(
         "/v1/payment_intents/{id}/amount_details_line_items",
         Returns::ListOf("payment_intent_amount_details_line_item"),
-        line_items,
+        line_items::list,
     );
 }
 
@@ -209,6 +209,9 @@ async fn confirm_intent(call: Call, params: ConfirmParams) -> Result<Reply> {
         let message = "This PaymentIntent's confirmation_method is manual: only a secret key can confirm it.";
         return Err(ApiError::coded("payment_intent_invalid_parameter", message).into());
     }
+    if call.is_public() {
+        refuse_merchants_choices(&params)?;
+    }
     if params.amount_to_confirm.is_some_and(|amount| amount != intent.amount) {
         let message = format!("amount_to_confirm is not the PaymentIntent's amount, {}.", intent.amount);
         return Err(ApiError::invalid(message).param("amount_to_confirm").into());
@@ -233,6 +236,25 @@ async fn confirm_intent(call: Call, params: ConfirmParams) -> Result<Reply> {
     };
     changes.update(&mut intent, None, |intent| *intent = next);
     confirm_with(&call, changes, intent, method, params.confirmation).await
+}
+
+/// A payer confirms what the merchant has set up: how and when the money is taken is not theirs to say.
+fn refuse_merchants_choices(params: &ConfirmParams) -> Result<()> {
+    let details = &params.details;
+    let given = [
+        ("amount_details", details.amount_details.is_some()),
+        ("capture_method", details.capture_method.is_some()),
+        ("off_session", params.confirmation.off_session.is_some()),
+        ("payment_details", details.payment_details.is_some()),
+        ("payment_method_options", details.payment_method_options.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            let message = format!("{name} cannot be given with a publishable API key; use a secret key.");
+            Err(ApiError::invalid(message).param(name).into())
+        }
+        None => Ok(()),
+    }
 }
 
 async fn confirm_with(
@@ -369,29 +391,6 @@ async fn verify_microdeposits(call: Call, _: MicrodepositParams) -> Result<Reply
     let intent = call.path_object::<PaymentIntent>("id").await?;
     let message = "This PaymentIntent does not wait for microdeposits: it is not paid from a bank account.";
     Err(refused(&call, &intent, Refusal::new("payment_intent_unexpected_state", message)))
-}
-
-async fn line_items(call: Call, params: LineItemsParams) -> Result<Reply> {
-    let intent = call.path_object::<PaymentIntent>("id").await?;
-    let limit = usize::try_from(list::limit(params.limit)?).unwrap_or(usize::MAX);
-    let items = &intent.line_items;
-    let find = |param: &str, id: &Option<String>| match id {
-        None => Ok(None),
-        Some(id) => match items.iter().position(|item| item["id"] == id.as_str()) {
-            Some(at) => Ok(Some(at)),
-            None => Err(ApiError::coded("resource_missing", format!("No such line item: '{id}'")).param(param)),
-        },
-    };
-    let after = find("starting_after", &params.starting_after)?;
-    let before = find("ending_before", &params.ending_before)?;
-    let (from, until) = match (after, before) {
-        (_, Some(before)) => (before.saturating_sub(limit), before),
-        (Some(after), None) => (after + 1, (after + 1 + limit).min(items.len())),
-        (None, None) => (0, limit.min(items.len())),
-    };
-    let has_more = if before.is_some() { from > 0 } else { until < items.len() };
-    let page = items.get(from..until).unwrap_or_default().to_vec();
-    Ok(Reply::value(list::envelope(page, has_more, &call.url)))
 }
 
 /// A refused command as an error that shows the intent.
