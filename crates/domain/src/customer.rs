@@ -29,7 +29,7 @@ pub struct Customer {
     pub shipping: Option<Shipping>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub preferred_locales: Vec<String>,
-    /// What payments without a payment method of their own are made with.
+    /// What the customer is charged with when a charge names no source of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub default_payment_method: Option<ObjectId>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
