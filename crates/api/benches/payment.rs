@@ -8,8 +8,8 @@ use api::resource::{View, decode, show};
 use api::{Api, Config, Incoming};
 use async_trait::async_trait;
 use contracts::{
-    Balance, Caller, CommitError, Committed, EventQuery, IdempotencyRecord, Identity, IdentityError, KeyKind, Ledger,
-    LedgerError, ListQuery, LogEntry, Page, Settings, Stored, Tenant,
+    Balance, Caller, CommitError, Committed, Due, EventQuery, IdempotencyRecord, KeyKind, Ledger, LedgerError,
+    ListQuery, LogEntry, Page, Settings, Stored, Tenant,
 };
 use criterion::{Criterion, criterion_group, criterion_main};
 use domain::attempt::{Done, Outcome};
@@ -25,7 +25,7 @@ use processors::sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
 use std::hint::black_box;
 use std::sync::Arc;
-use testkit::{ManualClock, ModelLedger};
+use testkit::{ManualClock, ModelLedger, OneTenant};
 use tokio::runtime::Runtime;
 use types::{Clock, Kind, ObjectId, SystemEntropy, TenantId, Timestamp};
 
@@ -71,29 +71,12 @@ impl Ledger for Forgetful {
         Ok(None)
     }
 
-    async fn due(&self, _: TenantId, _: Timestamp, _: u32) -> Result<Vec<Stored>, LedgerError> {
+    async fn due(&self, _: Timestamp, _: Option<&Due>, _: u32) -> Result<Vec<Due>, LedgerError> {
         Ok(Vec::new())
     }
 
-    async fn forget_idempotency(&self, _: TenantId, _: Timestamp) -> Result<u64, LedgerError> {
+    async fn forget_idempotency(&self, _: Timestamp) -> Result<u64, LedgerError> {
         Ok(0)
-    }
-}
-
-struct OneTenant(Tenant);
-
-#[async_trait]
-impl Identity for OneTenant {
-    async fn authenticate(&self, _: &str) -> Result<Option<Caller>, IdentityError> {
-        Ok(None)
-    }
-
-    async fn tenants(&self) -> Result<Vec<Tenant>, IdentityError> {
-        Ok(vec![self.0.clone()])
-    }
-
-    async fn tenant(&self, _: TenantId) -> Result<Option<Tenant>, IdentityError> {
-        Ok(Some(self.0.clone()))
     }
 }
 

@@ -6,7 +6,8 @@ use crate::attempts;
 use crate::call::{Call, decoded};
 use crate::error::{Failure, Result};
 use contracts::ledger::IDEMPOTENCY_LIFETIME;
-use contracts::{Caller, KeyKind, Stored, Tenant};
+use contracts::{Caller, Due, KeyKind, Stored, Tenant};
+use domain::Version;
 use domain::account::{Account, PENDING_PREFIX};
 use domain::attempt::{Attempt, Status as AttemptStatus};
 use domain::balance::{self, Line};
@@ -15,27 +16,48 @@ use domain::payment_intent::{PaymentIntent, cancel};
 use domain::settle::Affected;
 use futures_util::{StreamExt, stream};
 use sha2::{Digest, Sha256};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Kind, Timestamp};
+use types::{Kind, ObjectId, TenantId, Timestamp};
 
-/// How many objects one round takes of one tenant.
-const ROUND: u32 = 100;
-/// How many of them are looked at side by side.
+/// How many objects are read at a time.
+const PAGE: u32 = 100;
+/// How many objects of a tenant are looked at side by side.
 const AT_A_TIME: usize = 16;
 /// How many tenants are looked after side by side: one whose processor hangs does not hold up the others.
-const TENANTS_AT_A_TIME: usize = 4;
+const TENANTS_AT_A_TIME: usize = 16;
 /// How often funds that have become available are looked for: they do so at midnight, and count as available before
 /// they are moved.
 const RELEASE_EVERY: Duration = Duration::from_secs(60);
 /// How often old idempotency keys are forgotten.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
+/// How long an object that a look did not change is left alone: at first, and at most.
+const REST_MIN: Duration = Duration::from_secs(1);
+const REST_MAX: Duration = Duration::from_secs(300);
 
-/// A worker's memory of what it does more rarely than every round.
+/// A worker's memory between its rounds.
 #[derive(Debug, Default)]
 pub struct Rounds {
     released: Timestamp,
     forgot: Timestamp,
+    rests: HashMap<(TenantId, ObjectId), Rest>,
+}
+
+/// An object was looked at and is still as it was: it is looked at again, but less and less often.
+#[derive(Clone, Copy, Debug)]
+struct Rest {
+    version: Version,
+    until: Timestamp,
+    length: Duration,
+}
+
+impl Rest {
+    fn after(before: Option<&Rest>, version: Version, now: Timestamp) -> Self {
+        let same = before.filter(|rest| rest.version == version);
+        let length = same.map_or(REST_MIN, |rest| REST_MAX.min(rest.length * 2));
+        Rest { version, until: now.plus(length), length }
+    }
 }
 
 impl Rounds {
@@ -49,59 +71,87 @@ impl Rounds {
             }
             due
         };
-        let chores = Chores {
-            release: is_time(&mut self.released, RELEASE_EVERY),
-            forget: is_time(&mut self.forgot, FORGET_EVERY),
-        };
-        round(api, chores).await;
+        self.wake_due(api, now).await;
+        if is_time(&mut self.released, RELEASE_EVERY) {
+            release_all(api).await;
+        }
+        if is_time(&mut self.forgot, FORGET_EVERY) {
+            forget_keys(api, now).await;
+        }
+    }
+
+    /// Looks at all objects whose time has come, page by page.
+    async fn wake_due(&mut self, api: &Arc<Api>, now: Timestamp) {
+        let mut before = std::mem::take(&mut self.rests);
+        let mut after: Option<Due> = None;
+        loop {
+            let page = match api.ledger.due(now, after.as_ref(), PAGE).await {
+                Ok(page) => page,
+                Err(error) => {
+                    tracing::warn!(%error, "the worker cannot read what is due");
+                    self.rests.extend(before);
+                    return;
+                }
+            };
+            let is_last = u32::try_from(page.len()).is_ok_and(|count| count < PAGE);
+            after = page.last().cloned();
+            let mut tenants: BTreeMap<TenantId, Vec<Stored>> = BTreeMap::new();
+            for Due { tenant, stored } in page {
+                let key = (tenant, stored.id);
+                let rest = before.remove(&key);
+                if let Some(rest) = rest.filter(|rest| rest.version == stored.version && rest.until > now) {
+                    self.rests.insert(key, rest);
+                    continue;
+                }
+                self.rests.insert(key, Rest::after(rest.as_ref(), stored.version, now));
+                tenants.entry(tenant).or_default().push(stored);
+            }
+            stream::iter(tenants)
+                .for_each_concurrent(TENANTS_AT_A_TIME, |(tenant, due)| wake_all(api, tenant, due))
+                .await;
+            if is_last {
+                return;
+            }
+        }
     }
 }
 
-/// What a round does beside looking at what is due.
-#[derive(Clone, Copy)]
-struct Chores {
-    release: bool,
-    forget: bool,
+fn caller_of(tenant: Tenant) -> Caller {
+    Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false }
 }
 
-async fn round(api: &Arc<Api>, chores: Chores) {
-    let tenants = match api.identity.tenants().await {
-        Ok(tenants) => tenants,
-        Err(error) => {
-            tracing::warn!(%error, "the worker cannot read the tenants");
-            return;
-        }
+/// Looks at objects of one tenant, side by side, for each may have to wait for a processor that does not answer.
+async fn wake_all(api: &Arc<Api>, tenant: TenantId, due: Vec<Stored>) {
+    let caller = match api.identity.tenant(tenant).await {
+        Ok(Some(tenant)) => caller_of(tenant),
+        Ok(None) => return,
+        Err(error) => return tracing::warn!(%tenant, %error, "the worker cannot read the tenant"),
     };
-    stream::iter(tenants)
-        .for_each_concurrent(TENANTS_AT_A_TIME, |tenant| async move {
-            let caller = Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false };
-            tend(api, &caller, chores).await;
+    let caller = &caller;
+    stream::iter(due)
+        .for_each_concurrent(AT_A_TIME, |stored| async move {
+            logged(&caller.tenant, stored.id, wake(api, caller, &stored).await);
         })
         .await;
 }
 
-async fn tend(api: &Arc<Api>, caller: &Caller, chores: Chores) {
-    let now = api.clock.now();
-    let tenant = &caller.tenant;
-    match api.ledger.due(tenant.id, now, ROUND).await {
-        Ok(due) => {
-            // Side by side, for each may have to wait for a processor that does not answer.
-            stream::iter(due)
-                .for_each_concurrent(AT_A_TIME, |stored| async move {
-                    logged(tenant, stored.id, wake(api, caller, &stored).await);
-                })
-                .await;
-        }
-        Err(error) => tracing::warn!(tenant = %tenant.id, %error, "the worker cannot read what is due"),
-    }
-    if chores.release {
-        logged(tenant, "funds becoming available", release_funds(api, caller).await);
-    }
+async fn release_all(api: &Arc<Api>) {
+    let tenants = match api.identity.tenants().await {
+        Ok(tenants) => tenants,
+        Err(error) => return tracing::warn!(%error, "the worker cannot read the tenants"),
+    };
+    stream::iter(tenants)
+        .for_each_concurrent(TENANTS_AT_A_TIME, |tenant| async move {
+            let caller = caller_of(tenant);
+            logged(&caller.tenant, "funds becoming available", release_funds(api, &caller).await);
+        })
+        .await;
+}
+
+async fn forget_keys(api: &Arc<Api>, now: Timestamp) {
     let before = Timestamp::from_seconds(now.seconds().saturating_sub_unsigned(IDEMPOTENCY_LIFETIME.as_secs()));
-    if chores.forget
-        && let Err(error) = api.ledger.forget_idempotency(tenant.id, before).await
-    {
-        tracing::warn!(tenant = %tenant.id, %error, "old idempotency keys are still there");
+    if let Err(error) = api.ledger.forget_idempotency(before).await {
+        tracing::warn!(%error, "old idempotency keys are still there");
     }
 }
 
@@ -186,4 +236,20 @@ fn identify(line: &Line) -> uuid::Uuid {
     tail.copy_from_slice(&digest[..10]);
     let day = Account::pending_date(&line.code).and_then(Timestamp::from_date).unwrap_or_default();
     uuid::Builder::from_unix_timestamp_millis(day.millis().unsigned_abs(), &tail).into_uuid()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_does_not_change_is_looked_at_less_often() {
+        let now = Timestamp::from_seconds(1_000);
+        let first = Rest::after(None, 1, now);
+        let second = Rest::after(Some(&first), 1, now);
+        assert_eq!((first.until, second.until), (Timestamp::from_seconds(1_001), Timestamp::from_seconds(1_002)));
+        assert_eq!(Rest::after(Some(&second), 2, now).length, REST_MIN, "it has changed");
+        let many = (0..20).fold(first, |rest, _| Rest::after(Some(&rest), 1, now));
+        assert_eq!(many.length, REST_MAX);
+    }
 }

@@ -5,8 +5,8 @@
 use api::{Api, Config, Incoming, Outgoing, worker};
 use async_trait::async_trait;
 use contracts::{
-    Balance, Caller, CommitError, Committed, EventQuery, IdempotencyRecord, Identity, IdentityError, KeyKind, Ledger,
-    LedgerError, ListQuery, LogEntry, Page, Settings, Stored, Tenant,
+    Balance, Caller, CommitError, Committed, Due, EventQuery, IdempotencyRecord, KeyKind, Ledger, LedgerError,
+    ListQuery, LogEntry, Page, Settings, Stored, Tenant,
 };
 use domain::commit::{Commit, Version};
 use processors::Processors;
@@ -15,7 +15,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use testkit::{ManualClock, ModelLedger};
+use testkit::{ManualClock, ModelLedger, OneTenant};
 use types::{Clock, ObjectId, SeededEntropy, TenantId, Timestamp};
 
 /// The model, of which nothing can be read once something was written, until it is repaired.
@@ -68,29 +68,12 @@ impl Ledger for Breaking {
         self.model.idempotency(tenant, key).await
     }
 
-    async fn due(&self, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<Stored>, LedgerError> {
-        self.model.due(tenant, now, limit).await
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+        self.model.due(now, after, limit).await
     }
 
-    async fn forget_idempotency(&self, tenant: TenantId, before: Timestamp) -> Result<u64, LedgerError> {
-        self.model.forget_idempotency(tenant, before).await
-    }
-}
-
-struct OneTenant(Tenant);
-
-#[async_trait]
-impl Identity for OneTenant {
-    async fn authenticate(&self, _: &str) -> Result<Option<Caller>, IdentityError> {
-        Ok(None)
-    }
-
-    async fn tenants(&self) -> Result<Vec<Tenant>, IdentityError> {
-        Ok(vec![self.0.clone()])
-    }
-
-    async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>, IdentityError> {
-        Ok(Some(self.0.clone()).filter(|tenant| tenant.id == id))
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        self.model.forget_idempotency(before).await
     }
 }
 

@@ -30,7 +30,7 @@ pub trait Ledger: Send + Sync {
     /// Objects of one kind, newest first (also when paging backwards).
     async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError>;
 
-    /// Log entries that have a public type, newest first.
+    /// Log entries that have a public type, each with its object as it was then, newest first.
     async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError>;
 
     /// The log entry at one position.
@@ -42,11 +42,12 @@ pub trait Ledger: Send + Sync {
     /// What an idempotency key stands for.
     async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError>;
 
-    /// Objects that a worker has to look at by now, the longest overdue first.
-    async fn due(&self, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<Stored>, LedgerError>;
+    /// Objects of all tenants that a worker has to look at by now, the longest overdue first; with `after`, those that
+    /// come after that one.
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError>;
 
-    /// Forgets idempotency keys that are older than `before`; says how many.
-    async fn forget_idempotency(&self, tenant: TenantId, before: Timestamp) -> Result<u64, LedgerError>;
+    /// Forgets idempotency keys of all tenants that are older than `before`; says how many.
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError>;
 }
 
 /// Where a commit stands in the log.
@@ -101,6 +102,14 @@ pub struct Stored {
     pub state: String,
 }
 
+/// An object that a worker has to look at.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Due {
+    pub tenant: TenantId,
+    /// Its index says since when.
+    pub stored: Stored,
+}
+
 /// A log entry, with its place in the log.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
@@ -109,7 +118,10 @@ pub struct LogEntry {
     pub object: ObjectId,
     pub version: Version,
     pub event_type: Option<String>,
-    pub change: String,
+    /// The object's JSON after this entry.
+    pub state: String,
+    /// The object's JSON before it; `None` at its creation.
+    pub before: Option<String>,
     pub request_id: Option<String>,
     pub idempotency_key: Option<String>,
 }
@@ -189,6 +201,21 @@ pub struct FieldFilter {
     pub operator: Operator,
     pub value: String,
     pub negated: bool,
+    /// Objects of this kind have the attribute's text among their [`Index::terms`].
+    pub indexed: bool,
+}
+
+impl FieldFilter {
+    /// The attribute is this text.
+    pub fn equal(path: &[&str], value: impl Into<String>) -> Self {
+        let path = path.iter().map(|key| (*key).to_owned()).collect();
+        FieldFilter { path, operator: Operator::Equal, value: value.into(), negated: false, indexed: false }
+    }
+
+    /// For an attribute whose text is among the terms of all objects of this kind.
+    pub fn indexed(self) -> Self {
+        FieldFilter { indexed: true, ..self }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

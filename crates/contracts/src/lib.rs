@@ -5,6 +5,6 @@ pub mod ledger;
 
 pub use identity::{Caller, Identity, IdentityError, KeyKind, Settings, Tenant};
 pub use ledger::{
-    Balance, CommitError, Committed, EventQuery, FieldFilter, IdempotencyRecord, Ledger, LedgerError, ListQuery,
+    Balance, CommitError, Committed, Due, EventQuery, FieldFilter, IdempotencyRecord, Ledger, LedgerError, ListQuery,
     LogEntry, Operator, Page, Paging, Stored,
 };

@@ -2,7 +2,7 @@
 //! processor's own idempotency key, so that asking again can never charge twice.
 
 use crate::changes::Changes;
-use crate::commit::Index;
+use crate::commit::{Index, term};
 use crate::object::{Column, ColumnType, Object, Versioned, column};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -276,6 +276,13 @@ fn backoff(queries: u32) -> Duration {
     Duration::from_secs(1 << queries.min(11)).min(Duration::from_secs(3600))
 }
 
+impl Attempt {
+    /// Whether attempts at this target are found by a term; intents are their attempts' parents.
+    pub fn is_found_by(target: ObjectId) -> bool {
+        !matches!(target.kind, Kind::PaymentIntent | Kind::SetupIntent)
+    }
+}
+
 impl Object for Attempt {
     const KIND: Kind = Kind::Attempt;
     const COLUMNS: &'static [Column] = &[
@@ -293,10 +300,15 @@ impl Object for Attempt {
 
     fn index(&self) -> Index {
         Index {
-            customer: None,
             parent: Some(self.subject),
             status: Some(self.status.as_str().to_owned()),
             due: self.due,
+            terms: if Attempt::is_found_by(self.target) {
+                vec![term(["target"], &self.target.to_string())]
+            } else {
+                Vec::new()
+            },
+            ..Index::default()
         }
     }
 }

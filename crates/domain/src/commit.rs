@@ -1,6 +1,8 @@
 //! What was decided, as one value: written in one database transaction, or not at all.
 
 use crate::account::Account;
+use sha2::{Digest, Sha256};
+use std::collections::BTreeMap;
 use types::{ObjectId, Timestamp};
 use uuid::Uuid;
 
@@ -51,6 +53,27 @@ pub struct Index {
     pub status: Option<String>,
     /// When a worker has to look at this object again; `None` when it is at rest.
     pub due: Option<Timestamp>,
+    /// Texts that the object can be found by, each as a [`term`].
+    pub terms: Vec<i64>,
+}
+
+/// What stands in an index for the text of an attribute (`["metadata", "order"]`): 64 bits of a SHA-256. Two texts may
+/// share a term, so what is found by it is still to be compared.
+pub fn term<'a>(path: impl IntoIterator<Item = &'a str>, text: &'a str) -> i64 {
+    let mut digest = Sha256::new();
+    for part in path.into_iter().chain([text]) {
+        // With its length, so that no two paths can run into each other.
+        digest.update(part.len().to_be_bytes());
+        digest.update(part);
+    }
+    let mut term = [0; 8];
+    term.copy_from_slice(&digest.finalize()[..8]);
+    i64::from_be_bytes(term)
+}
+
+/// The terms of metadata: `metadata['order']:'7'` is found by them.
+pub fn metadata_terms(metadata: &BTreeMap<String, String>) -> Vec<i64> {
+    metadata.iter().map(|(key, value)| term(["metadata", key], value)).collect()
 }
 
 /// One log entry: what happened to one object.

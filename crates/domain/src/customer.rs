@@ -1,6 +1,6 @@
 //! Somebody who pays.
 
-use crate::commit::Index;
+use crate::commit::{Index, metadata_terms, term};
 use crate::object::{Column, ColumnType, Object, column};
 use crate::party::{Address, Shipping};
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,9 @@ impl Object for Customer {
 
     fn index(&self) -> Index {
         let status = if self.deleted { Self::DELETED } else { Self::ACTIVE };
-        Index { status: Some(status.to_owned()), ..Index::default() }
+        let mut terms = metadata_terms(&self.metadata);
+        let texts = [("email", &self.email), ("name", &self.name), ("phone", &self.phone)];
+        terms.extend(texts.into_iter().filter_map(|(name, text)| Some(term([name], text.as_deref()?))));
+        Index { status: Some(status.to_owned()), terms, ..Index::default() }
     }
 }

@@ -1,4 +1,4 @@
-//! The database's schema: roles, the tables of all tenants, and each tenant's own.
+//! The database's schemas: roles, tables, and each tenant's views.
 
 use contracts::Identity;
 use contracts::identity::Tenant;
@@ -23,9 +23,10 @@ pub async fn migrate(settings: &DatabaseSettings) -> anyhow::Result<Migrated> {
     let mut owner = owner(settings).await?;
     ledger::admin::ensure_roles(&owner).await?;
     identity::migrate_global(&mut owner).await?;
-    let tenants = PgIdentity::new(settings.pool()?, Arc::new(SystemClock)).tenants().await?;
-    for tenant in &tenants {
-        migrate_tenant(&mut owner, tenant).await?;
+    ledger::admin::migrate(&mut owner).await?;
+    let tenants = tenants(settings).await?;
+    for tenant in unopened(&owner, &tenants).await? {
+        open_books(&mut owner, tenant).await?;
     }
     Ok(Migrated { tenants: tenants.len() })
 }
@@ -35,25 +36,32 @@ pub async fn owner(settings: &DatabaseSettings) -> anyhow::Result<Client> {
     Ok(connect(settings.owner_url(), Duration::from_millis(settings.connect_timeout_ms)).await?)
 }
 
-/// Creates a tenant's books, or brings them up to date.
-pub async fn migrate_tenant(owner: &mut Client, tenant: &Tenant) -> anyhow::Result<()> {
-    let kinds = api::resources::registry().kinds();
-    Ok(ledger::admin::migrate_tenant(owner, tenant.id, &kinds).await?)
+async fn tenants(settings: &DatabaseSettings) -> anyhow::Result<Vec<Tenant>> {
+    Ok(PgIdentity::new(settings.pool()?, Arc::new(SystemClock)).tenants().await?)
 }
 
-/// The schemas that this binary's migrations have not reached; empty when all is up to date.
+/// The tenants that have no books yet, or none with the views of this release.
+async fn unopened<'a>(client: &Client, tenants: &'a [Tenant]) -> anyhow::Result<Vec<&'a Tenant>> {
+    let opened = ledger::admin::opened(client, &api::resources::registry().kinds()).await?;
+    Ok(tenants.iter().filter(|tenant| !opened.contains(&tenant.id)).collect())
+}
+
+/// Opens a tenant's books, or makes their views anew.
+pub async fn open_books(owner: &mut Client, tenant: &Tenant) -> anyhow::Result<()> {
+    let kinds = api::resources::registry().kinds();
+    Ok(ledger::admin::open_books(owner, tenant.id, &kinds).await?)
+}
+
+/// What this binary's migrations have not reached; empty when all is up to date.
 pub async fn pending(settings: &DatabaseSettings) -> anyhow::Result<Vec<String>> {
     let client = connect(&settings.url, Duration::from_millis(settings.connect_timeout_ms)).await?;
-    let mut pending = Vec::new();
-    if store::schema_version(&client, "florin").await? != Some(identity::latest_version()) {
-        pending.push("florin".to_owned());
-        // Who the tenants are cannot be read then.
-        return Ok(pending);
-    }
-    for tenant in PgIdentity::new(settings.pool()?, Arc::new(SystemClock)).tenants().await? {
-        if store::schema_version(&client, &tenant.id.schema()).await? != Some(ledger::admin::latest_version()) {
-            pending.push(format!("{} ({})", tenant.name, tenant.id.schema()));
+    for (schema, latest) in [("florin", identity::latest_version()), ("ledger", ledger::admin::latest_version())] {
+        if store::schema_version(&client, schema).await? != Some(latest) {
+            // What is in it cannot be read then.
+            return Ok(vec![schema.to_owned()]);
         }
     }
-    Ok(pending)
+    let tenants = tenants(settings).await?;
+    let unopened = unopened(&client, &tenants).await?;
+    Ok(unopened.into_iter().map(|tenant| format!("{} ({})", tenant.name, tenant.id.schema())).collect())
 }

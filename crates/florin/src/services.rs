@@ -72,7 +72,7 @@ impl Services {
             Some(tenant) => tenant,
             None => self.identity.create_tenant(name, TenantSettings::default()).await?,
         };
-        schema::migrate_tenant(&mut schema::owner(settings).await?, &tenant).await?;
+        schema::open_books(&mut schema::owner(settings).await?, &tenant).await?;
         Ok(tenant)
     }
 

@@ -4,6 +4,5 @@
 //! a member's.
 
 pub use crate::store::admin::{
-    ANALYST_ROLE, AdminError, OWNER_ROLE, SERVICE_ROLE, create_tenant_schema, ensure_roles, latest_version,
-    migrate_tenant,
+    ANALYST_ROLE, AdminError, OWNER_ROLE, SERVICE_ROLE, ensure_roles, latest_version, migrate, open_books, opened,
 };

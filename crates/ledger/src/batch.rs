@@ -1,31 +1,58 @@
-//! A batch of commits as columns: what must be read for it, and what is written.
+//! A batch of commits of any tenants as columns: what must be read for it, and what is written.
 
-use crate::check::{AccountState, State};
+use crate::check::{AccountState, Books};
+use crate::entries::Encoded;
 use contracts::ledger::IdempotencyRecord;
-use domain::commit::{Action, Commit, EventWrite, ObjectWrite, Transfer};
-use std::collections::{HashMap, HashSet};
+use domain::commit::{Action, Commit, ObjectWrite, Step, Transfer, Version};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use types::ObjectId;
 use uuid::Uuid;
+
+/// A commit on its way into the books with that number, its log entries ready to be stored.
+#[derive(Debug)]
+pub(crate) struct Entering {
+    pub tenant: i32,
+    pub commit: Commit,
+    pub encoded: Encoded,
+}
+
+/// How much is read before a batch is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Care {
+    /// What is said to be new (an object, an idempotency key) is not looked for: almost always it is new, and where it
+    /// is not, PostgreSQL refuses it and the batch is written again with more care.
+    Trusting,
+    /// Everything that a commit relies on is read.
+    Thorough,
+}
 
 /// The keys of all that a batch touches, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Touched<'a> {
-    pub objects: HashSet<ObjectId>,
-    pub accounts: HashSet<&'a str>,
-    pub holds: HashSet<Uuid>,
-    pub keys: HashSet<&'a str>,
+    /// In their order, in which they are locked.
+    pub tenants: BTreeSet<i32>,
+    pub objects: HashSet<(i32, ObjectId)>,
+    pub accounts: HashSet<(i32, &'a str)>,
+    pub holds: HashSet<(i32, Uuid)>,
+    pub keys: HashSet<(i32, &'a str)>,
 }
 
 impl<'a> Touched<'a> {
-    pub fn by(commits: impl Iterator<Item = &'a Commit>) -> Self {
+    pub fn by(batch: &[&'a Entering], care: Care) -> Self {
         let mut touched = Touched::default();
-        for commit in commits {
-            touched.objects.extend(commit.objects.iter().map(|write| write.id));
-            touched.keys.extend(commit.idempotency.iter().map(|write| write.key.as_str()));
+        for Entering { tenant, commit, .. } in batch.iter().copied() {
+            let thorough = care == Care::Thorough;
+            touched.tenants.insert(*tenant);
+            let known = commit.objects.iter().filter(|write| thorough || write.base > 0);
+            touched.objects.extend(known.map(|write| (*tenant, write.id)));
+            let begun = commit.idempotency.iter().filter(|write| thorough || write.step == Step::Finish);
+            touched.keys.extend(begun.map(|write| (*tenant, write.key.as_str())));
             for transfer in &commit.transfers {
-                touched.accounts.extend([transfer.debit.code.as_str(), transfer.credit.code.as_str()]);
+                touched
+                    .accounts
+                    .extend([(*tenant, transfer.debit.code.as_str()), (*tenant, transfer.credit.code.as_str())]);
                 if let Action::PostHold { hold, .. } | Action::VoidHold { hold } = transfer.action {
-                    touched.holds.insert(hold);
+                    touched.holds.insert((*tenant, hold));
                 }
             }
         }
@@ -33,73 +60,99 @@ impl<'a> Touched<'a> {
     }
 }
 
-/// What the accepted commits of a batch write, in the order of the log.
+/// What the accepted commits of a batch write, each tenant's in the order of its log.
 #[derive(Debug, Default)]
 pub(crate) struct Writes<'a> {
-    pub events: Vec<LoggedEvent<'a>>,
+    /// With the position of the first entry.
+    pub log: Vec<(i64, &'a Entering)>,
     pub transfers: Vec<LoggedTransfer<'a>>,
     /// Objects that come into being in this batch, as the batch leaves them.
-    pub created: Vec<&'a ObjectWrite>,
+    pub created: Vec<Created<'a>>,
     /// Objects that were there before it, as the batch leaves them.
-    pub updated: Vec<&'a ObjectWrite>,
-    pub opened: Vec<(&'a str, &'a AccountState)>,
-    pub moved: Vec<(&'a str, &'a AccountState)>,
-    pub keys: Vec<&'a IdempotencyRecord>,
-}
-
-#[derive(Debug)]
-pub(crate) struct LoggedEvent<'a> {
-    pub position: i64,
-    pub commit: &'a Commit,
-    pub event: &'a EventWrite,
+    pub updated: Vec<(i32, &'a ObjectWrite)>,
+    /// Where objects go on that were created by an earlier commit: the first of the versions, and the position.
+    pub revisions: Vec<(i32, ObjectId, Version, i64)>,
+    pub opened: Vec<(i32, &'a str, &'a AccountState)>,
+    pub moved: Vec<(i32, &'a str, &'a AccountState)>,
+    pub keys_begun: Vec<(i32, &'a IdempotencyRecord)>,
+    pub keys_changed: Vec<(i32, &'a IdempotencyRecord)>,
 }
 
 #[derive(Debug)]
 pub(crate) struct LoggedTransfer<'a> {
-    /// The position of its commit's first event.
+    pub tenant: i32,
+    /// The position of its commit's first entry.
     pub position: i64,
     pub ordinal: i16,
     pub commit: &'a Commit,
     pub transfer: &'a Transfer,
 }
 
+/// A new object.
+#[derive(Debug)]
+pub(crate) struct Created<'a> {
+    pub tenant: i32,
+    pub write: &'a ObjectWrite,
+    /// The log row of its creation, and where in its entries the first state is.
+    pub position: i64,
+    pub place: (i32, i32),
+}
+
 impl<'a> Writes<'a> {
-    /// `accepted` are the commits with the positions of their first events; `state` is what they leave behind.
-    pub fn of(accepted: impl Iterator<Item = (i64, &'a Commit)>, state: &'a State) -> Self {
+    /// `accepted` are the commits with the positions of their first entries; `books` is what they leave behind.
+    pub fn of(accepted: impl Iterator<Item = (i64, &'a Entering)>, books: &'a BTreeMap<i32, Books>) -> Self {
         let mut writes = Writes::default();
-        let mut objects: HashMap<ObjectId, (bool, &ObjectWrite)> = HashMap::new();
-        let mut keys: HashSet<&str> = HashSet::new();
-        for (first, commit) in accepted {
-            writes.events.extend((first..).zip(&commit.events).map(|(position, event)| LoggedEvent {
-                position,
-                commit,
-                event,
-            }));
+        let mut created: HashMap<(i32, ObjectId), Created<'a>> = HashMap::new();
+        let mut updated: HashMap<(i32, ObjectId), &ObjectWrite> = HashMap::new();
+        for (position, entering) in accepted {
+            let Entering { tenant, commit, encoded } = entering;
+            let tenant = *tenant;
+            if !commit.events.is_empty() {
+                writes.log.push((position, entering));
+            }
             writes.transfers.extend((0..).zip(&commit.transfers).map(|(ordinal, transfer)| LoggedTransfer {
-                position: first,
+                tenant,
+                position,
                 ordinal,
                 commit,
                 transfer,
             }));
             for write in &commit.objects {
-                objects.entry(write.id).and_modify(|entry| entry.1 = write).or_insert((write.base == 0, write));
+                let key = (tenant, write.id);
+                if write.base == 0 {
+                    let first = commit.events.iter().position(|event| event.object == write.id);
+                    let place = first.and_then(|at| encoded.places.get(at)).copied().unwrap_or_default();
+                    created.insert(key, Created { tenant, write, position, place });
+                    continue;
+                }
+                writes.revisions.push((tenant, write.id, write.base + 1, position));
+                match created.get_mut(&key) {
+                    Some(creation) => creation.write = write,
+                    None => {
+                        updated.insert(key, write);
+                    }
+                }
             }
-            keys.extend(commit.idempotency.iter().map(|write| write.key.as_str()));
         }
-        for (created, write) in objects.into_values() {
-            if created { writes.created.push(write) } else { writes.updated.push(write) }
-        }
+        writes.created.extend(created.into_values());
+        writes.updated.extend(updated.into_iter().map(|((tenant, _), write)| (tenant, write)));
         // In the order of their keys, so that neighbours in an index are written one after another.
-        writes.created.sort_unstable_by_key(|write| write.id);
-        writes.updated.sort_unstable_by_key(|write| write.id);
-        for (code, account) in state.accounts.iter().filter(|(_, account)| account.changed) {
-            if account.stored { &mut writes.moved } else { &mut writes.opened }.push((code.as_str(), account));
+        writes.created.sort_unstable_by_key(|creation| (creation.tenant, creation.write.id));
+        writes.updated.sort_unstable_by_key(|(tenant, write)| (*tenant, write.id));
+        for (tenant, books) in books {
+            for (code, account) in books.accounts.iter().filter(|(_, account)| account.changed) {
+                let rows = if account.stored { &mut writes.moved } else { &mut writes.opened };
+                rows.push((*tenant, code.as_str(), account));
+            }
+            for key in books.keys.values().filter(|key| key.changed) {
+                let rows = if key.stored { &mut writes.keys_changed } else { &mut writes.keys_begun };
+                rows.push((*tenant, &key.record));
+            }
         }
-        writes.keys = keys.into_iter().filter_map(|key| state.keys.get(key)).collect();
         writes
     }
 
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.keys.is_empty()
+        self.log.is_empty() && self.keys_begun.is_empty() && self.keys_changed.is_empty()
     }
 }

@@ -34,15 +34,25 @@ pub(crate) struct Hold {
     pub closed: bool,
 }
 
-/// What the commits of a batch touch, as the store has it before the batch; then as the checked commits leave it.
+/// An idempotency key. What of it changed in the batch is written.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    pub record: IdempotencyRecord,
+    /// Whether the store has a row for it.
+    pub stored: bool,
+    pub changed: bool,
+}
+
+/// What the commits of a batch touch of one tenant's books, as the store has it before the batch; then as the checked
+/// commits leave it.
 #[derive(Debug, Default)]
-pub(crate) struct State {
-    /// The last position that is taken.
-    pub head: i64,
+pub(crate) struct Books {
+    /// The position that the next entry gets.
+    pub next: i64,
     pub versions: HashMap<ObjectId, Version>,
     pub accounts: HashMap<String, AccountState>,
     pub holds: HashMap<Uuid, Hold>,
-    pub keys: HashMap<String, IdempotencyRecord>,
+    pub keys: HashMap<String, Key>,
 }
 
 /// Accounts and holds as one commit changes them; kept apart until all of the commit is known to pass.
@@ -52,7 +62,7 @@ struct Staged<'a> {
     holds: HashMap<Uuid, Hold>,
 }
 
-impl State {
+impl Books {
     /// Accepts a commit that [`validate`](crate::validate::validate) found sound, and says the position of its first
     /// event; or refuses it and is left as it was.
     pub fn accept(&mut self, commit: &Commit) -> Result<i64, CommitError> {
@@ -68,19 +78,21 @@ impl State {
             self.stage(&mut staged, transfer)?;
         }
         let events = i64::try_from(commit.events.len()).map_err(|_| out_of_range("events"))?;
-        let head = self.head.checked_add(events).ok_or_else(|| out_of_range("log"))?;
+        let next = self.next.checked_add(events).ok_or_else(|| out_of_range("log"))?;
 
-        let first_position = self.head + 1;
-        self.head = head;
+        let first_position = std::mem::replace(&mut self.next, next);
         self.versions.extend(commit.objects.iter().map(|write| (write.id, write.version)));
         self.accounts.extend(staged.accounts.into_iter().map(|(code, state)| (code.to_owned(), state)));
         self.holds.extend(staged.holds);
-        self.keys.extend(record.map(|record| (record.key.clone(), record)));
+        if let Some(record) = record {
+            let stored = self.keys.get(&record.key).is_some_and(|key| key.stored);
+            self.keys.insert(record.key.clone(), Key { record, stored, changed: true });
+        }
         Ok(first_position)
     }
 
     fn check_key(&self, now: Timestamp, write: &IdempotencyWrite) -> Result<IdempotencyRecord, CommitError> {
-        let found = self.keys.get(&write.key);
+        let found = self.keys.get(&write.key).map(|key| &key.record);
         let created = match (write.step, found) {
             (Step::Begin, Some(record)) if record.created.plus(IDEMPOTENCY_LIFETIME) >= now => {
                 return Err(CommitError::KeyUsed(Box::new(record.clone())));

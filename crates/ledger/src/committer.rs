@@ -1,58 +1,49 @@
-//! The only writer: one task for each active tenant takes the commits that wait and writes them in one transaction.
+//! The only writer: a task that takes the commits that wait, of whichever tenants, and writes them in one transaction.
 
-use crate::batch::{Touched, Writes};
+use crate::batch::{Care, Entering, Touched, Writes};
 use crate::fault::{self, Fault};
 use crate::metrics;
-use crate::store::session::{Writers, with_cause};
-use crate::store::write::{self, ReadError, Written};
+use crate::queue::{Answer, Job, Queue};
+use crate::store::look_up::look_up;
+use crate::store::open::{self, ReadError};
+use crate::store::session::{Session, with_cause};
+use crate::store::write::{self, Written};
 use contracts::ledger::{CommitError, Committed};
-use domain::commit::Commit;
+use deadpool_postgres::Pool;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::oneshot;
 use tokio::time::{Instant, sleep, timeout};
-use types::TenantId;
 
 /// How long one round trip may take. PostgreSQL itself gives up earlier unless it is frozen or cut off.
 const ROUND_TRIP_MAX: Duration = Duration::from_secs(20);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
-pub(crate) type Answer = Result<Committed, CommitError>;
-
-/// A commit that waits to be written.
-pub(crate) struct Job {
-    pub commit: Commit,
-    pub answer: oneshot::Sender<Answer>,
-    pub arrived: Instant,
-}
-
-/// What the committers of one process share.
-pub(crate) struct Shared {
-    pub writers: Writers,
+/// Writes what waits in one queue.
+pub(crate) struct Committer {
+    pub queue: Arc<Queue>,
+    pub pool: Pool,
+    /// Commits written in one transaction at most.
+    pub batch_max: usize,
     /// How long a batch is tried while PostgreSQL cannot be reached.
     pub unreachable_max: Duration,
-}
-
-/// Writes for one tenant.
-pub(crate) struct Committer {
-    pub shared: Arc<Shared>,
-    pub tenant: TenantId,
+    /// The connection, between batches.
+    pub session: Option<Session>,
 }
 
 /// How a batch ended.
 enum Settled {
     /// Every commit has its answer.
     Answered(Vec<Answer>),
-    /// PostgreSQL refuses something in it, and nothing of it is written.
-    Refused(tokio_postgres::Error),
+    /// PostgreSQL refuses something in it, or less was read than a refusal needs; nothing of it is written.
+    Refused(String),
     /// PostgreSQL could not be reached for too long.
     GaveUp(String),
 }
 
 /// How one try at a batch ended, if not with answers.
 enum Failure {
-    Refused(tokio_postgres::Error),
+    Refused(String),
     /// Nothing is written; to be tried again.
     NotWritten(String),
     /// Whether it is written has to be looked up.
@@ -68,23 +59,18 @@ struct Unsure {
 }
 
 impl Committer {
+    /// Until the queue is closed and empty.
+    pub async fn run(mut self) {
+        while let Some(jobs) = self.queue.take(self.batch_max).await {
+            self.write(jobs).await;
+        }
+    }
+
     /// Writes a batch and answers each of its callers.
-    pub async fn write(&self, jobs: Vec<Job>) {
+    async fn write(&mut self, jobs: Vec<Job>) {
         metrics::batch(jobs.len());
-        let commits: Vec<&Commit> = jobs.iter().map(|job| &job.commit).collect();
-        let answers = match self.settle(&commits).await {
-            Settled::Answered(answers) => answers,
-            Settled::Refused(error) if commits.len() == 1 => vec![Err(refusal(self.tenant, &error))],
-            Settled::Refused(error) => {
-                tracing::warn!(tenant = %self.tenant, commits = commits.len(), error = with_cause(&error),
-                    "PostgreSQL refused a batch; its commits are written one at a time");
-                self.write_singly(&commits).await
-            }
-            Settled::GaveUp(reason) => {
-                tracing::error!(tenant = %self.tenant, commits = commits.len(), reason, "a batch was given up");
-                vec![Err(CommitError::Unavailable(reason)); commits.len()]
-            }
-        };
+        let batch: Vec<&Entering> = jobs.iter().map(|job| &job.entering).collect();
+        let answers = self.answers(&batch).await;
         for (job, answer) in jobs.into_iter().zip(answers) {
             metrics::answered(&answer, job.arrived.elapsed());
             // A caller who has hung up does not need to know; the commit stands all the same.
@@ -92,13 +78,38 @@ impl Committer {
         }
     }
 
+    async fn answers(&mut self, batch: &[&Entering]) -> Vec<Answer> {
+        match self.settle(batch, Care::Trusting).await {
+            Settled::Answered(answers) => answers,
+            // Something may be there that was said to be new: this time it is looked for.
+            Settled::Refused(_) => self.answers_with_care(batch).await,
+            Settled::GaveUp(reason) => gave_up(batch, reason),
+        }
+    }
+
+    async fn answers_with_care(&mut self, batch: &[&Entering]) -> Vec<Answer> {
+        match self.settle(batch, Care::Thorough).await {
+            Settled::Answered(answers) => answers,
+            Settled::Refused(reason) if batch.len() == 1 => vec![Err(CommitError::Invalid(reason))],
+            Settled::Refused(reason) => {
+                tracing::warn!(
+                    commits = batch.len(),
+                    reason,
+                    "PostgreSQL refused a batch; its commits are written one at a time"
+                );
+                self.write_singly(batch).await
+            }
+            Settled::GaveUp(reason) => gave_up(batch, reason),
+        }
+    }
+
     /// So that a commit that PostgreSQL refuses hurts only its own caller.
-    async fn write_singly(&self, commits: &[&Commit]) -> Vec<Answer> {
-        let mut answers = Vec::with_capacity(commits.len());
-        for commit in commits {
-            match self.settle(&[commit]).await {
+    async fn write_singly(&mut self, batch: &[&Entering]) -> Vec<Answer> {
+        let mut answers = Vec::with_capacity(batch.len());
+        for entering in batch {
+            match self.settle(&[entering], Care::Thorough).await {
                 Settled::Answered(single) => answers.extend(single),
-                Settled::Refused(error) => answers.push(Err(refusal(self.tenant, &error))),
+                Settled::Refused(reason) => answers.push(Err(CommitError::Invalid(reason))),
                 Settled::GaveUp(reason) => answers.push(Err(CommitError::Unavailable(reason))),
             }
         }
@@ -106,85 +117,91 @@ impl Committer {
     }
 
     /// Tries a batch until its outcome is certain.
-    async fn settle(&self, commits: &[&Commit]) -> Settled {
+    async fn settle(&mut self, batch: &[&Entering], care: Care) -> Settled {
         let mut unsure: Option<Unsure> = None;
         let mut first_failure: Option<Instant> = None;
         let mut backoff = BACKOFF_MIN;
         loop {
             let tried = match unsure.take() {
-                None => self.attempt(commits).await,
-                Some(batch) => match self.look_up(commits, &batch).await {
-                    Ok(true) => Ok(batch.checked),
-                    Ok(false) => Err(Failure::NotWritten(batch.reason)),
-                    Err(reason) => Err(Failure::Unknown(Unsure { reason, ..batch })),
+                None => self.attempt(batch, care).await,
+                Some(lost) => match self.look_up(batch, &lost).await {
+                    Ok(true) => Ok(lost.checked),
+                    Ok(false) => Err(Failure::NotWritten(lost.reason)),
+                    Err(reason) => Err(Failure::Unknown(Unsure { reason, ..lost })),
                 },
             };
             let reason = match tried {
                 Ok(checked) => return Settled::Answered(checked.into_iter().map(answered).collect()),
-                Err(Failure::Refused(error)) => return Settled::Refused(error),
+                Err(Failure::Refused(reason)) => return Settled::Refused(reason),
                 Err(Failure::NotWritten(reason)) => reason,
-                Err(Failure::Unknown(batch)) => unsure.insert(batch).reason.clone(),
+                Err(Failure::Unknown(lost)) => unsure.insert(lost).reason.clone(),
             };
             let since = *first_failure.get_or_insert_with(Instant::now);
-            if since.elapsed() >= self.shared.unreachable_max {
+            if since.elapsed() >= self.unreachable_max {
                 return Settled::GaveUp(reason);
             }
-            tracing::warn!(tenant = %self.tenant, commits = commits.len(), unsure = unsure.is_some(), reason,
-                "a batch has to be tried again");
+            tracing::warn!(commits = batch.len(), unsure = unsure.is_some(), reason, "a batch has to be tried again");
             sleep(backoff).await;
             backoff = BACKOFF_MAX.min(backoff * 2);
         }
     }
 
-    /// One try: two round trips, and the check between them. A session that failed in any way is closed.
-    async fn attempt(&self, commits: &[&Commit]) -> Result<Vec<Result<i64, CommitError>>, Failure> {
-        let writers = &self.shared.writers;
-        let mut lent = writers.lend(self.tenant).await.map_err(Failure::NotWritten)?;
-        let prepared = within(lent.session.statements(self.tenant)).await.map_err(Failure::NotWritten)?;
-        let prepared = prepared.map_err(not_written)?;
-        let client = &lent.session.client;
+    /// The connection of the batch before, or a new one.
+    async fn session(&mut self) -> Result<Session, String> {
+        match self.session.take().filter(|session| !session.client.is_closed()) {
+            Some(session) => Ok(session),
+            None => within(Session::open(&self.pool)).await?,
+        }
+    }
 
-        let touched = Touched::by(commits.iter().copied());
-        let opening = within(write::open(client, &prepared, self.tenant, &touched)).await;
-        let opened = match opening.map_err(Failure::NotWritten)? {
+    /// One try: two round trips, and the check between them. A session of which it is not certain that its transaction
+    /// is over is closed.
+    async fn attempt(&mut self, batch: &[&Entering], care: Care) -> Result<Vec<Result<i64, CommitError>>, Failure> {
+        let session = self.session().await.map_err(Failure::NotWritten)?;
+        let Session { client, prepared } = &session;
+        let touched = Touched::by(batch, care);
+        let opening = within(open::open(client, prepared, &touched)).await;
+        let mut opened = match opening.map_err(Failure::NotWritten)? {
             Ok(opened) => opened,
             Err(ReadError::Row(error)) => return Err(Failure::NotWritten(error.to_string())),
-            Err(ReadError::Database(error)) => return Err(not_written(error)),
+            Err(ReadError::Database(error)) => return Err(not_written(&error)),
         };
-        let mut state = opened.state;
-        let checked: Vec<_> = commits.iter().map(|commit| state.accept(commit)).collect();
-        let writes = Writes::of(accepted(&checked, commits), &state);
-        if writes.is_empty() {
-            let over = within(write::abandon(client)).await;
-            if matches!(over, Ok(Ok(()))) {
-                writers.put_back(lent);
+        let mut accept =
+            |entering: &&Entering| opened.books.entry(entering.tenant).or_default().accept(&entering.commit);
+        let checked: Vec<_> = batch.iter().map(&mut accept).collect();
+        let writes = Writes::of(accepted(&checked, batch), &opened.books);
+        // What was not read might refuse a commit for another reason, which comes first: its key was used.
+        let doubtful = care == Care::Trusting && checked.iter().any(Result::is_err);
+        if writes.is_empty() || doubtful {
+            if matches!(within(write::abandon(client)).await, Ok(Ok(()))) {
+                self.session = Some(session);
             }
-            return Ok(checked);
+            return if doubtful { Err(Failure::Refused("to be read in full".to_owned())) } else { Ok(checked) };
         }
-        let written = within(write::write(client, &prepared, &writes)).await;
-        drop(writes);
-        let unsure = |reason: String| {
-            Failure::Unknown(Unsure { reason, transaction: opened.transaction, checked: checked.clone() })
-        };
+        let written = within(write::write(client, prepared, &writes)).await;
+        let transaction = opened.transaction.clone();
+        let unsure = |reason: String| Failure::Unknown(Unsure { reason, transaction, checked: checked.clone() });
         match written {
             Ok(Written::Committed) => {
-                writers.put_back(lent);
+                self.session = Some(session);
                 Ok(checked)
             }
-            Ok(Written::RolledBack(error)) => Err(not_written(error)),
+            Ok(Written::RolledBack(error)) => {
+                self.session = Some(session);
+                Err(not_written(&error))
+            }
             Ok(Written::Unknown(error)) => Err(unsure(with_cause(&error))),
             Err(reason) => Err(unsure(reason)),
         }
     }
 
     /// Whether a batch of which the connection was lost has been written.
-    async fn look_up(&self, commits: &[&Commit], batch: &Unsure) -> Result<bool, String> {
-        let lent = self.shared.writers.lend(self.tenant).await?;
-        let expected: Vec<_> = accepted(&batch.checked, commits).collect();
-        let looking = write::look_up(&lent.session.client, self.tenant, &batch.transaction, &expected);
-        match within(looking).await? {
+    async fn look_up(&mut self, batch: &[&Entering], lost: &Unsure) -> Result<bool, String> {
+        let session = self.session().await?;
+        let expected: Vec<_> = accepted(&lost.checked, batch).collect();
+        match within(look_up(&session.client, &session.prepared, &lost.transaction, &expected)).await? {
             Ok(there) => {
-                self.shared.writers.put_back(lent);
+                self.session = Some(session);
                 Ok(there)
             }
             Err(ReadError::Database(error)) => Err(with_cause(&error)),
@@ -193,11 +210,16 @@ impl Committer {
     }
 }
 
+fn gave_up(batch: &[&Entering], reason: String) -> Vec<Answer> {
+    tracing::error!(commits = batch.len(), reason, "a batch was given up");
+    vec![Err(CommitError::Unavailable(reason)); batch.len()]
+}
+
 fn accepted<'a>(
     checked: &[Result<i64, CommitError>],
-    commits: &[&'a Commit],
-) -> impl Iterator<Item = (i64, &'a Commit)> {
-    checked.iter().zip(commits).filter_map(|(result, commit)| Some((*result.as_ref().ok()?, *commit)))
+    batch: &[&'a Entering],
+) -> impl Iterator<Item = (i64, &'a Entering)> {
+    checked.iter().zip(batch).filter_map(|(result, entering)| Some((*result.as_ref().ok()?, *entering)))
 }
 
 fn answered(checked: Result<i64, CommitError>) -> Answer {
@@ -205,17 +227,10 @@ fn answered(checked: Result<i64, CommitError>) -> Answer {
 }
 
 /// An error that leaves nothing written: of the batch's content, or of the server's condition.
-fn not_written(error: tokio_postgres::Error) -> Failure {
-    match fault::of(&error) {
-        Fault::Content | Fault::NoSuchTenant => Failure::Refused(error),
-        Fault::Server | Fault::Timeout => Failure::NotWritten(with_cause(&error)),
-    }
-}
-
-fn refusal(tenant: TenantId, error: &tokio_postgres::Error) -> CommitError {
+fn not_written(error: &tokio_postgres::Error) -> Failure {
     match fault::of(error) {
-        Fault::NoSuchTenant => CommitError::Invalid(format!("no such tenant: {tenant}")),
-        _ => CommitError::Invalid(with_cause(error)),
+        Fault::Content => Failure::Refused(with_cause(error)),
+        Fault::Server | Fault::Timeout => Failure::NotWritten(with_cause(error)),
     }
 }
 

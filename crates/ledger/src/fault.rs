@@ -2,14 +2,11 @@
 
 use contracts::ledger::LedgerError;
 use tokio_postgres::error::SqlState;
-use types::TenantId;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
     /// What was sent cannot be stored; trying again will not help.
     Content,
-    /// The tenant's schema or tables are not there.
-    NoSuchTenant,
     /// A statement was canceled because it took too long.
     Timeout,
     /// The connection, or the condition of the server: it may pass.
@@ -21,9 +18,6 @@ pub(crate) fn of(error: &tokio_postgres::Error) -> Fault {
     if *state == SqlState::QUERY_CANCELED {
         return Fault::Timeout;
     }
-    if *state == SqlState::UNDEFINED_TABLE || *state == SqlState::INVALID_SCHEMA_NAME {
-        return Fault::NoSuchTenant;
-    }
     // Data exceptions, integrity violations, and limits such as the length of an index entry.
     match state.code().get(..2) {
         Some("22" | "23" | "54") => Fault::Content,
@@ -31,9 +25,8 @@ pub(crate) fn of(error: &tokio_postgres::Error) -> Fault {
     }
 }
 
-pub(crate) fn ledger_error(tenant: TenantId, error: &tokio_postgres::Error) -> LedgerError {
+pub(crate) fn ledger_error(error: &tokio_postgres::Error) -> LedgerError {
     match of(error) {
-        Fault::NoSuchTenant => LedgerError::NoSuchTenant(tenant),
         Fault::Timeout => LedgerError::Timeout,
         Fault::Content | Fault::Server => LedgerError::Unavailable(platform::database::with_causes(error)),
     }

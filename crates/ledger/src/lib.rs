@@ -1,15 +1,17 @@
-//! The only writer of money: one batching committer for each tenant, on PostgreSQL.
+//! The only writer of money: batching committers on PostgreSQL.
 //!
-//! A commit goes through [`validate`] (does it contradict itself?), a bounded queue, [`check`] (does it agree with
+//! A commit goes through [`validate`] (does it contradict itself?), a bounded [`queue`], [`check`] (does it agree with
 //! what is stored?), and `store::write`. `docs/sql.md` describes the tables and views.
 
 pub mod admin;
 mod batch;
 mod check;
 mod committer;
+mod entries;
 mod fault;
 mod ledger;
 mod metrics;
+mod queue;
 mod store;
 mod validate;
 mod verify;

@@ -28,8 +28,8 @@ pub(crate) fn validate(commit: &Commit) -> Result<(), CommitError> {
         }
     }
     check_events(commit)?;
-    if i16::try_from(commit.transfers.len()).is_err() {
-        return Err(out_of_range("the number of transfers"));
+    if i16::try_from(commit.transfers.len()).is_err() || i16::try_from(commit.events.len()).is_err() {
+        return Err(out_of_range("the number of transfers or events"));
     }
     commit.transfers.iter().try_for_each(check_transfer)?;
     match commit.idempotency.as_ref().map(|write| &write.answer) {
@@ -58,8 +58,18 @@ fn check_events(commit: &Commit) -> Result<(), CommitError> {
         }
         *version = event.version;
         check_json(&event.change, event.object)?;
+        if event
+            .event_type
+            .is_some_and(|name| !name.bytes().all(|byte| byte.is_ascii_lowercase() || b"._".contains(&byte)))
+        {
+            return Err(invalid(format!("{:?} is not an event type", event.event_type)));
+        }
     }
+    let first = |write: &ObjectWrite| commit.events.iter().find(|event| event.object == write.id);
     for write in &commit.objects {
+        if write.version == 1 && first(write).is_some_and(|event| event.change != write.state) {
+            return Err(invalid(format!("the state of {} is not that of its creation", write.id)));
+        }
         let last = reached.get(&write.id).copied().unwrap_or(write.base);
         if last != write.version || write.version <= write.base {
             return Err(invalid(format!("{} is at version {last} by its events, not {}", write.id, write.version)));

@@ -14,7 +14,7 @@ use support::tenant;
 use testkit::build::{Doc, Draft};
 use testkit::load::{Acknowledged, Load};
 use testkit::{Cut, ManualClock, TestDatabase};
-use types::{Clock, Kind, SeededEntropy};
+use types::{Clock, Kind, SeededEntropy, TenantId};
 
 async fn prepared(database: TestDatabase) -> TestDatabase {
     support::prepare(&database, tenant()).await;
@@ -175,10 +175,9 @@ async fn a_server_that_stays_away_is_told_of() {
 
 /// Holds the tenant's lock, as another replica that is in the middle of a batch.
 async fn hold_the_lock(database: &TestDatabase) -> tokio_postgres::Client {
-    let (high, low) = tenant().0.as_u64_pair();
     let holder = database.connect().await;
-    let number = (high ^ low).cast_signed();
-    holder.execute("SELECT pg_advisory_lock($1)", &[&number]).await.unwrap();
+    let sql = "SELECT pg_advisory_lock(1818584930, number) FROM ledger.books WHERE tenant = $1";
+    holder.execute(sql, &[&tenant().0]).await.unwrap();
     holder
 }
 
@@ -251,16 +250,47 @@ async fn shutting_down_answers_everybody() {
     }
 }
 
+/// A batch of several tenants is written in one transaction, and what one of them sends wrong hurts nobody else.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn an_idle_committer_ends_and_starts_again() {
+async fn tenants_share_batches_and_nothing_else() {
     let database = prepared(TestDatabase::start().await).await;
-    let ledger =
-        opened(&database, CommitterConfig { idle_max: Duration::from_millis(5), ..CommitterConfig::default() });
-    for seed in 0..30 {
-        ledger.commit(tenant(), charge(seed).1).await.unwrap();
-        tokio::time::sleep(Duration::from_millis(seed % 10)).await;
+    let others: Vec<TenantId> =
+        (1..5).map(|seed| TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(seed))).collect();
+    let mut admin = database.connect().await;
+    for other in &others {
+        ledger::admin::open_books(&mut admin, *other, support::KINDS).await.unwrap();
     }
-    ledger.shutdown().await;
+    let ledger = opened(&database, CommitterConfig { writers: 1, ..CommitterConfig::default() });
+    let all: Vec<TenantId> = std::iter::once(tenant()).chain(others).collect();
+    let (taken, first) = charge(0);
+    ledger.commit(all[0], first.clone()).await.unwrap();
+    let holder = hold_the_lock(&database).await;
+    let mut tasks = Vec::new();
+    for seed in 1..=3 {
+        for owner in &all {
+            let (ledger, owner) = (ledger.clone(), *owner);
+            tasks.push(tokio::spawn(async move { ledger.commit(owner, charge(seed).1).await }));
+        }
+    }
+    // The same object, of which it is not known yet that it is there.
+    let again = tokio::spawn({
+        let (ledger, owner) = (ledger.clone(), all[0]);
+        async move { ledger.commit(owner, first).await }
+    });
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    drop(holder);
+    let conflict = CommitError::VersionConflict { id: taken.id, expected: 0, found: 1 };
+    assert_eq!(again.await.unwrap().unwrap_err(), conflict);
+    for task in tasks {
+        task.await.unwrap().unwrap();
+    }
+    for (at, owner) in all.iter().enumerate() {
+        let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), *owner, None).await.unwrap();
+        assert!(report.is_sound(), "{report:#?}");
+        assert_eq!(report.events, if at == 0 { 4 } else { 3 }, "each tenant's log has positions of its own");
+        let seen = ledger.objects(*owner, &[taken.id]).await.unwrap();
+        assert_eq!(seen[0].is_some(), at == 0, "nobody sees what is another's");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -271,8 +301,7 @@ async fn a_slow_read_is_a_timeout() {
     let (doc, commit) = charge(1);
     ledger.commit(tenant(), commit).await.unwrap();
     let locker = database.connect().await;
-    let table = format!("{}.objects", tenant().schema());
-    locker.batch_execute(&format!("BEGIN; LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE")).await.unwrap();
+    locker.batch_execute("BEGIN; LOCK TABLE ledger.objects IN ACCESS EXCLUSIVE MODE").await.unwrap();
     assert_eq!(ledger.objects(tenant(), &[doc.id]).await, Err(LedgerError::Timeout));
     locker.batch_execute("ROLLBACK").await.unwrap();
     assert!(ledger.objects(tenant(), &[doc.id]).await.unwrap()[0].is_some());
@@ -293,9 +322,9 @@ async fn the_committer_never_scans_a_table() {
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     let superuser = database.connect().await;
     let sql = "SELECT relname, seq_scan, n_tup_ins FROM pg_stat_user_tables
-        WHERE schemaname = $1 AND relname <> 'schema_history'";
-    let rows = superuser.query(sql, &[&tenant().schema()]).await.unwrap();
-    assert_eq!(rows.len(), 5);
+        WHERE schemaname = 'ledger' AND relname NOT IN ('schema_history', 'books')";
+    let rows = superuser.query(sql, &[]).await.unwrap();
+    assert_eq!(rows.len(), 6);
     for row in rows {
         let (table, scans, inserted): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
         // Building a table's indexes counts as a scan each: of a new table there are at most three, and constraints.

@@ -19,30 +19,33 @@ async fn filled() -> (TestDatabase, String) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_service_cannot_change_the_past() {
-    let (database, schema) = filled().await;
+    let (database, _) = filled().await;
     let service = database.pool(ledger::admin::SERVICE_ROLE, 1).get().await.unwrap();
     // As if the service had logged in itself: a superuser could leave a role that it has only put on.
     service.batch_execute("SET SESSION AUTHORIZATION florin_service").await.unwrap();
     let forbidden = [
-        "UPDATE {s}.events SET type = 'x'",
-        "DELETE FROM {s}.events",
-        "TRUNCATE {s}.events",
+        "UPDATE {s}.log SET types = NULL",
+        "DELETE FROM {s}.log",
+        "TRUNCATE {s}.log",
         "UPDATE {s}.transfers SET amount = amount + 1",
         "DELETE FROM {s}.transfers",
         "TRUNCATE {s}.transfers",
         "DELETE FROM {s}.accounts",
+        "UPDATE {s}.revisions SET position = position + 1",
+        "DELETE FROM {s}.revisions",
+        "INSERT INTO {s}.books (tenant) VALUES (gen_random_uuid())",
         "DELETE FROM {s}.objects",
         "TRUNCATE {s}.objects, {s}.accounts, {s}.idempotency_keys",
-        "DROP TABLE {s}.events",
-        "ALTER TABLE {s}.events ADD COLUMN x int",
+        "DROP TABLE {s}.log",
+        "ALTER TABLE {s}.log ADD COLUMN x int",
         "CREATE TABLE {s}.mine (x int)",
-        "CREATE TRIGGER t BEFORE INSERT ON {s}.events FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
-        "GRANT UPDATE ON {s}.events TO florin_service",
+        "CREATE TRIGGER t BEFORE INSERT ON {s}.log FOR EACH ROW EXECUTE FUNCTION suppress_redundant_updates_trigger()",
+        "GRANT UPDATE ON {s}.log TO florin_service",
         "SET ROLE florin_owner",
         "UPDATE {s}.schema_history SET version = 99",
     ];
     for statement in forbidden {
-        let error = service.batch_execute(&statement.replace("{s}", &schema)).await;
+        let error = service.batch_execute(&statement.replace("{s}", "ledger")).await;
         // GRANT without the right to grant is only a warning.
         if let Err(error) = error {
             assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{statement}");
@@ -50,12 +53,12 @@ async fn the_service_cannot_change_the_past() {
             assert!(statement.starts_with("GRANT"), "allowed: {statement}");
         }
     }
-    let update = service.batch_execute(&format!("UPDATE {schema}.events SET type = 'x'")).await;
+    let update = service.batch_execute(&format!("UPDATE ledger.log SET types = NULL")).await;
     assert!(update.is_err(), "the grant gave nothing");
     for allowed in
-        ["SELECT count(*) FROM {s}.events", "UPDATE {s}.objects SET due = NULL", "DELETE FROM {s}.idempotency_keys"]
+        ["SELECT count(*) FROM {s}.log", "UPDATE {s}.objects SET due = NULL", "DELETE FROM {s}.idempotency_keys"]
     {
-        service.batch_execute(&allowed.replace("{s}", &schema)).await.expect(allowed);
+        service.batch_execute(&allowed.replace("{s}", "ledger")).await.expect(allowed);
     }
 }
 
@@ -67,8 +70,10 @@ async fn analysts_see_views_and_nothing_else() {
         let rows = analyst.query(&format!("SELECT * FROM {schema}.{view}"), &[]).await.expect(view);
         assert!(!rows.is_empty(), "{view}");
     }
-    for table in ["accounts", "transfers", "objects", "events", "idempotency_keys", "schema_history"] {
-        let error = analyst.query(&format!("SELECT * FROM {schema}.{table}"), &[]).await.unwrap_err();
+    let tables =
+        ["books", "accounts", "transfers", "objects", "log", "revisions", "idempotency_keys", "schema_history"];
+    for table in tables {
+        let error = analyst.query(&format!("SELECT * FROM ledger.{table}"), &[]).await.unwrap_err();
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{table}");
     }
     let write = analyst.batch_execute(&format!("UPDATE {schema}.customers SET name = 'x'")).await;
@@ -78,18 +83,17 @@ async fn analysts_see_views_and_nothing_else() {
 /// Migrating again changes nothing, and two at once do not get in each other's way.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_can_be_repeated() {
-    let (database, schema) = filled().await;
+    let (database, _) = filled().await;
     let (mut one, mut other) = (database.connect().await, database.connect().await);
     let tenant = support::tenant();
-    let (first, second) = tokio::join!(
-        ledger::admin::migrate_tenant(&mut one, tenant, support::KINDS),
-        ledger::admin::migrate_tenant(&mut other, tenant, support::KINDS),
-    );
-    first.unwrap();
-    second.unwrap();
+    let again = async |client: &mut tokio_postgres::Client| {
+        ledger::admin::migrate(client).await.unwrap();
+        ledger::admin::open_books(client, tenant, support::KINDS).await.unwrap();
+    };
+    tokio::join!(again(&mut one), again(&mut other));
     let role: String = one.query_one("SELECT current_user::text", &[]).await.unwrap().get(0);
     assert_eq!(role, "postgres", "the connection is given back as it was");
-    let sql = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = $1";
-    let owners: Vec<String> = one.query(sql, &[&schema]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    let sql = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = 'ledger'";
+    let owners: Vec<String> = one.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(owners, [ledger::admin::OWNER_ROLE]);
 }

@@ -55,28 +55,45 @@ async fn whatever_is_changed_is_found() {
         ),
         ("UPDATE accounts SET currency = 'eur' WHERE code = 'assets/cash'", &["transfers", "totals"]),
         ("DELETE FROM accounts WHERE code = 'assets/cash'", &["balances", "totals"]),
-        ("INSERT INTO accounts VALUES ('assets/more', 'usd', 0, 5, 0, 0, 0)", &["balances", "totals"]),
+        ("INSERT INTO accounts SELECT number, 'assets/more', 'usd', 0, 5, 0, 0, 0 FROM books", &["balances", "totals"]),
         // The purse as an account that its transfers have overdrawn on the way.
         (
             "ALTER TABLE accounts DROP CONSTRAINT accounts_check, DROP CONSTRAINT accounts_check1;
             UPDATE accounts SET rule = 2 WHERE code = 'liabilities/purse'",
             &["rules"],
         ),
-        ("UPDATE objects SET state = '{\"name\":\"Eve\"}' WHERE kind = 1", &["objects"]),
+        ("UPDATE objects SET state = replace(state, 'done', 'gone') WHERE kind = 4", &["objects"]),
         ("UPDATE objects SET version = version + 1 WHERE kind = 4", &["objects"]),
+        ("UPDATE objects SET start = start + 1 WHERE kind = 1", &["objects"]),
+        ("UPDATE objects SET position = 3 WHERE kind = 1 AND position = 1", &["objects"]),
         ("UPDATE objects SET status = 'rich' WHERE kind = 1", &["index"]),
+        ("UPDATE objects SET terms = '{5}' WHERE kind = 1", &["index"]),
         ("DELETE FROM objects WHERE kind = 1", &["objects"]),
+        ("DELETE FROM objects WHERE kind = 4", &["objects", "versions"]),
         (
-            "INSERT INTO objects (kind, id, version, state) VALUES
-            (1, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 1, '{}'), (1, '00000000-0000-0000-0000-000000000001', 1, '{}')",
+            "INSERT INTO objects (tenant, kind, id, version, position, start, length)
+            SELECT tenant, 1, 'ffffffff-ffff-ffff-ffff-ffffffffffff', 1, position, start, length FROM objects LIMIT 1",
             &["objects"],
         ),
-        ("DELETE FROM events WHERE position = 4", &["positions", "objects"]),
-        ("DELETE FROM events WHERE position = (SELECT max(position) FROM events)", &["objects", "transfers"]),
-        ("DELETE FROM events WHERE position = 1", &["positions", "objects", "transfers"]),
-        ("UPDATE events SET change = '{\"status\":\"done\",\"paid\":null}' WHERE position = 3", &["objects"]),
-        ("UPDATE events SET version = 7 WHERE position = 3", &["versions", "objects"]),
-        ("UPDATE events SET created = created + interval '1 hour' WHERE position = 4", &["transfers"]),
+        ("DELETE FROM revisions WHERE position = 3", &["objects"]),
+        ("UPDATE revisions SET position = 6 WHERE position = 3", &["objects"]),
+        ("DELETE FROM log WHERE position = 4", &["positions", "objects"]),
+        ("DELETE FROM log WHERE position = (SELECT max(position) FROM log)", &["objects", "transfers"]),
+        ("DELETE FROM log WHERE position = 1", &["positions", "objects", "transfers"]),
+        (
+            "UPDATE log SET entries = convert_to(replace(convert_from(entries, 'UTF8'), '\"done\"', 'null'), 'UTF8')
+            WHERE position = 3",
+            &["objects"],
+        ),
+        (
+            "UPDATE log SET entries = convert_to(replace(convert_from(entries, 'UTF8'), '\"version\":2', '\"version\":7'),
+            'UTF8') WHERE position = 3",
+            &["versions", "objects"],
+        ),
+        ("UPDATE log SET entries = 'nothing'", &["versions", "objects"]),
+        ("UPDATE log SET size = 3 WHERE position = 1", &["positions"]),
+        ("UPDATE log SET types = NULL", &["index"]),
+        ("UPDATE log SET created = created + interval '1 hour' WHERE position = 6", &["transfers"]),
         ("DELETE FROM transfers WHERE action = 3 AND last", &["balances"]),
         ("DELETE FROM transfers WHERE action = 4", &["balances"]),
         ("DELETE FROM transfers WHERE action = 2", &["balances", "holds"]),
@@ -86,8 +103,10 @@ async fn whatever_is_changed_is_found() {
         ("UPDATE transfers SET position = 999 WHERE action = 3", &["transfers"]),
         ("UPDATE transfers SET ordinal = 3 WHERE action = 3", &["transfers"]),
         (
-            "INSERT INTO transfers SELECT gen_random_uuid(), position, ordinal + 1::smallint, 1::smallint, object_kind,
-            false, NULL, object, 7, created, debit, credit, reason FROM transfers WHERE action = 3",
+            "INSERT INTO transfers (tenant, id, position, ordinal, action, object_kind, object, last, amount, created,
+                debit, credit, reason)
+            SELECT tenant, gen_random_uuid(), position, ordinal + 1::smallint, 1::smallint, object_kind, object, false, 7,
+                created, debit, credit, reason FROM transfers WHERE action = 3",
             &["balances"],
         ),
         ("UPDATE idempotency_keys SET version = 9", &["idempotency"]),
@@ -98,8 +117,7 @@ async fn whatever_is_changed_is_found() {
         let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
         support::fill(ledger.as_ref(), support::tenant()).await;
         let superuser = database.connect().await;
-        let schema = support::tenant().schema();
-        superuser.batch_execute(&format!("SET search_path = {schema}; {tampering}")).await.expect(tampering);
+        superuser.batch_execute(&format!("SET search_path = ledger; {tampering}")).await.expect(tampering);
         let report = report(&database).await;
         assert!(!report.is_sound(), "not found: {tampering}");
         for check in *expected {
@@ -124,11 +142,13 @@ async fn random_books_are_sound_and_long_reports_are_cut() {
     let sound = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), support::tenant(), None).await.unwrap();
     assert!(sound.is_sound() && sound.events > 100, "{sound:#?}");
     let superuser = database.connect().await;
-    let table = format!("{}.events", support::tenant().schema());
-    superuser.batch_execute(&format!("UPDATE {table} SET version = version + 1000")).await.unwrap();
+    superuser
+        .batch_execute("UPDATE ledger.objects SET version = version + 1000 WHERE state IS NOT NULL")
+        .await
+        .unwrap();
     let report = report(&database).await;
     assert!(report.findings.len() <= 100 && report.findings_total >= report.findings.len() as u64);
-    assert!(serde_json::to_string(&report).unwrap().contains("\"check\":\"versions\""));
+    assert!(serde_json::to_string(&report).unwrap().contains("\"check\":\"objects\""));
 }
 
 /// Commits go on while the books are verified: the snapshot is of one moment.

@@ -20,7 +20,7 @@ async fn filled() -> (TestDatabase, Client, Vec<Doc>) {
     let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
     let docs = support::fill(ledger.as_ref(), tenant).await;
     let client = database.connect().await;
-    client.batch_execute(&format!("SET search_path = {}", tenant.schema())).await.unwrap();
+    client.batch_execute(&format!("SET search_path = {}, ledger", tenant.schema())).await.unwrap();
     (database, client, docs)
 }
 
@@ -95,13 +95,13 @@ async fn views_follow_their_columns() {
     let (_database, mut client, _) = filled().await;
     let tenant = support::tenant();
     let fewer = [(Kind::Charge, &[column("amount", ColumnType::Text)] as &[_])];
-    ledger::admin::migrate_tenant(&mut client, tenant, &fewer).await.unwrap();
-    client.batch_execute(&format!("SET search_path = {}", tenant.schema())).await.unwrap();
+    ledger::admin::open_books(&mut client, tenant, &fewer).await.unwrap();
+    client.batch_execute(&format!("SET search_path = {}, ledger", tenant.schema())).await.unwrap();
     let row = client.query_one("SELECT amount FROM charges ORDER BY id LIMIT 1", &[]).await.unwrap();
     assert!(row.try_get::<_, String>(0).is_ok(), "the column has its new type");
     assert!(client.query("SELECT paid FROM charges", &[]).await.is_err());
     client.batch_execute("CREATE VIEW mine AS SELECT amount FROM charges").await.unwrap();
-    ledger::admin::migrate_tenant(&mut client, tenant, &fewer).await.unwrap();
+    ledger::admin::open_books(&mut client, tenant, &fewer).await.unwrap();
     client.batch_execute(&format!("SELECT * FROM {}.mine", tenant.schema())).await.unwrap();
 }
 
@@ -111,9 +111,9 @@ async fn the_page_for_analysts_is_true() {
     let page = include_str!("../../../docs/sql.md");
     let (database, mut admin, _) = filled().await;
     let tenant = support::tenant();
-    ledger::admin::migrate_tenant(&mut admin, tenant, domain::COLUMNS).await.unwrap();
+    ledger::admin::open_books(&mut admin, tenant, domain::COLUMNS).await.unwrap();
     let analyst = database.pool(ledger::admin::ANALYST_ROLE, 1).get().await.unwrap();
-    analyst.batch_execute(&format!("SET search_path = {}", tenant.schema())).await.unwrap();
+    analyst.batch_execute(&format!("SET search_path = {}, ledger", tenant.schema())).await.unwrap();
     let mut examples = 0;
     for block in page.split("```sql\n").skip(1) {
         let sql = block.split("```").next().unwrap();

@@ -7,9 +7,11 @@ mod clock;
 pub mod compare;
 pub mod contract;
 mod database;
+mod identity;
 pub mod load;
 mod model;
 
 pub use clock::ManualClock;
 pub use database::{Cut, Proxy, TestDatabase};
+pub use identity::OneTenant;
 pub use model::ModelLedger;

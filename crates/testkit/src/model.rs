@@ -3,11 +3,11 @@
 
 use async_trait::async_trait;
 use contracts::ledger::{
-    Balance, CommitError, Committed, EventQuery, FieldFilter, IDEMPOTENCY_LIFETIME, IdempotencyRecord, Ledger,
+    Balance, CommitError, Committed, Due, EventQuery, FieldFilter, IDEMPOTENCY_LIFETIME, IdempotencyRecord, Ledger,
     LedgerError, ListQuery, LogEntry, Operator, Page, Paging, Stored,
 };
 use domain::account::{Account, Rule};
-use domain::commit::{Action, Commit, Index, Step, Transfer, Version};
+use domain::commit::{Action, Commit, EventWrite, Index, Request, Step, Transfer, Version};
 use domain::patch;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -24,10 +24,19 @@ pub struct ModelLedger {
 #[derive(Clone, Default)]
 struct Books {
     objects: BTreeMap<ObjectId, Arc<Stored>>,
-    log: Vec<Arc<LogEntry>>,
+    log: Vec<Arc<Logged>>,
     transfers: Vec<Arc<Transfer>>,
     balances: BTreeMap<String, Balance>,
     keys: BTreeMap<String, IdempotencyRecord>,
+}
+
+/// A log entry as it is kept: with what changed instead of the states.
+#[derive(Clone)]
+struct Logged {
+    position: i64,
+    created: Timestamp,
+    event: EventWrite,
+    request: Option<Request>,
 }
 
 impl ModelLedger {
@@ -87,14 +96,15 @@ impl Ledger for ModelLedger {
 
     async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
         self.read(tenant, |books| {
-            let fitting: Vec<&Arc<LogEntry>> = books.log.iter().filter(|entry| is_asked_for(entry, query)).collect();
-            page(fitting, &query.paging, |entry| entry.position)
+            let fitting: Vec<&Arc<Logged>> = books.log.iter().filter(|entry| is_asked_for(entry, query)).collect();
+            let Page { items, has_more } = page(fitting, &query.paging, |entry| entry.position);
+            Page { items: items.iter().map(|entry| books.shown(entry)).collect(), has_more }
         })
     }
 
     async fn event(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
         self.read(tenant, |books| {
-            books.log.iter().find(|entry| entry.position == position).map(|entry| (**entry).clone())
+            books.log.iter().find(|entry| entry.position == position).map(|entry| books.shown(entry))
         })
     }
 
@@ -109,21 +119,28 @@ impl Ledger for ModelLedger {
         self.read(tenant, |books| books.keys.get(key).filter(|record| !expired(record, now)).cloned())
     }
 
-    async fn due(&self, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<Stored>, LedgerError> {
-        self.read(tenant, |books| {
-            let mut due: Vec<&Arc<Stored>> =
-                books.objects.values().filter(|stored| stored.index.due.is_some_and(|due| due <= now)).collect();
-            due.sort_by_key(|stored| (stored.index.due, stored.id));
-            due.into_iter().take(limit as usize).map(|stored| (**stored).clone()).collect()
-        })
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+        let tenants = self.tenants.lock().unwrap();
+        let of_tenant = |(tenant, books): (&TenantId, &Books)| {
+            let due = books.objects.values().filter(|stored| stored.index.due.is_some_and(|due| due <= now));
+            due.map(|stored| Due { tenant: *tenant, stored: (**stored).clone() }).collect::<Vec<_>>()
+        };
+        let place = |due: &Due| (due.stored.index.due, due.tenant, due.stored.id);
+        let mut due: Vec<Due> = tenants.iter().flat_map(of_tenant).collect();
+        due.sort_by_key(place);
+        due.retain(|due| after.is_none_or(|after| place(due) > place(after)));
+        due.truncate(limit as usize);
+        Ok(due)
     }
 
-    async fn forget_idempotency(&self, tenant: TenantId, before: Timestamp) -> Result<u64, LedgerError> {
-        let mut tenants = self.tenants.lock().unwrap();
-        let books = tenants.get_mut(&tenant).ok_or(LedgerError::NoSuchTenant(tenant))?;
-        let known = books.keys.len();
-        books.keys.retain(|_, record| record.created >= before);
-        Ok((known - books.keys.len()) as u64)
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        let mut forgotten = 0;
+        for books in self.tenants.lock().unwrap().values_mut() {
+            let known = books.keys.len();
+            books.keys.retain(|_, record| record.created >= before);
+            forgotten += known - books.keys.len();
+        }
+        Ok(forgotten as u64)
     }
 }
 
@@ -145,16 +162,8 @@ impl Books {
         }
         let first_position = self.log.len() as i64 + 1;
         for (position, event) in (first_position..).zip(&commit.events) {
-            self.log.push(Arc::new(LogEntry {
-                position,
-                created: commit.at,
-                object: event.object,
-                version: event.version,
-                event_type: event.event_type.map(str::to_owned),
-                change: event.change.clone(),
-                request_id: commit.request.as_ref().map(|request| request.id.clone()),
-                idempotency_key: commit.request.as_ref().and_then(|request| request.idempotency_key.clone()),
-            }));
+            let (event, request) = (event.clone(), commit.request.clone());
+            self.log.push(Arc::new(Logged { position, created: commit.at, event, request }));
         }
         Ok(Committed { first_position })
     }
@@ -264,16 +273,35 @@ impl Books {
     }
 
     fn object_at(&self, id: ObjectId, version: Version) -> Option<Stored> {
-        let changes: Vec<_> = self.log.iter().filter(|entry| entry.object == id && entry.version <= version).collect();
+        let entries = self.log.iter().map(|entry| &entry.event);
+        let changes: Vec<_> = entries.filter(|event| event.object == id && event.version <= version).collect();
         if changes.last()?.version != version {
             return None;
         }
         let mut state = Value::Null;
-        for entry in changes {
-            let change: Value = serde_json::from_str(&entry.change).expect("the log holds JSON");
-            if entry.version == 1 { state = change } else { patch::apply(&mut state, change) }
+        for event in changes {
+            let change: Value = serde_json::from_str(&event.change).expect("the log holds JSON");
+            if event.version == 1 { state = change } else { patch::apply(&mut state, change) }
         }
         Some(Stored { id, version, index: Index::default(), state: state.to_string() })
+    }
+
+    /// A log entry with the states before and after it.
+    fn shown(&self, logged: &Logged) -> LogEntry {
+        let EventWrite { object, version, event_type, .. } = logged.event;
+        let state = |version| self.object_at(object, version).map(|stored| stored.state);
+        let request = logged.request.as_ref();
+        LogEntry {
+            position: logged.position,
+            created: logged.created,
+            object,
+            version,
+            event_type: event_type.map(str::to_owned),
+            state: state(version).expect("the log reaches it"),
+            before: state(version - 1),
+            request_id: request.map(|request| request.id.clone()),
+            idempotency_key: request.and_then(|request| request.idempotency_key.clone()),
+        }
     }
 }
 
@@ -310,6 +338,10 @@ fn agrees_with_itself(commit: &Commit) -> Result<(), CommitError> {
         let versions: Vec<Version> =
             commit.events.iter().filter(|event| event.object == write.id).map(|event| event.version).collect();
         let due: Vec<Version> = (write.base + 1..=write.version).collect();
+        let first = commit.events.iter().find(|event| event.object == write.id);
+        if write.version == 1 && first.is_some_and(|event| event.change != write.state) {
+            return invalid("the first state is not that of the event");
+        }
         if write.base < 0 || versions.is_empty() || versions != due {
             return invalid("the versions are not those of the events");
         }
@@ -411,8 +443,8 @@ fn holds(state: &Value, field: &FieldFilter) -> bool {
     holds != field.negated
 }
 
-fn is_asked_for(entry: &LogEntry, query: &EventQuery) -> bool {
-    let Some(event_type) = &entry.event_type else { return false };
+fn is_asked_for(entry: &Logged, query: &EventQuery) -> bool {
+    let Some(event_type) = entry.event.event_type else { return false };
     let named = query.types.iter().any(|name| match name.strip_suffix('*') {
         Some(prefix) => event_type.starts_with(prefix),
         None => event_type == name,
@@ -420,5 +452,5 @@ fn is_asked_for(entry: &LogEntry, query: &EventQuery) -> bool {
     (query.types.is_empty() || named)
         && query.created_from.is_none_or(|from| entry.created >= from)
         && query.created_until.is_none_or(|until| entry.created <= until)
-        && query.object.is_none_or(|object| entry.object == object)
+        && query.object.is_none_or(|object| entry.event.object == object)
 }

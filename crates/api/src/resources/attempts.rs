@@ -5,7 +5,7 @@ use crate::error::{ApiError, Result};
 use crate::registry::Registry;
 use crate::resource::{Expandable, Resource, View, reference};
 use crate::{choices, params};
-use contracts::{FieldFilter, ListQuery, Operator};
+use contracts::{FieldFilter, ListQuery};
 use domain::attempt::{Attempt, Decline};
 use domain::payment_intent::PaymentIntent;
 use serde_json::{Value, json};
@@ -48,15 +48,18 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
     }
     query.status = params.status.map(|status| status.as_str().to_owned());
     if let Some(id) = params.target {
-        if !id.parse::<ObjectId>().is_ok_and(|id| TARGETS.contains(&id.kind)) {
-            return Err(ApiError::coded("resource_missing", format!("No such target: '{id}'")).param("target").into());
+        let target = id.parse::<ObjectId>().ok().filter(|id| TARGETS.contains(&id.kind));
+        let missing = || ApiError::coded("resource_missing", format!("No such target: '{id}'")).param("target");
+        let target = target.ok_or_else(missing)?;
+        let filter = FieldFilter::equal(&["target"], id);
+        if Attempt::is_found_by(target) {
+            query.fields.push(filter.indexed());
+        } else {
+            if query.parents.is_empty() {
+                query.parents = vec![target];
+            }
+            query.fields.push(filter);
         }
-        query.fields.push(FieldFilter {
-            path: vec!["target".to_owned()],
-            operator: Operator::Equal,
-            value: id,
-            negated: false,
-        });
     }
     Ok(query)
 }

@@ -5,7 +5,7 @@ use crate::error::{ApiError, Result};
 use crate::params;
 use crate::registry::Registry;
 use crate::resource::{Expandable, Resource, View, reference};
-use contracts::{FieldFilter, ListQuery, Operator};
+use contracts::{FieldFilter, ListQuery};
 use domain::balance_transaction::BalanceTransaction;
 use serde_json::{Value, json};
 use types::{Currency, Kind, ObjectId};
@@ -33,12 +33,7 @@ async fn narrow(_: Call, params: FilterParams, mut query: ListQuery) -> Result<L
     }
     let currency = params.currency.map(|currency| ("currency", currency.to_string()));
     let entry = params.entry.map(|entry| ("type", entry));
-    query.fields.extend(currency.into_iter().chain(entry).map(|(name, value)| FieldFilter {
-        path: vec![name.to_owned()],
-        operator: Operator::Equal,
-        value,
-        negated: false,
-    }));
+    query.fields.extend(currency.into_iter().chain(entry).map(|(name, value)| FieldFilter::equal(&[name], value)));
     Ok(query)
 }
 

@@ -9,8 +9,8 @@ use crate::reply::Reply;
 use crate::resource::{Expandable, Resource, View, reference};
 use crate::resources::party::{AddressParams, CustomerShippingParams, render_address, render_shipping};
 use crate::resources::payment_methods::{self, attach};
-use crate::search::{FieldKind, SearchField, field};
-use contracts::{FieldFilter, ListQuery, Operator};
+use crate::search::{FieldKind, SearchField, field, indexed};
+use contracts::{FieldFilter, ListQuery};
 use domain::customer::Customer;
 use domain::payment_method::PaymentMethod;
 use domain::{Changes, Versioned};
@@ -22,10 +22,10 @@ const ONE: Returns = Returns::Object(Kind::Customer);
 
 const SEARCHABLE: &[SearchField] = &[
     field("created", FieldKind::Time, &["created"]),
-    field("email", FieldKind::Text, &["email"]),
+    indexed("email", &["email"]),
     field("metadata", FieldKind::Metadata, &["metadata"]),
-    field("name", FieldKind::Text, &["name"]),
-    field("phone", FieldKind::Text, &["phone"]),
+    indexed("name", &["name"]),
+    indexed("phone", &["phone"]),
 ];
 
 params! {
@@ -166,12 +166,7 @@ async fn delete(call: Call, _: NoParams) -> Result<Reply> {
 }
 
 async fn narrow(_: Call, params: FilterParams, mut query: ListQuery) -> Result<ListQuery> {
-    query.fields.extend(params.email.map(|email| FieldFilter {
-        path: vec!["email".to_owned()],
-        operator: Operator::Equal,
-        value: email,
-        negated: false,
-    }));
+    query.fields.extend(params.email.map(|email| FieldFilter::equal(&["email"], email).indexed()));
     Ok(query)
 }
 

@@ -8,10 +8,8 @@ use crate::params::NoParams;
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
 use contracts::{EventQuery, LogEntry};
-use domain::Version;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
-use types::{EventId, ObjectId};
+use types::EventId;
 
 /// The version of the API whose shapes are implemented.
 pub const API_VERSION: &str = "2026-10-28.endive";
@@ -50,7 +48,7 @@ async fn list(call: Call, params: FilterParams) -> Result<Reply> {
     let (created_from, created_until) = params.list.created.map_or((None, None), |range| (range.from, range.until));
     let query = EventQuery { paging, types, created_from, created_until, object: None };
     let page = call.api.ledger.events(call.tenant_id(), &query).await?;
-    let data = render_events(&call, &page.items).await?;
+    let data = render_events(&call, &page.items)?;
     Ok(Reply::value(list::envelope(data, page.has_more, &call.url)))
 }
 
@@ -58,7 +56,7 @@ async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
     let id = call.path_text("id");
     let position = position("id", id).map_err(|_| missing(id, None))?;
     let entry = entry_at(&call, position, id).await?.ok_or_else(|| missing(id, None))?;
-    let shown = render_events(&call, &[entry]).await?.pop();
+    let shown = render_events(&call, &[entry])?.pop();
     Ok(Reply::value(shown.ok_or_else(ApiError::internal)?))
 }
 
@@ -92,34 +90,21 @@ fn event_id(entry: &LogEntry) -> EventId {
 }
 
 /// Log entries as events, in the same order, for lists and for webhooks. Entries without a public type are left out.
-pub async fn render_events(call: &Call, entries: &[LogEntry]) -> Result<Vec<Value>> {
-    let public = || entries.iter().filter_map(|entry| Some((entry, entry.event_type.as_deref()?)));
-    let mut needed: Vec<(ObjectId, Version)> = public()
-        .flat_map(|(entry, event_type)| {
-            let versions = std::iter::once(shown_version(entry, event_type)).chain(previous_version(entry, event_type));
-            versions.map(|version| (entry.object, version))
-        })
-        .collect();
-    needed.sort_unstable();
-    needed.dedup();
-    let found = call.api.ledger.objects_at(call.tenant_id(), &needed).await?;
+pub fn render_events(call: &Call, entries: &[LogEntry]) -> Result<Vec<Value>> {
     let view = call.view();
-    let mut rendered: HashMap<(ObjectId, Version), Value> = HashMap::with_capacity(needed.len());
-    for (at, stored) in needed.into_iter().zip(found) {
-        let (Some(stored), Some(facts)) = (stored, call.api.registry.facts(at.0.kind)) else {
-            tracing::error!(object = %at.0, version = at.1, "an event's object cannot be read");
+    let mut shown = Vec::with_capacity(entries.len());
+    for entry in entries {
+        let Some(event_type) = entry.event_type.as_deref() else { continue };
+        let Some(facts) = call.api.registry.facts(entry.object.kind) else {
+            tracing::error!(object = %entry.object, "an event's object cannot be shown");
             return Err(ApiError::internal().into());
         };
-        rendered.insert(at, (facts.render)(&stored.state, &view)?);
-    }
-    let lookup = |object: ObjectId, version: Version| rendered.get(&(object, version)).cloned().unwrap_or_default();
-    let shown = public().map(|(entry, event_type)| {
-        let object = lookup(entry.object, shown_version(entry, event_type));
-        let previous = previous_version(entry, event_type)
-            .map(|version| previous_attributes(&lookup(entry.object, version), &object));
+        let object = (facts.render)(shown_state(entry, event_type), &view)?;
+        let before = previous_state(entry, event_type).map(|before| (facts.render)(before, &view)).transpose()?;
+        let previous = before.map(|before| previous_attributes(&before, &object));
         let mut data = Map::from_iter([("object".to_owned(), object)]);
         data.extend(previous.map(|previous| ("previous_attributes".to_owned(), Value::Object(previous))));
-        json!({
+        shown.push(json!({
             "id": event_id(entry),
             "object": "event",
             "api_version": API_VERSION,
@@ -129,20 +114,21 @@ pub async fn render_events(call: &Call, entries: &[LogEntry]) -> Result<Vec<Valu
             "pending_webhooks": 0,
             "request": { "id": entry.request_id, "idempotency_key": entry.idempotency_key },
             "type": event_type,
-        })
-    });
-    Ok(shown.collect())
+        }));
+    }
+    Ok(shown)
 }
 
-/// The version of the object that the event shows: what was deleted is shown as it was before.
-fn shown_version(entry: &LogEntry, event_type: &str) -> Version {
-    if event_type.ends_with(".deleted") { entry.version.saturating_sub(1).max(1) } else { entry.version }
+/// The state that the event shows: what was deleted is shown as it was before.
+fn shown_state<'a>(entry: &'a LogEntry, event_type: &str) -> &'a str {
+    let before = entry.before.as_deref().filter(|_| event_type.ends_with(".deleted"));
+    before.unwrap_or(&entry.state)
 }
 
-/// The version that the event tells the difference from, if it tells any.
-fn previous_version(entry: &LogEntry, event_type: &str) -> Option<Version> {
+/// The state that the event tells the difference from, if it tells any.
+fn previous_state<'a>(entry: &'a LogEntry, event_type: &str) -> Option<&'a str> {
     let tells = event_type.ends_with(".updated") || WITH_PREVIOUS.contains(&event_type);
-    (tells && entry.version > 1).then(|| entry.version - 1)
+    entry.before.as_deref().filter(|_| tells)
 }
 
 /// The attributes that were otherwise before, with their values then: of hashes only the parts that changed, lists
@@ -170,17 +156,18 @@ fn previous_attributes(before: &Value, after: &Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use types::{Kind, SeededEntropy, Timestamp};
+    use types::{Kind, ObjectId, SeededEntropy, Timestamp};
 
-    fn entry(version: Version) -> LogEntry {
+    fn entry(before: Option<&str>) -> LogEntry {
         let created = Timestamp::from_millis(1_800_000_000_123);
         LogEntry {
             position: 7,
             created,
             object: ObjectId::new(Kind::Customer, created, &mut SeededEntropy::new(1)),
-            version,
+            version: 3,
             event_type: None,
-            change: "{}".to_owned(),
+            state: "after".to_owned(),
+            before: before.map(str::to_owned),
             request_id: None,
             idempotency_key: None,
         }
@@ -209,18 +196,19 @@ mod tests {
 
     #[test]
     fn updates_tell_the_difference_and_deletions_show_what_was() {
-        assert_eq!(previous_version(&entry(3), "customer.updated"), Some(2));
-        assert_eq!(previous_version(&entry(2), "charge.refunded"), Some(1));
-        assert_eq!(previous_version(&entry(1), "charge.captured"), None);
-        assert_eq!(previous_version(&entry(3), "payment_intent.succeeded"), None);
-        assert_eq!(previous_version(&entry(3), "payment_intent.amount_capturable_updated"), None);
-        assert_eq!(shown_version(&entry(3), "customer.deleted"), 2);
-        assert_eq!(shown_version(&entry(3), "customer.updated"), 3);
+        let later = entry(Some("before"));
+        assert_eq!(previous_state(&later, "customer.updated"), Some("before"));
+        assert_eq!(previous_state(&later, "charge.refunded"), Some("before"));
+        assert_eq!(previous_state(&entry(None), "charge.captured"), None);
+        assert_eq!(previous_state(&later, "payment_intent.succeeded"), None);
+        assert_eq!(previous_state(&later, "payment_intent.amount_capturable_updated"), None);
+        assert_eq!(shown_state(&later, "customer.deleted"), "before");
+        assert_eq!(shown_state(&later, "customer.updated"), "after");
     }
 
     #[test]
     fn ids_lead_to_the_place_in_the_log() {
-        let id = event_id(&entry(1)).to_string();
+        let id = event_id(&entry(None)).to_string();
         assert_eq!(position("id", &id), Ok(7));
         let unknown = missing("evt_1", None);
         assert_eq!((unknown.status, unknown.code), (404, Some("resource_missing")));

@@ -15,7 +15,7 @@ use crate::resources::payment_intents::render::{next_action, payment_error};
 use crate::resources::payment_intents::{check_url, customer, give_up};
 use crate::resources::payment_methods::{self, PaymentMethodDataParams};
 use crate::{choices, params};
-use contracts::{FieldFilter, ListQuery, Operator};
+use contracts::{FieldFilter, ListQuery};
 use domain::attempt::Terms;
 use domain::customer::Customer;
 use domain::payment_intent::{FutureUsage, Status};
@@ -171,8 +171,7 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
         query.customer = Some(call.param_object::<Customer>("customer", id).await?.id);
     }
     if let Some(id) = params.payment_method {
-        let path = vec!["payment_method".to_owned()];
-        query.fields.push(FieldFilter { path, operator: Operator::Equal, value: id, negated: false });
+        query.fields.push(FieldFilter::equal(&["payment_method"], id));
     }
     Ok(query)
 }

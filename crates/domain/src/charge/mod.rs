@@ -6,7 +6,7 @@ pub mod settle;
 
 use crate::attempt::{Attempt, Decline};
 use crate::changes::Changes;
-use crate::commit::Index;
+use crate::commit::{Index, metadata_terms, term};
 use crate::object::{Column, ColumnType, Object, column};
 use crate::party::{BillingDetails, Shipping};
 use crate::payment_method::{Card, PaymentMethod};
@@ -238,11 +238,14 @@ impl Object for Charge {
     fn index(&self) -> Index {
         // An authorization behind an intent is given up together with it; one on its own looks after itself.
         let expires = self.hold.is_some() && self.payment_intent.is_none();
+        let mut terms = metadata_terms(&self.metadata);
+        terms.extend(self.transfer_group.as_deref().map(|group| term(["transfer_group"], group)));
         Index {
             customer: self.customer,
             parent: self.payment_intent,
             status: Some(self.status.as_str().to_owned()),
             due: self.capture_before.filter(|_| expires),
+            terms,
         }
     }
 }

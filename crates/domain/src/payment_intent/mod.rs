@@ -14,7 +14,7 @@ pub use create::{AMOUNT_MAX, check_amount, new};
 pub use details::{AmountDetails, AmountShipping, PaymentDetails};
 
 use crate::attempt::{Attempt, Decline};
-use crate::commit::Index;
+use crate::commit::{Index, metadata_terms};
 use crate::object::{Column, ColumnType, Object, column};
 use crate::party::Shipping;
 use crate::payment_method::PaymentMethod;
@@ -270,6 +270,7 @@ impl Object for PaymentIntent {
             parent: None,
             status: Some(self.status.as_str().to_owned()),
             due: self.capture_before.filter(|_| self.status == Status::RequiresCapture),
+            terms: metadata_terms(&self.metadata),
         }
     }
 }

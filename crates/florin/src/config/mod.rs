@@ -86,8 +86,8 @@ pub struct LedgerSettings {
     pub batch_max: usize,
     /// Commits of one tenant that may wait; more are refused with 429.
     pub queue_max: usize,
-    /// Connections that write at most, beside those of the pool; tenants share them.
-    pub writers_max: usize,
+    /// Committers, each with a connection beside those of the pool; a tenant's commits all go to the same one.
+    pub writers: usize,
     /// Milliseconds that a commit is tried while PostgreSQL cannot be reached.
     pub unreachable_max_ms: u64,
 }
@@ -98,7 +98,7 @@ impl Default for LedgerSettings {
         LedgerSettings {
             batch_max: config.batch_max,
             queue_max: config.queue_max,
-            writers_max: config.writers_max,
+            writers: config.writers,
             unreachable_max_ms: u64::try_from(config.unreachable_max.as_millis()).unwrap_or(u64::MAX),
         }
     }
@@ -109,9 +109,8 @@ impl LedgerSettings {
         CommitterConfig {
             batch_max: self.batch_max,
             queue_max: self.queue_max,
-            writers_max: self.writers_max,
+            writers: self.writers,
             unreachable_max: Duration::from_millis(self.unreachable_max_ms),
-            ..CommitterConfig::default()
         }
     }
 }
@@ -157,7 +156,7 @@ impl Settings {
         require(self.database.connect_timeout_ms > 0, "database.connect_timeout_ms: must be at least 1");
         require(self.ledger.batch_max > 0, "ledger.batch_max: must be at least 1");
         require(self.ledger.queue_max > 0, "ledger.queue_max: must be at least 1");
-        require(self.ledger.writers_max > 0, "ledger.writers_max: must be at least 1");
+        require(self.ledger.writers > 0, "ledger.writers: must be at least 1");
         require(self.limits.requests_max > 0, "limits.requests_max: must be at least 1");
         require(self.limits.connections_max > 0, "limits.connections_max: must be at least 1");
         require(self.worker.poll_ms > 0, "worker.poll_ms: must be at least 1");

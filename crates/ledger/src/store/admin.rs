@@ -1,7 +1,8 @@
 //! Roles, schemas and migrations.
 
-use super::views;
+use super::views::{self, Views};
 use domain::object::Column;
+use std::collections::HashSet;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 use types::{Kind, TenantId};
@@ -57,51 +58,76 @@ fn is_duplicate(error: &tokio_postgres::Error) -> bool {
     matches!(error.code(), Some(code) if *code == SqlState::DUPLICATE_OBJECT || *code == SqlState::UNIQUE_VIOLATION)
 }
 
-/// Creates a tenant's schema, without tables, unless it exists.
-pub async fn create_tenant_schema(client: &Client, tenant: TenantId) -> Result<(), AdminError> {
-    let schema = tenant.schema();
-    client.batch_execute(&format!("SET ROLE {OWNER_ROLE}")).await?;
-    let created = client
-        .batch_execute(&format!(
-            "CREATE SCHEMA IF NOT EXISTS {schema};
-            GRANT USAGE ON SCHEMA {schema} TO {SERVICE_ROLE}, {ANALYST_ROLE};"
-        ))
-        .await;
-    client.batch_execute("RESET ROLE").await?;
-    Ok(created?)
+/// Brings the tables of all tenants' books, and the functions that their views use, up to date.
+pub async fn migrate(client: &mut Client) -> Result<(), AdminError> {
+    locked(client, migrate_tables).await
 }
 
-/// Brings a tenant's tables up to date and makes its views anew: one for each kind of object in `kinds`, with those
-/// columns. Creates the schema if it is missing.
-pub async fn migrate_tenant(
-    client: &mut Client,
-    tenant: TenantId,
-    kinds: &[(Kind, &[Column])],
-) -> Result<(), AdminError> {
-    client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
-    let migrated = migrate(client, tenant, kinds).await;
-    client.batch_execute("RESET ROLE; RESET search_path").await?;
-    client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
-    migrated
-}
-
-/// The version that [`migrate_tenant`] brings a tenant's tables to, as its `schema_history` says it.
+/// The version that [`migrate`] brings the tables to, as their `schema_history` says it.
 pub fn latest_version() -> i64 {
     let migrations = migrations::migrations::runner();
     migrations.get_migrations().iter().map(|migration| i64::from(migration.version())).max().unwrap_or_default()
 }
 
-async fn migrate(client: &mut Client, tenant: TenantId, kinds: &[(Kind, &[Column])]) -> Result<(), AdminError> {
-    // Two grants on one schema at a time are refused by PostgreSQL, so this too is done under the lock.
-    create_tenant_schema(client, tenant).await?;
-    let schema = &tenant.schema();
-    client.batch_execute(&format!("SET ROLE {OWNER_ROLE}; SET search_path = {schema}")).await?;
+/// Opens a tenant's books unless they are, and makes its views anew where that is due: one for each kind of object in
+/// `kinds`, with those columns. The tables are there already.
+pub async fn open_books(client: &mut Client, tenant: TenantId, kinds: &[(Kind, &[Column])]) -> Result<(), AdminError> {
+    locked(client, async |client| {
+        client.batch_execute(&format!("SET ROLE {OWNER_ROLE}")).await?;
+        let opened = "INSERT INTO ledger.books (tenant) VALUES ($1) ON CONFLICT (tenant) DO NOTHING";
+        client.execute(opened, &[&tenant.0]).await?;
+        let row = client.query_one("SELECT number, views FROM ledger.books WHERE tenant = $1", &[&tenant.0]).await?;
+        let (number, made): (i32, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+        let views = Views::of(tenant, number, kinds);
+        if made != Some(views.digest()) {
+            views.create(client).await?;
+            let done = "UPDATE ledger.books SET views = $2 WHERE tenant = $1";
+            client.execute(done, &[&tenant.0, &views.digest()]).await?;
+        }
+        Ok(())
+    })
+    .await
+}
+
+/// The tenants whose books are open, with views as [`open_books`] makes them.
+pub async fn opened(client: &Client, kinds: &[(Kind, &[Column])]) -> Result<HashSet<TenantId>, AdminError> {
+    let mut opened = HashSet::new();
+    for row in client.query("SELECT tenant, number, views FROM ledger.books", &[]).await? {
+        let tenant = TenantId(row.try_get(0)?);
+        if row.try_get::<_, Option<i64>>(2)? == Some(Views::of(tenant, row.try_get(1)?, kinds).digest()) {
+            opened.insert(tenant);
+        }
+    }
+    Ok(opened)
+}
+
+/// Two migrations at a time would be in each other's way; the connection is given back as it was.
+async fn locked(
+    client: &mut Client,
+    work: impl AsyncFnOnce(&mut Client) -> Result<(), AdminError>,
+) -> Result<(), AdminError> {
+    client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
+    let done = work(client).await;
+    client.batch_execute("RESET ROLE; RESET search_path").await?;
+    client.execute("SELECT pg_advisory_unlock($1)", &[&MIGRATION_LOCK]).await?;
+    done
+}
+
+async fn migrate_tables(client: &mut Client) -> Result<(), AdminError> {
+    client
+        .batch_execute(&format!(
+            "SET ROLE {OWNER_ROLE};
+            CREATE SCHEMA IF NOT EXISTS ledger;
+            GRANT USAGE ON SCHEMA ledger TO {SERVICE_ROLE}, {ANALYST_ROLE};
+            SET search_path = ledger"
+        ))
+        .await?;
     migrations::migrations::runner()
         .set_migration_table_name("schema_history")
         .run_async(client)
         .await
         .map_err(Box::new)?;
-    views::create(client, schema, kinds).await?;
-    client.batch_execute(&format!("GRANT SELECT ON {schema}.schema_history TO {SERVICE_ROLE}")).await?;
+    client.batch_execute(&views::functions()).await?;
+    client.batch_execute(&format!("GRANT SELECT ON ledger.schema_history TO {SERVICE_ROLE}")).await?;
     Ok(())
 }

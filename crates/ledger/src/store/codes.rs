@@ -102,6 +102,43 @@ pub(crate) fn answer(
     }
 }
 
+/// Terms are kept apart by tenant, so that one cannot make another's searches slow.
+fn term_offset(tenant: i32) -> i64 {
+    i64::from(tenant).wrapping_mul(0x2545_f491_4f6c_dd1d)
+}
+
+pub(crate) fn to_sql_term(tenant: i32, term: i64) -> i64 {
+    term.wrapping_add(term_offset(tenant))
+}
+
+/// As a text of an array, for the reason that [`types_text`] has.
+pub(crate) fn terms_text(tenant: i32, terms: &[i64]) -> Option<String> {
+    let shown: Vec<String> = terms.iter().map(|term| to_sql_term(tenant, *term).to_string()).collect();
+    (!shown.is_empty()).then(|| format!("{{{}}}", shown.join(",")))
+}
+
+pub(crate) fn from_sql_terms(tenant: i32, terms: Option<Vec<i64>>) -> Vec<i64> {
+    let original = |term: i64| term.wrapping_sub(term_offset(tenant));
+    terms.unwrap_or_default().into_iter().map(original).collect()
+}
+
+/// A public type as the log's index has it: apart by tenant too.
+pub(crate) fn to_sql_type(tenant: i32, event_type: &str) -> String {
+    format!("{tenant}/{event_type}")
+}
+
+/// The types of a commit, each once, in one text: there are no arrays of arrays of different lengths.
+pub(crate) fn types_text<'a>(tenant: i32, types: impl Iterator<Item = &'a str>) -> Option<String> {
+    let mut told: Vec<&str> = Vec::new();
+    for event_type in types {
+        if !told.contains(&event_type) {
+            told.push(event_type);
+        }
+    }
+    let shown: Vec<String> = told.into_iter().map(|event_type| to_sql_type(tenant, event_type)).collect();
+    (!shown.is_empty()).then(|| shown.join(","))
+}
+
 /// For a `timestamptz`. Times that PostgreSQL could not show are moved to the nearest that it can.
 pub(crate) fn to_sql_time(time: Timestamp) -> SystemTime {
     const LATEST: i64 = 253_402_300_799_999;
@@ -136,6 +173,9 @@ mod tests {
             let time = Timestamp::from_millis(millis);
             assert_eq!(from_sql_time(to_sql_time(time)), time);
         }
+        let terms = vec![1, -5, i64::MAX];
+        let stored = terms.iter().map(|term| to_sql_term(7, *term)).collect();
+        assert_eq!(from_sql_terms(7, Some(stored)), terms);
         assert!(action((POST, Some(hold), false)).is_err());
         assert!(rule(9).is_err());
     }

@@ -1,8 +1,10 @@
 //! Lists and searches of objects. Values only ever go in as parameters.
 
+use super::codes;
 use super::read::Query;
-use super::rows::STORED_COLUMNS;
+use super::rows::{STATE, STORED_COLUMNS};
 use contracts::ledger::{FieldFilter, ListQuery, Operator};
+use domain::commit::term;
 use types::Timestamp;
 use uuid::Uuid;
 
@@ -20,9 +22,12 @@ fn is_number(text: &str) -> bool {
 }
 
 /// Rows in the direction of paging, one more than the limit.
-pub(crate) fn query(schema: &str, query: &ListQuery) -> Query {
-    let mut builder = Query::new(format!("SELECT {STORED_COLUMNS} FROM {schema}.objects o WHERE o.kind = $1"))
-        .with(query.kind.code());
+pub(crate) fn query(tenant: i32, query: &ListQuery) -> Query {
+    let sql = format!("SELECT {STORED_COLUMNS}, {STATE} FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = $2");
+    let mut builder = Query::of(tenant, sql).with(query.kind.code());
+    if !query.fields.is_empty() {
+        builder = builder.planned_for_values();
+    }
     bounds(&mut builder, query);
     if let Some(customer) = query.customer {
         let place = builder.bind(customer.value);
@@ -46,7 +51,7 @@ pub(crate) fn query(schema: &str, query: &ListQuery) -> Query {
         let place = builder.bind(status.clone());
         builder.and(&format!("o.status = {place}"));
     }
-    let conditions: Vec<String> = query.fields.iter().map(|field| condition(&mut builder, field)).collect();
+    let conditions: Vec<String> = query.fields.iter().map(|field| condition(&mut builder, tenant, field)).collect();
     if !conditions.is_empty() {
         let joined = conditions.join(if query.any_field { " OR " } else { " AND " });
         builder.and(&format!("({joined})"));
@@ -85,13 +90,13 @@ fn first_id(time: Timestamp, later: i64) -> Uuid {
 }
 
 /// A condition on an attribute. One that is not there fulfils none, so it fulfils each that is negated.
-fn condition(builder: &mut Query, field: &FieldFilter) -> String {
+fn condition(builder: &mut Query, tenant: i32, field: &FieldFilter) -> String {
     let negation = if field.negated { "NOT " } else { "" };
     if !can_hold(field) {
         return format!("{negation}false");
     }
     let path = builder.bind(field.path.clone());
-    let attribute = format!("(o.state::json #>> {path}::text[])");
+    let attribute = format!("({STATE}::json #>> {path}::text[])");
     let holds = match field.operator {
         Operator::Exists => format!("{attribute} IS NOT NULL"),
         Operator::Equal => {
@@ -107,7 +112,13 @@ fn condition(builder: &mut Query, field: &FieldFilter) -> String {
         Operator::Less => compare(builder, &attribute, "<", &field.value),
         Operator::LessOrEqual => compare(builder, &attribute, "<=", &field.value),
     };
-    format!("{negation}coalesce({holds}, false)")
+    let holds = format!("{negation}coalesce({holds}, false)");
+    if !field.indexed || field.negated || field.operator != Operator::Equal {
+        return holds;
+    }
+    let path = field.path.iter().map(String::as_str);
+    let term = builder.bind(vec![codes::to_sql_term(tenant, term(path, &field.value))]);
+    format!("(o.terms @> {term} AND {holds})")
 }
 
 /// What is not a number is neither greater nor less than anything; no attribute holds a NUL character.

@@ -2,8 +2,12 @@
 
 pub(crate) mod admin;
 pub(crate) mod codes;
+pub(crate) mod columns;
+pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod log;
+pub(crate) mod look_up;
+pub(crate) mod open;
 pub(crate) mod read;
 pub(crate) mod rows;
 pub(crate) mod session;

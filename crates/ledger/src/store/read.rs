@@ -1,17 +1,17 @@
 //! Reads: each takes a connection of the pool, and sees what was committed before it began.
 
 use super::codes::to_sql_time;
-use super::rows::{self, BALANCE_COLUMNS, KEY_COLUMNS, LOG_COLUMNS, RowError, STORED_COLUMNS};
-use super::{list, log};
+use super::rows::{self, BALANCE_COLUMNS, KEY_COLUMNS, RowError, STATE, STORED_COLUMNS};
+use super::{history, list, log};
 use crate::fault;
-use contracts::ledger::{Balance, EventQuery, IdempotencyRecord, LedgerError, ListQuery, LogEntry, Page, Stored};
+use contracts::ledger::{Balance, Due, EventQuery, IdempotencyRecord, LedgerError, ListQuery, LogEntry, Page, Stored};
 use deadpool_postgres::{Pool, PoolError};
-use domain::commit::{Index, Version};
-use domain::patch;
+use domain::commit::Version;
 use std::collections::HashMap;
+use std::sync::{PoisonError, RwLock};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::ToSql;
+use tokio_postgres::types::{ToSql, Type};
 use types::{ObjectId, TenantId, Timestamp};
 use uuid::Uuid;
 
@@ -21,27 +21,57 @@ const PREPARED_MAX: usize = 1_000;
 /// Reads of all tenants.
 pub(crate) struct Reader {
     pool: Pool,
+    /// The numbers of tenants' books, which never change.
+    numbers: RwLock<HashMap<TenantId, i32>>,
 }
 
 /// A statement with what to put into it. Values only ever go in as parameters.
 pub(crate) struct Query {
     sql: String,
-    parameters: Vec<Box<dyn ToSql + Sync + Send>>,
+    parameters: Vec<(Type, Box<dyn ToSql + Sync + Send>)>,
+    /// How it is best done depends on the values, so it is planned anew for them.
+    planned_for_values: bool,
+}
+
+/// A value with the type that it has in SQL.
+pub(crate) trait Value: ToSql + Sync + Send + 'static {
+    const TYPE: Type;
+}
+
+macro_rules! values {
+    ($($rust:ty => $sql:ident,)*) => { $(impl Value for $rust { const TYPE: Type = Type::$sql; })* };
+}
+
+values! {
+    i16 => INT2, i32 => INT4, i64 => INT8, String => TEXT, &'static str => TEXT, Uuid => UUID,
+    std::time::SystemTime => TIMESTAMPTZ,
+    Vec<i16> => INT2_ARRAY, Vec<i32> => INT4_ARRAY, Vec<i64> => INT8_ARRAY, Vec<Uuid> => UUID_ARRAY,
+    Vec<String> => TEXT_ARRAY,
 }
 
 impl Query {
-    pub fn new(sql: String) -> Self {
-        Query { sql, parameters: Vec::new() }
+    pub fn new(sql: impl Into<String>) -> Self {
+        Query { sql: sql.into(), parameters: Vec::new(), planned_for_values: false }
     }
 
-    pub fn with(mut self, parameter: impl ToSql + Sync + Send + 'static) -> Self {
+    /// With the number of a tenant's books as `$1`.
+    pub fn of(tenant: i32, sql: impl Into<String>) -> Self {
+        Query::new(sql).with(tenant)
+    }
+
+    pub fn planned_for_values(mut self) -> Self {
+        self.planned_for_values = true;
+        self
+    }
+
+    pub fn with<T: Value>(mut self, parameter: T) -> Self {
         self.bind(parameter);
         self
     }
 
     /// Takes a parameter in and gives its place in the text: `$3`.
-    pub fn bind(&mut self, parameter: impl ToSql + Sync + Send + 'static) -> String {
-        self.parameters.push(Box::new(parameter));
+    pub fn bind<T: Value>(&mut self, parameter: T) -> String {
+        self.parameters.push((T::TYPE, Box::new(parameter)));
         format!("${}", self.parameters.len())
     }
 
@@ -55,73 +85,108 @@ impl Query {
     }
 }
 
-fn unavailable(error: RowError) -> LedgerError {
+pub(super) fn unavailable(error: RowError) -> LedgerError {
     LedgerError::Unavailable(error.to_string())
 }
 
 impl Reader {
     pub fn new(pool: Pool) -> Self {
-        Reader { pool }
+        Reader { pool, numbers: RwLock::default() }
     }
 
-    async fn connection(&self, tenant: TenantId) -> Result<deadpool_postgres::Object, LedgerError> {
+    async fn connection(&self) -> Result<deadpool_postgres::Object, LedgerError> {
         self.pool.get().await.map_err(|error| match &error {
-            PoolError::Backend(cause) => fault::ledger_error(tenant, cause),
+            PoolError::Backend(cause) => fault::ledger_error(cause),
             _ => LedgerError::Unavailable(platform::database::with_causes(&error)),
         })
     }
 
-    async fn rows(&self, tenant: TenantId, query: Query) -> Result<Vec<Row>, LedgerError> {
-        let connection = self.connection(tenant).await?;
+    async fn rows(&self, query: Query) -> Result<Vec<Row>, LedgerError> {
+        let connection = self.connection().await?;
         if connection.statement_cache.size() > PREPARED_MAX {
             connection.statement_cache.clear();
         }
-        let parameters: Vec<&(dyn ToSql + Sync)> =
-            query.parameters.iter().map(|parameter| &**parameter as &(dyn ToSql + Sync)).collect();
         let found = async {
+            if query.planned_for_values {
+                let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+                    query.parameters.iter().map(|(kind, value)| (&**value as _, kind.clone())).collect();
+                return connection.query_typed(&query.sql, &parameters).await;
+            }
+            let parameters: Vec<&(dyn ToSql + Sync)> =
+                query.parameters.iter().map(|(_, value)| &**value as _).collect();
             let statement = connection.prepare_cached(&query.sql).await?;
             connection.query(&statement, &parameters).await
         };
         match found.await {
             // A text that PostgreSQL cannot hold (one with a NUL character) is nowhere in it.
             Err(error) if error.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => Ok(Vec::new()),
-            found => found.map_err(|error| fault::ledger_error(tenant, &error)),
+            found => found.map_err(|error| fault::ledger_error(&error)),
         }
     }
 
-    async fn read<T>(
+    pub(super) async fn read<T>(
         &self,
-        tenant: TenantId,
         query: Query,
         read: impl Fn(&Row) -> Result<T, RowError>,
     ) -> Result<Vec<T>, LedgerError> {
-        let rows = self.rows(tenant, query).await?;
+        let rows = self.rows(query).await?;
         rows.iter().map(read).collect::<Result<_, _>>().map_err(unavailable)
     }
 
+    /// The number of a tenant's books.
+    pub async fn number(&self, tenant: TenantId) -> Result<i32, LedgerError> {
+        let known = self.numbers.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied();
+        if let Some(number) = known {
+            return Ok(number);
+        }
+        let query = Query::new("SELECT number FROM ledger.books WHERE tenant = $1").with(tenant.0);
+        let found: Vec<i32> = self.read(query, |row| Ok(row.try_get(0)?)).await?;
+        let number = found.first().copied().ok_or(LedgerError::NoSuchTenant(tenant))?;
+        self.numbers.write().unwrap_or_else(PoisonError::into_inner).insert(tenant, number);
+        Ok(number)
+    }
+
     pub async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
-        let schema = tenant.schema();
+        let tenant = self.number(tenant).await?;
+        let mut found = self.current(tenant, ids).await?;
+        if let [_] = ids {
+            return Ok(vec![found.pop()]);
+        }
+        let by_id: HashMap<ObjectId, Stored> = found.into_iter().map(|stored| (stored.id, stored)).collect();
+        Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
+    }
+
+    /// The newest states of those that are there, in any order.
+    pub(super) async fn current(&self, tenant: i32, ids: &[ObjectId]) -> Result<Vec<Stored>, LedgerError> {
         let query = match ids {
             [] => return Ok(Vec::new()),
-            [id] => Query::new(format!("SELECT {STORED_COLUMNS} FROM {schema}.objects o WHERE kind = $1 AND id = $2"))
-                .with(id.kind.code())
-                .with(id.value),
+            [id] => Query::of(
+                tenant,
+                format!(
+                    "SELECT {STORED_COLUMNS}, {STATE} FROM ledger.objects o
+                    WHERE o.tenant = $1 AND o.kind = $2 AND o.id = $3"
+                ),
+            )
+            .with(id.kind.code())
+            .with(id.value),
             ids => {
                 let (kinds, values) = columns(ids.iter());
                 // LATERAL with a limit keeps the plan one look-up for each key, however large the table is.
-                Query::new(format!(
-                    "SELECT o.* FROM UNNEST($1::smallint[], $2::uuid[]) AS k (kind, id)
-                    CROSS JOIN LATERAL (
-                        SELECT {STORED_COLUMNS} FROM {schema}.objects o WHERE o.kind = k.kind AND o.id = k.id LIMIT 1
-                    ) o"
-                ))
+                Query::of(
+                    tenant,
+                    format!(
+                        "SELECT o.* FROM UNNEST($2::smallint[], $3::uuid[]) AS k (kind, id)
+                        CROSS JOIN LATERAL (
+                            SELECT {STORED_COLUMNS}, {STATE} FROM ledger.objects o
+                            WHERE o.tenant = $1 AND o.kind = k.kind AND o.id = k.id LIMIT 1
+                        ) o"
+                    ),
+                )
                 .with(kinds)
                 .with(values)
             }
         };
-        let found = self.read(tenant, query, rows::stored).await?;
-        let by_id: HashMap<ObjectId, Stored> = found.into_iter().map(|stored| (stored.id, stored)).collect();
-        Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
+        self.read(query, |row| rows::stored(row, tenant)).await
     }
 
     pub async fn objects_at(
@@ -129,99 +194,72 @@ impl Reader {
         tenant: TenantId,
         at: &[(ObjectId, Version)],
     ) -> Result<Vec<Option<Stored>>, LedgerError> {
-        if at.is_empty() {
-            return Ok(Vec::new());
-        }
-        // Each object's log once, up to the newest version that is asked for.
-        let mut wanted: HashMap<ObjectId, Version> = HashMap::new();
-        for (id, version) in at {
-            wanted.entry(*id).and_modify(|newest| *newest = (*newest).max(*version)).or_insert(*version);
-        }
-        let (ids, versions): (Vec<ObjectId>, Vec<Version>) = wanted.into_iter().unzip();
-        let (kinds, values) = columns(ids.iter());
-        let query = Query::new(format!(
-            "SELECT k.kind, k.id, e.version, e.change
-            FROM UNNEST($1::smallint[], $2::uuid[], $3::int[]) AS k (kind, id, version)
-            CROSS JOIN LATERAL (
-                SELECT e.version, e.change FROM {}.events e
-                WHERE e.kind = k.kind AND e.object = k.id AND e.version <= k.version
-                ORDER BY e.version
-                LIMIT k.version
-            ) e",
-            tenant.schema()
-        ))
-        .with(kinds)
-        .with(values)
-        .with(versions);
-        let changes = self
-            .read(tenant, query, |row| {
-                let id = super::codes::object_id(row.try_get(0)?, row.try_get(1)?)?;
-                Ok((id, row.try_get::<_, Version>(2)?, row.try_get::<_, String>(3)?))
-            })
-            .await?;
-        let mut logs: HashMap<ObjectId, Vec<(Version, String)>> = HashMap::new();
-        for (id, version, change) in changes {
-            logs.entry(id).or_default().push((version, change));
-        }
-        at.iter()
-            .map(|(id, version)| match logs.get_mut(id) {
-                Some(log) => {
-                    log.sort_unstable_by_key(|(version, _)| *version);
-                    let state = fold(log, *version).map_err(|error| unavailable(error.into()))?;
-                    Ok(state.map(|state| Stored { id: *id, version: *version, index: Index::default(), state }))
-                }
-                None => Ok(None),
-            })
-            .collect()
+        let tenant = self.number(tenant).await?;
+        history::states(self, tenant, at).await
     }
 
     pub async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
+        let tenant = self.number(tenant).await?;
         let backwards = query.paging.ending_before.is_some();
-        let items = self.read(tenant, list::query(&tenant.schema(), query), rows::stored).await?;
+        let items = self.read(list::query(tenant, query), |row| rows::stored(row, tenant)).await?;
         Ok(page(items, query.paging.limit, backwards))
     }
 
     pub async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
+        let tenant = self.number(tenant).await?;
         let backwards = query.paging.ending_before.is_some();
-        let items = self.read(tenant, log::query(&tenant.schema(), query), rows::log_entry).await?;
+        let items = log::entries(self, tenant, query).await?;
         Ok(page(items, query.paging.limit, backwards))
     }
 
     pub async fn event(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
-        let sql = format!("SELECT {LOG_COLUMNS} FROM {}.events WHERE position = $1", tenant.schema());
-        Ok(self.read(tenant, Query::new(sql).with(position), rows::log_entry).await?.pop())
+        let tenant = self.number(tenant).await?;
+        log::entry(self, tenant, position).await
     }
 
     pub async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
+        let tenant = self.number(tenant).await?;
         let sql = format!(
-            "SELECT {BALANCE_COLUMNS} FROM {}.accounts WHERE starts_with(code, $1) ORDER BY code",
-            tenant.schema()
+            "SELECT {BALANCE_COLUMNS} FROM ledger.accounts WHERE tenant = $1 AND starts_with(code, $2) ORDER BY code"
         );
-        self.read(tenant, Query::new(sql).with(prefix.to_owned()), rows::balance).await
+        self.read(Query::of(tenant, sql).with(prefix.to_owned()), rows::balance).await
     }
 
     pub async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
-        let sql = format!("SELECT {KEY_COLUMNS} FROM {}.idempotency_keys WHERE key = $1", tenant.schema());
-        Ok(self.read(tenant, Query::new(sql).with(key.to_owned()), rows::idempotency).await?.pop())
+        let tenant = self.number(tenant).await?;
+        let sql = format!("SELECT {KEY_COLUMNS} FROM ledger.idempotency_keys WHERE tenant = $1 AND key = $2");
+        Ok(self.read(Query::of(tenant, sql).with(key.to_owned()), rows::idempotency).await?.pop())
     }
 
-    pub async fn due(&self, tenant: TenantId, now: Timestamp, limit: u32) -> Result<Vec<Stored>, LedgerError> {
-        let sql = format!(
-            "SELECT {STORED_COLUMNS} FROM {}.objects o WHERE due <= $1 ORDER BY due, kind, id LIMIT $2",
-            tenant.schema()
-        );
-        self.read(tenant, Query::new(sql).with(to_sql_time(now)).with(i64::from(limit)), rows::stored).await
+    pub async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+        let mut query = Query::new(format!(
+            "SELECT {STORED_COLUMNS}, {STATE}, o.tenant, b.tenant
+            FROM ledger.objects o JOIN ledger.books b ON b.number = o.tenant WHERE o.due <= $1"
+        ))
+        .with(to_sql_time(now));
+        if let Some((Due { tenant, stored }, due)) = after.and_then(|last| Some((last, last.stored.index.due?))) {
+            let number = self.number(*tenant).await?;
+            let (due, number) = (query.bind(to_sql_time(due)), query.bind(number));
+            let (kind, id) = (query.bind(stored.id.kind.code()), query.bind(stored.id.value));
+            query.and(&format!("(o.due, o.tenant, o.kind, o.id) > ({due}, {number}, {kind}, {id})"));
+        }
+        let limit = query.bind(i64::from(limit));
+        query.push(&format!(" ORDER BY o.due, o.tenant, o.kind, o.id LIMIT {limit}"));
+        self.read(query, |row| {
+            Ok(Due { tenant: TenantId(row.try_get(11)?), stored: rows::stored(row, row.try_get(10)?)? })
+        })
+        .await
     }
 
-    pub async fn forget_idempotency(&self, tenant: TenantId, before: Timestamp) -> Result<u64, LedgerError> {
-        let connection = self.connection(tenant).await?;
-        let sql = format!("DELETE FROM {}.idempotency_keys WHERE created < $1", tenant.schema());
-        let forgotten = connection.execute(&sql, &[&to_sql_time(before)]).await;
-        forgotten.map_err(|error| fault::ledger_error(tenant, &error))
+    pub async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        let connection = self.connection().await?;
+        let sql = "DELETE FROM ledger.idempotency_keys WHERE created < $1";
+        let forgotten = connection.execute(sql, &[&to_sql_time(before)]).await;
+        forgotten.map_err(|error| fault::ledger_error(&error))
     }
 }
 
-fn columns<'a>(ids: impl Iterator<Item = &'a ObjectId>) -> (Vec<i16>, Vec<Uuid>) {
+pub(super) fn columns<'a>(ids: impl Iterator<Item = &'a ObjectId>) -> (Vec<i16>, Vec<Uuid>) {
     ids.map(|id| (id.kind.code(), id.value)).unzip()
 }
 
@@ -234,23 +272,4 @@ fn page<T>(mut items: Vec<T>, limit: u32, backwards: bool) -> Page<T> {
         items.reverse();
     }
     Page { items, has_more }
-}
-
-/// The state at one version; `None` if the log does not reach it.
-fn fold(log: &[(Version, String)], version: Version) -> Result<Option<String>, serde_json::Error> {
-    let changes: Vec<&str> = log.iter().filter(|(at, _)| *at <= version).map(|(_, change)| change.as_str()).collect();
-    let complete = usize::try_from(version).is_ok_and(|version| version > 0 && version == changes.len());
-    match changes.split_first() {
-        Some((first, patches)) if complete => {
-            if patches.is_empty() {
-                return Ok(Some((*first).to_owned()));
-            }
-            let mut state = serde_json::from_str(first)?;
-            for change in patches {
-                patch::apply(&mut state, serde_json::from_str(change)?);
-            }
-            Ok(Some(state.to_string()))
-        }
-        _ => Ok(None),
-    }
 }

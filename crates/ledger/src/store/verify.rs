@@ -1,13 +1,13 @@
 //! What the verifier reads: one snapshot, a few thousand rows at a time.
 
 use super::codes;
-use super::rows::{self, BALANCE_COLUMNS, RowError, STORED_COLUMNS};
+use super::rows::{self, BALANCE_COLUMNS, LOG_COLUMNS, LogRow, RowError, STORED_COLUMNS};
 use contracts::ledger::{Balance, Stored};
 use deadpool_postgres::Transaction;
 use std::collections::VecDeque;
 use std::time::SystemTime;
 use tokio_postgres::{Portal, Row};
-use types::{ObjectId, Timestamp};
+use types::{ObjectId, TenantId, Timestamp};
 use uuid::Uuid;
 
 /// Rows fetched in one round trip.
@@ -24,7 +24,8 @@ pub(crate) enum VerifyError {
 /// A tenant's books at one moment.
 pub(crate) struct Snapshot<'a> {
     transaction: Transaction<'a>,
-    schema: String,
+    /// The number of the tenant's books.
+    tenant: i32,
 }
 
 /// A result that is fetched piece by piece.
@@ -45,23 +46,26 @@ pub(crate) struct TransferRow {
     pub amount: i64,
 }
 
-/// A row of `events`, as far as the object's state depends on it.
-pub(crate) struct EventRow {
-    pub object: ObjectId,
-    pub version: i32,
-    pub change: String,
+/// An object as it is stored, with the log rows that it says its changes are in.
+pub(crate) struct ObjectRow {
+    pub stored: Stored,
+    /// The entries of those rows, in the order of their positions.
+    pub log: Vec<Vec<u8>>,
 }
 
 impl<'a> Snapshot<'a> {
-    /// `transaction` is read-only and of isolation level REPEATABLE READ.
-    pub async fn new(transaction: Transaction<'a>, schema: String) -> Result<Self, VerifyError> {
+    /// `transaction` is read-only and of isolation level REPEATABLE READ. `None` if there is no such tenant.
+    pub async fn new(transaction: Transaction<'a>, tenant: TenantId) -> Result<Option<Self>, VerifyError> {
         transaction.batch_execute("SET LOCAL statement_timeout = 0").await?;
-        Ok(Snapshot { transaction, schema })
+        let row = transaction.query_opt("SELECT number FROM ledger.books WHERE tenant = $1", &[&tenant.0]).await?;
+        let Some(row) = row else { return Ok(None) };
+        let tenant = row.try_get(0)?;
+        Ok(Some(Snapshot { transaction, tenant }))
     }
 
     async fn cursor(&self, sql: &str) -> Result<Cursor, VerifyError> {
         let statement = self.transaction.prepare(sql).await?;
-        let portal = self.transaction.bind(&statement, &[]).await?;
+        let portal = self.transaction.bind(&statement, &[&self.tenant]).await?;
         Ok(Cursor { portal, rows: VecDeque::new(), exhausted: false })
     }
 
@@ -75,19 +79,16 @@ impl<'a> Snapshot<'a> {
     }
 
     pub async fn accounts(&self) -> Result<Vec<Balance>, VerifyError> {
-        let sql = format!("SELECT {BALANCE_COLUMNS} FROM {}.accounts ORDER BY code", self.schema);
-        let found = self.transaction.query(&sql, &[]).await?;
+        let sql = format!("SELECT {BALANCE_COLUMNS} FROM ledger.accounts WHERE tenant = $1 ORDER BY code");
+        let found = self.transaction.query(&sql, &[&self.tenant]).await?;
         found.iter().map(rows::balance).collect::<Result<_, _>>().map_err(VerifyError::Row)
     }
 
     /// Transfers in the order in which they were made.
     pub async fn transfers(&self) -> Result<Cursor, VerifyError> {
-        let sql = format!(
-            "SELECT id, position, ordinal, action, hold, last, debit, credit, amount FROM {}.transfers
-            ORDER BY position, ordinal, id",
-            self.schema
-        );
-        self.cursor(&sql).await
+        let sql = "SELECT id, position, ordinal, action, hold, last, debit, credit, amount FROM ledger.transfers
+            WHERE tenant = $1 ORDER BY position, ordinal, id";
+        self.cursor(sql).await
     }
 
     pub async fn next_transfer(&self, cursor: &mut Cursor) -> Result<Option<TransferRow>, VerifyError> {
@@ -103,59 +104,59 @@ impl<'a> Snapshot<'a> {
         }))
     }
 
-    /// Events, those of one object after another, each object's in the order of their versions.
-    pub async fn events(&self) -> Result<Cursor, VerifyError> {
-        let sql =
-            format!("SELECT kind, object, version, change FROM {}.events ORDER BY kind, object, version", self.schema);
+    /// The log in its order.
+    pub async fn log(&self) -> Result<Cursor, VerifyError> {
+        let sql = format!("SELECT {LOG_COLUMNS}, types FROM ledger.log WHERE tenant = $1 ORDER BY position");
         self.cursor(&sql).await
     }
 
-    pub async fn next_event(&self, cursor: &mut Cursor) -> Result<Option<EventRow>, VerifyError> {
+    /// A row of the log, with the public types that it is indexed by.
+    pub async fn next_commit(&self, cursor: &mut Cursor) -> Result<Option<(LogRow, Vec<String>)>, VerifyError> {
         let Some(row) = self.next(cursor).await? else { return Ok(None) };
-        let object = codes::object_id(row.try_get(0)?, row.try_get(1)?);
-        Ok(Some(EventRow {
-            object: object.map_err(|error| VerifyError::Row(error.into()))?,
-            version: row.try_get(2)?,
-            change: row.try_get(3)?,
-        }))
+        let types: Option<Vec<String>> = row.try_get(6)?;
+        rows::log_row(&row).map(|log| Some((log, types.unwrap_or_default()))).map_err(VerifyError::Row)
     }
 
-    /// Objects in the same order.
+    /// The types as the index of the log has them.
+    pub fn indexed_types<'t>(&self, types: impl Iterator<Item = &'t str>) -> Vec<String> {
+        let text = codes::types_text(self.tenant, types);
+        text.map(|text| text.split(',').map(str::to_owned).collect()).unwrap_or_default()
+    }
+
+    /// Objects, each with the part of the log that is about it.
     pub async fn objects(&self) -> Result<Cursor, VerifyError> {
-        self.cursor(&format!("SELECT {STORED_COLUMNS} FROM {}.objects o ORDER BY kind, id", self.schema)).await
+        let sql = format!(
+            "SELECT {STORED_COLUMNS}, coalesce(convert_to(o.state, 'UTF8'), (
+                SELECT substr(l.entries, o.start, o.length)
+                FROM ledger.log l WHERE l.tenant = $1 AND l.position = o.position
+            ), ''), ARRAY(
+                SELECT l.entries FROM ledger.log l WHERE l.tenant = $1 AND l.position IN (
+                    SELECT o.position
+                    UNION
+                    SELECT r.position FROM ledger.revisions r
+                    WHERE r.tenant = $1 AND r.kind = o.kind AND r.object = o.id)
+                ORDER BY l.position)
+            FROM ledger.objects o WHERE o.tenant = $1 ORDER BY o.kind, o.id"
+        );
+        self.cursor(&sql).await
     }
 
-    pub async fn next_object(&self, cursor: &mut Cursor) -> Result<Option<Stored>, VerifyError> {
+    pub async fn next_object(&self, cursor: &mut Cursor) -> Result<Option<ObjectRow>, VerifyError> {
         let Some(row) = self.next(cursor).await? else { return Ok(None) };
-        rows::stored(&row).map(Some).map_err(VerifyError::Row)
+        // Whatever is there: it may be neither text nor JSON.
+        let state = String::from_utf8_lossy(row.try_get(9)?).into_owned();
+        let stored = rows::stored_with(&row, self.tenant, state).map_err(VerifyError::Row)?;
+        Ok(Some(ObjectRow { stored, log: row.try_get(10)? }))
     }
 
-    /// Positions after which the log has a gap, with the next that is there.
-    pub async fn gaps(&self) -> Result<Vec<(i64, i64)>, VerifyError> {
-        let sql = format!(
-            "SELECT coalesce(before, 0), position
-            FROM (SELECT position, lag(position) OVER (ORDER BY position) AS before FROM {}.events) e
-            WHERE position <> coalesce(before, 0) + 1
-            ORDER BY position LIMIT 100",
-            self.schema
-        );
-        let found = self.transaction.query(&sql, &[]).await?;
-        Ok(found
-            .iter()
-            .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-            .collect::<Result<_, tokio_postgres::Error>>()?)
-    }
-
-    /// Transfers whose position is of no event, or of one of another time.
+    /// Transfers whose position is of no commit, or of one of another time.
     pub async fn stray_transfers(&self) -> Result<Vec<(Uuid, i64, Option<Timestamp>)>, VerifyError> {
-        let sql = format!(
-            "SELECT t.id, t.position, e.created
-            FROM {schema}.transfers t LEFT JOIN {schema}.events e ON e.position = t.position
-            WHERE e.created IS DISTINCT FROM t.created
-            ORDER BY t.position LIMIT 100",
-            schema = self.schema
-        );
-        let found = self.transaction.query(&sql, &[]).await?;
+        let sql = "SELECT t.id, t.position, l.created
+            FROM ledger.transfers t
+            LEFT JOIN ledger.log l ON l.tenant = t.tenant AND l.position = t.position
+            WHERE t.tenant = $1 AND l.created IS DISTINCT FROM t.created
+            ORDER BY t.position LIMIT 100";
+        let found = self.transaction.query(sql, &[&self.tenant]).await?;
         let read = |row: &Row| {
             let created: Option<SystemTime> = row.try_get(2)?;
             Ok((row.try_get(0)?, row.try_get(1)?, created.map(codes::from_sql_time)))
@@ -163,17 +164,26 @@ impl<'a> Snapshot<'a> {
         Ok(found.iter().map(read).collect::<Result<_, tokio_postgres::Error>>()?)
     }
 
+    /// Revisions of objects that are not stored.
+    pub async fn stray_revisions(&self) -> Result<Vec<(ObjectId, i32)>, VerifyError> {
+        let sql = "SELECT r.kind, r.object, r.version FROM ledger.revisions r
+            WHERE r.tenant = $1 AND NOT EXISTS (
+                SELECT FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = r.kind AND o.id = r.object)
+            ORDER BY r.position LIMIT 100";
+        let found = self.transaction.query(sql, &[&self.tenant]).await?;
+        let read = |row: &Row| Ok((codes::object_id(row.try_get(0)?, row.try_get(1)?)?, row.try_get(2)?));
+        found.iter().map(read).collect::<Result<_, RowError>>().map_err(VerifyError::Row)
+    }
+
     /// Idempotency keys whose answer is a version that its object never had.
     pub async fn stray_keys(&self) -> Result<Vec<String>, VerifyError> {
-        let sql = format!(
-            "SELECT i.key
-            FROM {schema}.idempotency_keys i
-            LEFT JOIN {schema}.objects o ON o.kind = i.object_kind AND o.id = i.object AND o.version >= i.version
-            WHERE i.object IS NOT NULL AND o.id IS NULL
-            ORDER BY i.key LIMIT 100",
-            schema = self.schema
-        );
-        let found = self.transaction.query(&sql, &[]).await?;
+        let sql = "SELECT i.key
+            FROM ledger.idempotency_keys i
+            LEFT JOIN ledger.objects o
+                ON o.tenant = i.tenant AND o.kind = i.object_kind AND o.id = i.object AND o.version >= i.version
+            WHERE i.tenant = $1 AND i.object IS NOT NULL AND o.id IS NULL
+            ORDER BY i.key LIMIT 100";
+        let found = self.transaction.query(sql, &[&self.tenant]).await?;
         Ok(found.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
     }
 }

@@ -1,61 +1,88 @@
 //! Views for analysts and accountants: ordinary columns over objects, transfers and balances. `docs/sql.md` shows them.
 
-use domain::object::{Column, ColumnType, HIDDEN_ATTRIBUTES};
-use tokio_postgres::Client;
-use tokio_postgres::error::SqlState;
-use types::Kind;
-
 use super::admin::{ANALYST_ROLE, SERVICE_ROLE};
+use super::rows::STATE;
+use domain::commit::term;
+use domain::object::{Column, ColumnType, HIDDEN_ATTRIBUTES};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
+use types::{Kind, TenantId};
 
-/// Makes all views and the functions that they use, in the schema that is the search path.
-pub(crate) async fn create(
-    client: &mut Client,
-    schema: &str,
-    kinds: &[(Kind, &[Column])],
-) -> Result<(), tokio_postgres::Error> {
-    client.batch_execute(&functions(schema)).await?;
-    let own = kinds.iter().map(|(kind, columns)| (format!("{}s", kind.name()), of_kind(schema, *kind, columns)));
-    let fixed = [
-        ("ledger_entries".to_owned(), ledger_entries(schema)),
-        ("account_balances".to_owned(), account_balances(schema)),
-    ];
-    for (name, body) in own.chain(fixed) {
-        replace(client, &format!("{schema}.{name}"), &body).await?;
-    }
-    Ok(())
+/// A tenant's views, in a schema of their own.
+pub(crate) struct Views {
+    schema: String,
+    /// Name and query.
+    views: Vec<(String, String)>,
 }
 
-/// Keeps a view that others depend on if its columns have only become more.
-async fn replace(client: &mut Client, view: &str, body: &str) -> Result<(), tokio_postgres::Error> {
-    let grant = format!("GRANT SELECT ON {view} TO {ANALYST_ROLE}, {SERVICE_ROLE}");
-    match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} AS {body}; {grant}")).await {
-        Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
-            client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} AS {body}; {grant}")).await
+impl Views {
+    /// `number` stands for the tenant in the tables.
+    pub fn of(tenant: TenantId, number: i32, kinds: &[(Kind, &[Column])]) -> Self {
+        let own = kinds.iter().map(|(kind, columns)| (format!("{}s", kind.name()), of_kind(number, *kind, columns)));
+        let fixed = [
+            ("ledger_entries".to_owned(), ledger_entries(number)),
+            ("account_balances".to_owned(), account_balances(number)),
+        ];
+        Views { schema: tenant.schema(), views: own.chain(fixed).collect() }
+    }
+
+    /// The same for the same definitions.
+    pub fn digest(&self) -> i64 {
+        term(self.views.iter().flat_map(|(name, body)| [name.as_str(), body.as_str()]), &self.schema)
+    }
+
+    /// Makes them, or makes them anew.
+    pub async fn create(&self, client: &Client) -> Result<(), Error> {
+        let schema = &self.schema;
+        let grant = format!("GRANT USAGE ON SCHEMA {schema} TO {SERVICE_ROLE}, {ANALYST_ROLE}");
+        client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; {grant}")).await?;
+        let create = |(name, body): &(String, String)| format!("CREATE OR REPLACE VIEW {schema}.{name} AS {body};");
+        let all: String = self.views.iter().map(create).collect();
+        let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {ANALYST_ROLE}, {SERVICE_ROLE}");
+        match client.batch_execute(&format!("{all} {grant}")).await {
+            // Columns were taken away or have another type.
+            Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
+                for view in &self.views {
+                    self.replace(client, view).await?;
+                }
+                client.batch_execute(&grant).await
+            }
+            created => created,
         }
-        created => created,
+    }
+
+    /// Keeps a view that others depend on if its columns have only become more.
+    async fn replace(&self, client: &Client, (name, body): &(String, String)) -> Result<(), Error> {
+        let view = format!("{}.{name}", self.schema);
+        match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} AS {body}")).await {
+            Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
+                client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} AS {body}")).await
+            }
+            created => created,
+        }
     }
 }
 
 /// `object_id(kind, id)` shows an id with its prefix; `id_value(text)` is the way back; `id_time(id)` reads the time
 /// of creation out of an id; `first_id(time)` is the smallest id of a moment.
-fn functions(schema: &str) -> String {
+pub(crate) fn functions() -> String {
     let prefixes: String =
         Kind::ALL.iter().map(|kind| format!(" WHEN {} THEN '{}_'", kind.code(), kind.prefix())).collect();
     format!(
-        "CREATE OR REPLACE FUNCTION {schema}.object_id(kind smallint, id uuid) RETURNS text
+        "CREATE OR REPLACE FUNCTION ledger.object_id(kind smallint, id uuid) RETURNS text
         LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
-        RETURN CASE kind{prefixes} END || {schema}.base62(id);
-        CREATE OR REPLACE FUNCTION {schema}.id_time(id uuid) RETURNS timestamptz
+        RETURN CASE kind{prefixes} END || ledger.base62(id);
+        CREATE OR REPLACE FUNCTION ledger.id_time(id uuid) RETURNS timestamptz
         LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
         RETURN timestamptz 'epoch'
             + ('x' || substr(id::text, 1, 8) || substr(id::text, 10, 4))::bit(48)::bigint * interval '1 millisecond';
-        CREATE OR REPLACE FUNCTION {schema}.first_id(moment timestamptz) RETURNS uuid
+        CREATE OR REPLACE FUNCTION ledger.first_id(moment timestamptz) RETURNS uuid
         LANGUAGE sql STABLE STRICT PARALLEL SAFE
         RETURN (lpad(to_hex(ceil(extract(epoch FROM moment) * 1000)::bigint), 12, '0') || repeat('0', 20))::uuid;"
     )
 }
 
-fn of_kind(schema: &str, kind: Kind, columns: &[Column]) -> String {
+fn of_kind(tenant: i32, kind: Kind, columns: &[Column]) -> String {
     const BASE: [&str; 6] = ["id", "created", "version", "status", "customer", "parent"];
     const TAIL: [&str; 4] = ["state", "uuid", "customer_uuid", "parent_uuid"];
     let facts: String = columns
@@ -64,14 +91,16 @@ fn of_kind(schema: &str, kind: Kind, columns: &[Column]) -> String {
         .map(|column| format!("{} AS \"{}\", ", attribute(column), column.name.replace('"', "\"\"")))
         .collect();
     let (kind, customer) = (kind.code(), Kind::Customer.code());
+    // OFFSET keeps the state from being looked up and parsed once more for each column.
     let hidden = HIDDEN_ATTRIBUTES.join(",");
-    let state = format!("(o.state::jsonb - '{{{hidden}}}'::text[]) #- '{{next_action,secret}}'");
     format!(
-        "SELECT {schema}.object_id(o.kind, o.id) AS id, {schema}.id_time(o.id) AS created, o.version, o.status,
-            {schema}.object_id({customer}::smallint, o.customer) AS customer,
-            {schema}.object_id(o.parent_kind, o.parent) AS parent,
-            {facts} {state} AS state, o.id AS uuid, o.customer AS customer_uuid, o.parent AS parent_uuid
-        FROM {schema}.objects o WHERE o.kind = {kind}"
+        "SELECT ledger.object_id(o.kind, o.id) AS id, ledger.id_time(o.id) AS created, o.version, o.status,
+            ledger.object_id({customer}::smallint, o.customer) AS customer,
+            ledger.object_id(o.parent_kind, o.parent) AS parent,
+            {facts} (s.state - '{{{hidden}}}'::text[]) #- '{{next_action,secret}}' AS state,
+            o.id AS uuid, o.customer AS customer_uuid, o.parent AS parent_uuid
+        FROM ledger.objects o CROSS JOIN LATERAL (SELECT {STATE}::jsonb AS state OFFSET 0) s
+        WHERE o.tenant = {tenant} AND o.kind = {kind}"
     )
 }
 
@@ -79,30 +108,31 @@ fn of_kind(schema: &str, kind: Kind, columns: &[Column]) -> String {
 fn attribute(column: &Column) -> String {
     let name = column.name.replace('\'', "''");
     match column.sql_type {
-        ColumnType::Text => format!("o.state::json ->> '{name}'"),
-        ColumnType::Integer => format!("(o.state::json ->> '{name}')::bigint"),
-        ColumnType::Boolean => format!("(o.state::json ->> '{name}')::boolean"),
+        ColumnType::Text => format!("s.state ->> '{name}'"),
+        ColumnType::Integer => format!("(s.state ->> '{name}')::bigint"),
+        ColumnType::Boolean => format!("(s.state ->> '{name}')::boolean"),
         ColumnType::Time => {
-            format!("timestamptz 'epoch' + (o.state::json ->> '{name}')::bigint * interval '1 millisecond'")
+            format!("timestamptz 'epoch' + (s.state ->> '{name}')::bigint * interval '1 millisecond'")
         }
-        ColumnType::Json => format!("o.state::json -> '{name}'"),
+        ColumnType::Json => format!("s.state -> '{name}'"),
     }
 }
 
 /// Two lines for each transfer. What is posted adds up to the balances; holds and their release are told apart.
-fn ledger_entries(schema: &str) -> String {
+fn ledger_entries(tenant: i32) -> String {
     format!(
         "SELECT t.id AS transfer, t.position, t.ordinal, t.created, e.account, e.side, t.amount, a.currency,
             CASE WHEN t.action IN (1, 3) THEN 'posted' WHEN t.action = 2 THEN 'held' ELSE 'released' END AS entry,
-            t.hold, t.reason, {schema}.object_id(t.object_kind, t.object) AS object,
+            t.hold, t.reason, ledger.object_id(t.object_kind, t.object) AS object,
             CASE WHEN e.side = 'debit' THEN t.credit ELSE t.debit END AS contra_account
-        FROM {schema}.transfers t
+        FROM ledger.transfers t
         CROSS JOIN LATERAL (VALUES (t.debit, 'debit'), (t.credit, 'credit')) AS e (account, side)
-        JOIN {schema}.accounts a ON a.code = e.account"
+        JOIN ledger.accounts a ON a.tenant = t.tenant AND a.code = e.account
+        WHERE t.tenant = {tenant}"
     )
 }
 
-fn account_balances(schema: &str) -> String {
+fn account_balances(tenant: i32) -> String {
     format!(
         "SELECT code AS account, split_part(code, '/', 1) AS category, currency,
             CASE rule WHEN 0 THEN 'unlimited' WHEN 1 THEN 'credits cover debits'
@@ -110,6 +140,6 @@ fn account_balances(schema: &str) -> String {
             debits_posted, credits_posted, debits_pending, credits_pending,
             CASE WHEN split_part(code, '/', 1) IN ('assets', 'expenses') THEN debits_posted - credits_posted
                 ELSE credits_posted - debits_posted END AS balance
-        FROM {schema}.accounts"
+        FROM ledger.accounts WHERE tenant = {tenant}"
     )
 }

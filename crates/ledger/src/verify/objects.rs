@@ -1,70 +1,68 @@
-//! Objects, folded from their events.
+//! Objects, folded from their entries in the log.
 
 use super::{IndexOf, Report};
-use crate::store::verify::{EventRow, Snapshot, VerifyError};
+use crate::entries::{Entry, decode};
+use crate::store::verify::{ObjectRow, Snapshot, VerifyError};
 use contracts::ledger::Stored;
 use domain::patch;
 use serde_json::Value;
 use types::ObjectId;
 
-/// An object as its events make it.
+/// An object as its entries make it.
 struct Folded {
     id: ObjectId,
     version: i32,
     state: Value,
 }
 
-/// Walks through events and objects side by side, in the order of their ids.
+/// Folds each object out of the log rows that it names. Its versions count from 1 without a gap, so that all entries
+/// of the log are of stored objects if there are as many as all objects have versions.
 pub(super) async fn check(
     snapshot: &Snapshot<'_>,
     report: &mut Report,
     index_of: Option<&IndexOf>,
 ) -> Result<(), VerifyError> {
-    let (mut events, mut objects) = (snapshot.events().await?, snapshot.objects().await?);
-    let mut event = snapshot.next_event(&mut events).await?;
-    let mut object = snapshot.next_object(&mut objects).await?;
-    while let Some(first) = event.take() {
-        let mut folded = Folded { id: first.object, version: 0, state: Value::Null };
-        fold(&mut folded, &first, report);
-        while let Some(next) = snapshot.next_event(&mut events).await? {
-            if next.object != folded.id {
-                event = Some(next);
-                break;
-            }
-            fold(&mut folded, &next, report);
-        }
-        while let Some(unlogged) = object.take_if(|stored| stored.id < folded.id) {
-            report.objects += 1;
-            report.find("objects", unlogged.id, "it is stored, but the log has no event of it");
-            object = snapshot.next_object(&mut objects).await?;
-        }
-        match object.take_if(|stored| stored.id == folded.id) {
-            Some(stored) => {
-                compare(&folded, &stored, report, index_of);
-                object = snapshot.next_object(&mut objects).await?;
-            }
-            None => report.find("objects", folded.id, "the log has events of it, but it is not stored"),
-        }
+    let mut objects = snapshot.objects().await?;
+    let mut folded = 0u64;
+    while let Some(object) = snapshot.next_object(&mut objects).await? {
+        folded += check_object(&object, report, index_of);
     }
-    while let Some(unlogged) = object {
-        report.objects += 1;
-        report.find("objects", unlogged.id, "it is stored, but the log has no event of it");
-        object = snapshot.next_object(&mut objects).await?;
+    if folded != report.events {
+        let detail = format!("the log has {} entries, of which {folded} are of stored objects", report.events);
+        report.find("objects", "log", detail);
     }
     Ok(())
 }
 
-fn fold(folded: &mut Folded, event: &EventRow, report: &mut Report) {
-    report.events += 1;
-    if event.version != folded.version + 1 {
-        let detail = format!("event {} follows event {}", event.version, folded.version);
+/// Says how many entries the object has.
+fn check_object(object: &ObjectRow, report: &mut Report, index_of: Option<&IndexOf>) -> u64 {
+    let id = object.stored.id;
+    let mut folded = Folded { id, version: 0, state: Value::Null };
+    let mut entries = 0;
+    for json in &object.log {
+        // What cannot be read was found when the log was read through.
+        for entry in decode(json).unwrap_or_default().iter().filter(|entry| entry.object == id) {
+            fold(&mut folded, entry, report);
+            entries += 1;
+        }
+    }
+    if entries == 0 {
+        report.find("objects", id, "it is stored, but the log has no entry of it");
+    }
+    compare(&folded, &object.stored, report, index_of);
+    entries
+}
+
+fn fold(folded: &mut Folded, entry: &Entry<'_>, report: &mut Report) {
+    if entry.version != folded.version + 1 {
+        let detail = format!("version {} follows version {}", entry.version, folded.version);
         report.find("versions", folded.id, detail);
     }
-    folded.version = event.version;
-    match serde_json::from_str(&event.change) {
-        Ok(state) if event.version == 1 => folded.state = state,
+    folded.version = entry.version;
+    match serde_json::from_str(entry.change.get()) {
+        Ok(state) if entry.version == 1 => folded.state = state,
         Ok(change) => patch::apply(&mut folded.state, change),
-        Err(error) => report.find("versions", folded.id, format!("event {} is not JSON: {error}", event.version)),
+        Err(error) => report.find("versions", folded.id, format!("version {} is not JSON: {error}", entry.version)),
     }
 }
 

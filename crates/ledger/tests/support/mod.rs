@@ -31,7 +31,8 @@ pub fn tenant() -> TenantId {
 pub async fn prepare(database: &TestDatabase, tenant: TenantId) {
     let mut admin = database.connect().await;
     ledger::admin::ensure_roles(&admin).await.expect("roles");
-    ledger::admin::migrate_tenant(&mut admin, tenant, KINDS).await.expect("migrations");
+    ledger::admin::migrate(&mut admin).await.expect("migrations");
+    ledger::admin::open_books(&mut admin, tenant, KINDS).await.expect("books");
 }
 
 pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterConfig) -> Arc<PgLedger> {

@@ -3,7 +3,7 @@
 use super::Subject;
 use crate::build::Doc;
 use contracts::ledger::{FieldFilter, ListQuery, Operator, Page, Paging, Stored};
-use domain::commit::Index;
+use domain::commit::{Index, term};
 use serde_json::{Value, json};
 use std::time::Duration;
 use types::{Kind, ObjectId, Timestamp};
@@ -81,7 +81,7 @@ pub async fn lists_are_filtered_by_index(mut subject: Subject) {
         customer: Some(customer),
         parent,
         status: Some(status.to_owned()),
-        due: None,
+        ..Index::default()
     };
     // An object of another kind with the same value as a parent is not that parent.
     let namesake = ObjectId::from_value(Kind::SetupIntent, intent.value);
@@ -153,6 +153,7 @@ pub async fn searches_compare_attributes(mut subject: Subject) {
         operator,
         value: value.to_owned(),
         negated,
+        indexed: false,
     };
     use Operator::*;
     let order: &[&str] = &["metadata", "order"];
@@ -201,6 +202,36 @@ pub async fn searches_compare_attributes(mut subject: Subject) {
     assert_eq!(numbers(&subject, &query).await, (vec![4], true));
 }
 
+pub async fn indexed_attributes_are_found_by_their_terms(mut subject: Subject) {
+    let index = |order: &str| Index { terms: vec![term(["metadata", "order"], order)], ..Index::default() };
+    let state = |order: &str| json!({"metadata": {"order": order}, "amount": 5});
+    let rows = ["A-1", "A-2", "A-1", "it's \"quoted\", {braced}"].map(|order| (index(order), state(order)));
+    let docs = write(&mut subject, Kind::PaymentIntent, rows.to_vec()).await;
+    assert_eq!(subject.object(docs[0].id).await.unwrap().index, docs[0].index);
+    let search = |order: &str, amount: &str, any_field| {
+        let filter = |path: &[&str], value: &str, indexed| FieldFilter {
+            path: path.iter().map(|key| (*key).to_owned()).collect(),
+            operator: Operator::Equal,
+            value: value.to_owned(),
+            negated: false,
+            indexed,
+        };
+        let fields = vec![filter(&["metadata", "order"], order, true), filter(&["amount"], amount, false)];
+        ListQuery { fields, any_field, ..all_of(Kind::PaymentIntent) }
+    };
+    assert_eq!(numbers(&subject, &search("A-1", "5", false)).await.0, [3, 1]);
+    assert_eq!(numbers(&subject, &search("A-2", "6", true)).await.0, [2]);
+    assert_eq!(numbers(&subject, &search("A-2", "5", true)).await.0, [4, 3, 2, 1]);
+    assert_eq!(numbers(&subject, &search("it's \"quoted\", {braced}", "5", false)).await.0, [4]);
+    assert_eq!(numbers(&subject, &search("A-3", "5", false)).await, (vec![], false));
+    let mut moved = docs[0].clone();
+    moved.index = index("A-3");
+    let change = json!({"metadata": {"order": "A-3"}});
+    subject.written(subject.draft().update(&mut moved, None, change)).await;
+    assert_eq!(numbers(&subject, &search("A-1", "5", false)).await.0, [3], "a search follows the index");
+    assert_eq!(numbers(&subject, &search("A-3", "5", false)).await.0, [1]);
+}
+
 pub async fn what_is_due_comes_in_order(mut subject: Subject) {
     let now = subject.now();
     let after = |seconds| Some(now.plus(Duration::from_secs(seconds)));
@@ -218,13 +249,18 @@ pub async fn what_is_due_comes_in_order(mut subject: Subject) {
     .await;
     let due = async |seconds, limit| -> Vec<ObjectId> {
         let at = now.plus(Duration::from_secs(seconds));
-        let due = subject.ledger.due(subject.tenant, at, limit).await.unwrap();
-        due.iter().map(|stored| stored.id).collect()
+        let due = subject.ledger.due(at, None, limit).await.unwrap();
+        assert!(due.iter().all(|due| due.tenant == subject.tenant));
+        due.iter().map(|due| due.stored.id).collect()
     };
     assert!(due(9, 10).await.is_empty());
     assert_eq!(due(10, 10).await, [docs[1].id]);
     assert_eq!(due(60, 10).await, [docs[1].id, docs[3].id, docs[0].id]);
     assert_eq!(due(60, 2).await, [docs[1].id, docs[3].id]);
+    let at = now.plus(Duration::from_secs(60));
+    let first = subject.ledger.due(at, None, 1).await.unwrap();
+    let others = subject.ledger.due(at, first.last(), 10).await.unwrap();
+    assert_eq!(others.iter().map(|due| due.stored.id).collect::<Vec<_>>(), [docs[3].id, docs[0].id]);
     let mut done = docs[1].clone();
     done.index.due = None;
     subject.written(subject.draft().update(&mut done, None, json!({}))).await;

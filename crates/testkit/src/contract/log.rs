@@ -88,10 +88,33 @@ pub async fn the_log_says_who_asked(mut subject: Subject) {
     assert_eq!((entry.position, entry.created, entry.object, entry.version), (1, created, doc.id, 1));
     assert_eq!(entry.event_type.as_deref(), Some("customer.created"));
     assert_eq!((entry.request_id.as_deref(), entry.idempotency_key.as_deref()), (Some("req_1"), Some("key")));
-    assert_eq!(entry.change, r#"{"name":"Ada"}"#);
+    assert_eq!((entry.state.as_str(), entry.before), (r#"{"name":"Ada"}"#, None));
     let entry = subject.ledger.event(subject.tenant, 2).await.unwrap().unwrap();
     assert_eq!((entry.event_type, entry.request_id, entry.idempotency_key), (None, None, None));
-    assert_eq!(entry.change, r#"{"name":null}"#);
+    assert_eq!((entry.state.as_str(), entry.before.as_deref()), ("{}", Some(r#"{"name":"Ada"}"#)));
+}
+
+/// Several versions in one commit, some of them told, and the same again on top of it.
+pub async fn entries_have_the_states_around_them(mut subject: Subject) {
+    let mut doc = subject.doc(Kind::Customer, json!({"a": 1}));
+    let draft = subject.draft().create(&mut doc, Some("customer.created"));
+    let draft = draft.update(&mut doc, None, json!({"a": 2}));
+    subject.written(draft.update(&mut doc, Some("customer.updated"), json!({"b": 3}))).await;
+    let draft = subject.draft().update(&mut doc, None, json!({"a": 4}));
+    subject.written(draft.update(&mut doc, Some("customer.deleted"), json!({"a": null, "c": 5}))).await;
+    let page = subject.ledger.events(subject.tenant, &all()).await.unwrap();
+    let states: Vec<_> =
+        page.items.iter().map(|entry| (entry.version, entry.before.as_deref(), entry.state.as_str())).collect();
+    assert_eq!(
+        states,
+        [
+            (5, Some(r#"{"a":4,"b":3}"#), r#"{"b":3,"c":5}"#),
+            (3, Some(r#"{"a":2}"#), r#"{"a":2,"b":3}"#),
+            (1, None, r#"{"a":1}"#),
+        ]
+    );
+    let untold = subject.ledger.event(subject.tenant, 4).await.unwrap().unwrap();
+    assert_eq!((untold.before.as_deref(), untold.state.as_str()), (Some(r#"{"a":2,"b":3}"#), r#"{"a":4,"b":3}"#));
 }
 
 pub async fn past_states_are_folded(mut subject: Subject) {

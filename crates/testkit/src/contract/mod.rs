@@ -119,6 +119,8 @@ macro_rules! contract_suite {
             events_page_both_ways
             events_are_chosen_by_type_time_and_object
             the_log_says_who_asked
+            entries_have_the_states_around_them
+            indexed_attributes_are_found_by_their_terms
             past_states_are_folded
         );
     };

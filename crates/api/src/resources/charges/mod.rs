@@ -13,7 +13,7 @@ use crate::resources::payment_intents::check_statement;
 use crate::resources::payment_methods;
 use crate::search::{FieldKind, SearchField, field};
 use crate::{choices, params};
-use contracts::{FieldFilter, ListQuery, Operator};
+use contracts::{FieldFilter, ListQuery};
 use domain::charge::{Charge, Statement, capture, create as creation};
 use domain::customer::Customer;
 use domain::payment_intent::{self, PaymentIntent};
@@ -173,8 +173,7 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
         query.parents = vec![call.param_object::<PaymentIntent>("payment_intent", id).await?.id];
     }
     if let Some(group) = params.transfer_group {
-        let path = vec!["transfer_group".to_owned()];
-        query.fields.push(FieldFilter { path, operator: Operator::Equal, value: group, negated: false });
+        query.fields.push(FieldFilter::equal(&["transfer_group"], group).indexed());
     }
     Ok(query)
 }

@@ -186,12 +186,11 @@ fn narrow_to_shown(params: &ShownParams, query: &mut ListQuery) {
     // There are only cards: asking for those is asking for all.
     let (Some(MethodType::Card) | None) = params.kind;
     if let Some(choice) = params.allow_redisplay {
-        let path = vec!["allow_redisplay".to_owned()];
-        let filter = |operator, negated, value: &str| FieldFilter { path, operator, value: value.to_owned(), negated };
+        let said = FieldFilter::equal(&["allow_redisplay"], choice.as_str());
         query.fields.push(match choice {
             // What was never said is unspecified, and so is left out of the state.
-            AllowRedisplay::Unspecified => filter(Operator::Exists, true, ""),
-            said => filter(Operator::Equal, false, said.as_str()),
+            AllowRedisplay::Unspecified => FieldFilter { operator: Operator::Exists, negated: true, ..said },
+            _ => said,
         });
     }
 }

@@ -1,0 +1,70 @@
+//! Finds out whether a batch was written of whose commit the answer was lost.
+
+use super::codes::to_sql_time;
+use super::columns::column;
+use super::open::ReadError;
+use super::rows;
+use super::statements::{BEGIN, OUTCOME, Statements};
+use super::write::abandon;
+use crate::batch::Entering;
+use domain::commit::Step;
+use tokio_postgres::Client;
+
+/// After a connection was lost in the middle of a commit: whether the commits that were to be written, with the
+/// positions of their first entries, are there. They are of one transaction, so if one is there, all are. Waits for
+/// the tenants' locks, so that the lost transaction is over.
+pub(crate) async fn look_up(
+    client: &Client,
+    prepared: &Statements,
+    transaction: &str,
+    expected: &[(i64, &Entering)],
+) -> Result<bool, ReadError> {
+    let mut tenants = column(expected, |(_, entering)| entering.tenant);
+    tenants.sort_unstable();
+    tenants.dedup();
+    client.batch_execute(BEGIN).await?;
+    client.execute(&prepared.lock, &[&tenants]).await?;
+    let outcome: Option<String> = client.query_one(OUTCOME, &[&transaction]).await?.try_get(0)?;
+    let logged = expected.iter().any(|(_, entering)| !entering.commit.events.is_empty());
+    let there = match outcome.as_deref() {
+        Some("aborted") => false,
+        // The log decides where it can: after a fail-over the transaction's number may be somebody else's.
+        _ if logged => log_there(client, prepared, expected).await?,
+        Some("committed") => true,
+        _ => keys_there(client, prepared, expected).await?,
+    };
+    abandon(client).await?;
+    Ok(there)
+}
+
+async fn log_there(client: &Client, prepared: &Statements, expected: &[(i64, &Entering)]) -> Result<bool, ReadError> {
+    let logged = || expected.iter().filter(|(_, entering)| !entering.commit.events.is_empty());
+    let tenant = column(logged(), |row| row.1.tenant);
+    let position = column(logged(), |row| row.0);
+    let created = column(logged(), |row| to_sql_time(row.1.commit.at));
+    let entries = column(logged(), |row| row.1.encoded.json.as_slice());
+    let rows = client.query(&prepared.look_up_log, &[&tenant, &position, &created, &entries]).await?;
+    Ok(!rows.is_empty())
+}
+
+async fn keys_there(client: &Client, prepared: &Statements, expected: &[(i64, &Entering)]) -> Result<bool, ReadError> {
+    let writes: Vec<_> =
+        expected.iter().filter_map(|(_, entering)| Some((entering, entering.commit.idempotency.as_ref()?))).collect();
+    let tenant = column(&writes, |row| row.0.tenant);
+    let key = column(&writes, |row| row.1.key.as_str());
+    for row in client.query(&prepared.keys, &[&tenant, &key]).await? {
+        let tenant: i32 = row.try_get(0)?;
+        let record = rows::idempotency_from(&row, 1)?;
+        let is_ours = writes.iter().any(|(entering, write)| {
+            entering.tenant == tenant
+                && write.key == record.key
+                && record.fingerprint == write.fingerprint
+                && record.answer == write.answer
+                && (write.step == Step::Finish || record.created == entering.commit.at)
+        });
+        if is_ours {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
