@@ -62,6 +62,9 @@ CREATE TABLE log (
     -- JSON in UTF-8: `[{"object": id, "version": n, "type": public type, "change": {…}}, …]`. The change is the whole
     -- state at version 1, and a merge patch afterwards. Bytes, so that a part can be taken out by its place.
     entries bytea NOT NULL,
+    -- SHA-256 of the hash of the row before and of all that its commit has written: nothing before can be changed
+    -- without changing every hash from there on.
+    hash bytea NOT NULL CHECK (octet_length(hash) = 32),
     PRIMARY KEY (tenant, position)
 ) WITH (toast_tuple_target = 8160);
 -- Compressing two kilobytes would cost more than writing them.

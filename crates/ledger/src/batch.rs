@@ -1,5 +1,6 @@
 //! A batch of commits of any tenants as columns: what must be read for it, and what is written.
 
+use crate::chain::{self, Hash};
 use crate::check::{AccountState, Books};
 use crate::entries::Encoded;
 use contracts::ledger::IdempotencyRecord;
@@ -63,8 +64,8 @@ impl<'a> Touched<'a> {
 /// What the accepted commits of a batch write, each tenant's in the order of its log.
 #[derive(Debug, Default)]
 pub(crate) struct Writes<'a> {
-    /// With the position of the first entry.
-    pub log: Vec<(i64, &'a Entering)>,
+    /// With the position of the first entry, and the row's hash.
+    pub log: Vec<(i64, Hash, &'a Entering)>,
     pub transfers: Vec<LoggedTransfer<'a>>,
     /// Objects that come into being in this batch, as the batch leaves them.
     pub created: Vec<Created<'a>>,
@@ -104,11 +105,14 @@ impl<'a> Writes<'a> {
         let mut writes = Writes::default();
         let mut created: HashMap<(i32, ObjectId), Created<'a>> = HashMap::new();
         let mut updated: HashMap<(i32, ObjectId), &ObjectWrite> = HashMap::new();
+        let mut heads: HashMap<i32, Hash> = books.iter().map(|(tenant, books)| (*tenant, books.hash)).collect();
         for (position, entering) in accepted {
             let Entering { tenant, commit, encoded } = entering;
             let tenant = *tenant;
             if !commit.events.is_empty() {
-                writes.log.push((position, entering));
+                let last = heads.entry(tenant).or_default();
+                *last = chain::next(last, &encoded.digest);
+                writes.log.push((position, *last, entering));
             }
             writes.transfers.extend((0..).zip(&commit.transfers).map(|(ordinal, transfer)| LoggedTransfer {
                 tenant,

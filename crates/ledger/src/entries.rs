@@ -1,5 +1,6 @@
 //! The log entries of one commit, as the bytes that are stored.
 
+use crate::chain::{self, Hash, Moved};
 use domain::commit::{Commit, Version};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -33,6 +34,8 @@ pub(crate) struct Encoded {
     pub json: Vec<u8>,
     /// Of each entry, where its change begins (counted from 1, as SQL does) and how long it is.
     pub places: Vec<(i32, i32)>,
+    /// Of all that the commit writes into the log and the transfers.
+    pub digest: Hash,
 }
 
 /// `None` if it is too much for one row.
@@ -56,7 +59,9 @@ pub(crate) fn encode(commit: &Commit) -> Option<Encoded> {
     }
     json.push(b']');
     i32::try_from(json.len()).ok()?;
-    Some(Encoded { json, places })
+    let transfers = commit.transfers.iter().map(Moved::from);
+    let digest = chain::digest(commit.at, commit.request.as_ref(), &json, transfers);
+    Some(Encoded { json, places, digest })
 }
 
 pub(crate) fn decode(json: &[u8]) -> Result<Vec<Entry<'_>>, serde_json::Error> {

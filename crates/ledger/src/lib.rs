@@ -5,6 +5,7 @@
 
 pub mod admin;
 mod batch;
+mod chain;
 mod check;
 mod committer;
 mod entries;

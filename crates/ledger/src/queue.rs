@@ -113,7 +113,7 @@ mod tests {
     use domain::commit::Commit;
 
     fn job(tenant: i32) -> Job {
-        let encoded = Encoded { json: Vec::new(), places: Vec::new() };
+        let encoded = Encoded { json: Vec::new(), places: Vec::new(), digest: [0; 32] };
         let entering = Entering { tenant, commit: Commit::default(), encoded };
         Job { entering, answer: oneshot::channel().0, arrived: Instant::now() }
     }

@@ -31,6 +31,9 @@ pub struct Report {
     pub transfers: u64,
     pub accounts: u64,
     pub duration_ms: u64,
+    /// The hash of the log's last row, in hexadecimal digits: it stands for all that was ever written. `None` of an empty
+    /// log.
+    pub hash: Option<String>,
     /// How many differences there are; the first hundred are told.
     pub findings_total: u64,
     pub findings: Vec<Finding>,
@@ -39,7 +42,7 @@ pub struct Report {
 /// A difference between the log and what is stored, or a broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which rule: `positions`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`, `totals` or
+    /// Which rule: `positions`, `hashes`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`, `totals` or
     /// `idempotency`.
     pub check: &'static str,
     /// The position, transfer, account, object or key.
@@ -64,7 +67,8 @@ impl Report {
 /// Verifies a tenant's books as of one moment; commits go on meanwhile. Memory grows with the number of accounts and
 /// of open holds, not with the log.
 ///
-/// It proves that positions have no gap; that each object's log begins at version 1, has no gap, and folds to the
+/// It proves that positions have no gap; that each row of the log and its transfers are those that its hash was made of,
+/// as are all before; that each object's log begins at version 1, has no gap, and folds to the
 /// stored state and version; that no log entry is of anything else; that every transfer is of a log entry, between accounts of one currency, and keeps the
 /// rules of amounts and holds; that no account's rule is broken after any transfer; that folded balances are those
 /// stored; and that debits equal credits in each currency.
@@ -77,6 +81,7 @@ pub async fn verify(pool: &Pool, tenant: TenantId, index_of: Option<&IndexOf>) -
         transfers: 0,
         accounts: 0,
         duration_ms: 0,
+        hash: None,
         findings_total: 0,
         findings: Vec::new(),
     };

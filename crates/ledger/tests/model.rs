@@ -3,7 +3,9 @@
 mod support;
 
 use testkit::contract::Subject;
-use testkit::{ManualClock, ModelLedger};
+use ledger::CommitterConfig;
+use testkit::{ManualClock, ModelLedger, TestDatabase};
+use types::{Clock, SeededEntropy, TenantId};
 
 fn model() -> Subject {
     let clock = ManualClock::new();
@@ -24,4 +26,25 @@ async fn answers_as_the_model_does() {
         accepted += testkit::compare::same_answers(seed, 40, &model(), &support::subject().await).await;
     }
     assert!(accepted as u64 > 50 * seeds(), "only {accepted} commits went through: they do not test much");
+}
+
+/// Two tenants send the very same commits, with the same ids, keys and accounts, into the same batches: each is
+/// answered as if it were alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn tenants_do_not_notice_each_other() {
+    let database = TestDatabase::start().await;
+    let stranger = TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(1));
+    support::prepare(&database, support::tenant()).await;
+    support::prepare(&database, stranger).await;
+    let clock = ManualClock::new();
+    let config = CommitterConfig { writers: 1, ..CommitterConfig::default() };
+    let ledger = support::open(&database, clock.clone(), config);
+    let of = |tenant| Subject::new(ledger.clone(), tenant, clock.clone(), Box::new(()));
+    let (one, other) = (of(support::tenant()), of(stranger));
+    let (its_model, other_model) = (model(), model());
+    let (accepted, as_many) = tokio::join!(
+        testkit::compare::same_answers(101, 100, &its_model, &one),
+        testkit::compare::same_answers(101, 100, &other_model, &other),
+    );
+    assert!(accepted > 100 && accepted == as_many);
 }

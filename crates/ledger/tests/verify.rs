@@ -90,7 +90,15 @@ async fn whatever_is_changed_is_found() {
             'UTF8') WHERE position = 3",
             &["versions", "objects"],
         ),
-        ("UPDATE log SET entries = 'nothing'", &["versions", "objects"]),
+        (
+            "UPDATE log SET entries = convert_to(replace(convert_from(entries, 'UTF8'), 'customer 0', 'customer 9'), 'UTF8')
+            WHERE position = 1",
+            &["hashes"],
+        ),
+        ("UPDATE log SET request_id = 'req_1' WHERE position = 3", &["hashes"]),
+        ("UPDATE log SET hash = sha256(hash) WHERE position = 3", &["hashes"]),
+        ("UPDATE transfers SET reason = 'gift' WHERE action = 3", &["hashes"]),
+        ("UPDATE log SET entries = 'nothing'", &["versions", "objects", "hashes"]),
         ("UPDATE log SET size = 3 WHERE position = 1", &["positions"]),
         ("UPDATE log SET types = NULL", &["index"]),
         ("UPDATE log SET created = created + interval '1 hour' WHERE position = 6", &["transfers"]),

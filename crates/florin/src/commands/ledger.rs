@@ -70,6 +70,7 @@ fn explain(name: &str, report: &Report) -> String {
         "{name}: {verdict} ({} events, {} objects, {} transfers, {} accounts, {} ms)",
         report.events, report.objects, report.transfers, report.accounts, report.duration_ms
     )];
+    lines.extend(report.hash.as_ref().map(|hash| format!("  sha256 {hash}")));
     let told = report.findings.iter();
     lines.extend(told.map(|finding| format!("  {}  {}: {}", finding.check, finding.subject, finding.detail)));
     lines.join("\n")

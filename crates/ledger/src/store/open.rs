@@ -5,6 +5,7 @@ use super::columns::{Parameter, column, query};
 use super::rows::{self, RowError};
 use super::statements::{BEGIN, Statements};
 use crate::batch::Touched;
+use crate::chain::Hash;
 use crate::check::{AccountState, Books, Hold, Key};
 use futures_util::try_join;
 use std::collections::BTreeMap;
@@ -57,9 +58,10 @@ pub(crate) async fn open(client: &Client, prepared: &Statements, touched: &Touch
     )?;
     let mut opened = Opened { books: BTreeMap::new(), transaction: String::new() };
     for row in &heads {
-        let books = Books { next: row.try_get(1)?, ..Books::default() };
-        opened.books.insert(row.try_get(0)?, books);
-        opened.transaction = row.try_get(2)?;
+        let hash = row.try_get::<_, Option<&[u8]>>(2)?.map(<Hash>::try_from).transpose();
+        let hash = hash.map_err(RowError::from)?.unwrap_or_default();
+        opened.books.insert(row.try_get(0)?, Books { next: row.try_get(1)?, hash, ..Books::default() });
+        opened.transaction = row.try_get(3)?;
     }
     let mut of = |row: &Row, enter: &dyn Fn(&mut Books) -> Result<(), RowError>| -> Result<(), ReadError> {
         Ok(enter(opened.books.entry(row.try_get(0)?).or_default())?)

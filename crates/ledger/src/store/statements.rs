@@ -36,12 +36,14 @@ statements! {
     /// Orders the writers of a tenant, whichever replica they run in. A statement that runs after it sees all that was
     /// committed before. In the order of the numbers, so that two batches cannot wait for each other.
     lock = "SELECT pg_advisory_xact_lock(1818584930, k.tenant) FROM UNNEST($1::int[]) AS k (tenant)";
-    /// The positions that the next entries get, and the transaction's own number to ask for its outcome if the
+    /// The positions that the next entries get, the hashes that they follow, and the transaction's own number to ask for its outcome if the
     /// connection is lost.
-    heads = "SELECT k.tenant, coalesce((
-                SELECT l.position + l.size FROM ledger.log l WHERE l.tenant = k.tenant ORDER BY l.position DESC LIMIT 1
-            ), 1), pg_current_xact_id()::text
-        FROM UNNEST($1::int[]) AS k (tenant)";
+    heads = "SELECT k.tenant, coalesce(l.position + l.size, 1), l.hash, pg_current_xact_id()::text
+        FROM UNNEST($1::int[]) AS k (tenant)
+        LEFT JOIN LATERAL (
+            SELECT l.position, l.size, l.hash FROM ledger.log l WHERE l.tenant = k.tenant
+            ORDER BY l.position DESC LIMIT 1
+        ) l ON true";
     versions = "SELECT k.tenant, k.kind, k.id, o.version
         FROM UNNEST($1::int[], $2::smallint[], $3::uuid[]) AS k (tenant, kind, id)
         JOIN ledger.objects o ON o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id";
@@ -62,11 +64,11 @@ statements! {
         ) used";
     /// The types come as one text, for there are no arrays of arrays of different lengths.
     insert_log = "INSERT INTO ledger.log
-            (tenant, position, size, created, types, request_id, idempotency_key, entries)
-        SELECT tenant, position, size, created, string_to_array(types, ','), request_id, idempotency_key, entries
+            (tenant, position, size, created, types, request_id, idempotency_key, entries, hash)
+        SELECT tenant, position, size, created, string_to_array(types, ','), request_id, idempotency_key, entries, hash
         FROM UNNEST($1::int[], $2::bigint[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-            $8::bytea[])
-            AS n (tenant, position, size, created, types, request_id, idempotency_key, entries)";
+            $8::bytea[], $9::bytea[])
+            AS n (tenant, position, size, created, types, request_id, idempotency_key, entries, hash)";
     insert_transfers = "INSERT INTO ledger.transfers (tenant, id, position, ordinal, action, hold, last, debit, credit,
             amount, reason, object_kind, object, created)
         SELECT * FROM UNNEST($1::int[], $2::uuid[], $3::bigint[], $4::smallint[], $5::smallint[], $6::uuid[],

@@ -44,6 +44,15 @@ pub(crate) struct TransferRow {
     pub debit: String,
     pub credit: String,
     pub amount: i64,
+    pub reason: String,
+    pub object: ObjectId,
+}
+
+/// A row of the log, with the public types that it is indexed by.
+pub(crate) struct CommitRow {
+    pub log: LogRow,
+    pub types: Vec<String>,
+    pub hash: Vec<u8>,
 }
 
 /// An object as it is stored, with the log rows that it says its changes are in.
@@ -86,7 +95,8 @@ impl<'a> Snapshot<'a> {
 
     /// Transfers in the order in which they were made.
     pub async fn transfers(&self) -> Result<Cursor, VerifyError> {
-        let sql = "SELECT id, position, ordinal, action, hold, last, debit, credit, amount FROM ledger.transfers
+        let sql = "SELECT id, position, ordinal, action, hold, last, debit, credit, amount, reason, object_kind, object
+            FROM ledger.transfers
             WHERE tenant = $1 ORDER BY position, ordinal, id";
         self.cursor(sql).await
     }
@@ -101,20 +111,23 @@ impl<'a> Snapshot<'a> {
             debit: row.try_get(6)?,
             credit: row.try_get(7)?,
             amount: row.try_get(8)?,
+            reason: row.try_get(9)?,
+            object: codes::object_id(row.try_get(10)?, row.try_get(11)?)
+                .map_err(|error| VerifyError::Row(error.into()))?,
         }))
     }
 
     /// The log in its order.
     pub async fn log(&self) -> Result<Cursor, VerifyError> {
-        let sql = format!("SELECT {LOG_COLUMNS}, types FROM ledger.log WHERE tenant = $1 ORDER BY position");
+        let sql = format!("SELECT {LOG_COLUMNS}, types, hash FROM ledger.log WHERE tenant = $1 ORDER BY position");
         self.cursor(&sql).await
     }
 
-    /// A row of the log, with the public types that it is indexed by.
-    pub async fn next_commit(&self, cursor: &mut Cursor) -> Result<Option<(LogRow, Vec<String>)>, VerifyError> {
+    pub async fn next_commit(&self, cursor: &mut Cursor) -> Result<Option<CommitRow>, VerifyError> {
         let Some(row) = self.next(cursor).await? else { return Ok(None) };
         let types: Option<Vec<String>> = row.try_get(6)?;
-        rows::log_row(&row).map(|log| Some((log, types.unwrap_or_default()))).map_err(VerifyError::Row)
+        let log = rows::log_row(&row).map_err(VerifyError::Row)?;
+        Ok(Some(CommitRow { log, types: types.unwrap_or_default(), hash: row.try_get(7)? }))
     }
 
     /// The types as the index of the log has them.

@@ -52,17 +52,19 @@ pub(crate) async fn write(client: &Client, prepared: &Statements, writes: &Write
 
 async fn insert_log(client: &Client, prepared: &Statements, writes: &Writes<'_>) -> Result<(), Error> {
     let rows = &writes.log;
-    let tenant = column(rows, |row| row.1.tenant);
+    let tenant = column(rows, |row| row.2.tenant);
     let position = column(rows, |row| row.0);
     // `validate` has counted them.
-    let size = column(rows, |row| i16::try_from(row.1.commit.events.len()).unwrap_or_default());
-    let created = column(rows, |row| to_sql_time(row.1.commit.at));
+    let size = column(rows, |row| i16::try_from(row.2.commit.events.len()).unwrap_or_default());
+    let created = column(rows, |row| to_sql_time(row.2.commit.at));
     let types =
-        column(rows, |row| types_text(row.1.tenant, row.1.commit.events.iter().filter_map(|event| event.event_type)));
-    let request = column(rows, |row| row.1.commit.request.as_ref().map(|request| request.id.as_str()));
-    let key = column(rows, |row| row.1.commit.request.as_ref().and_then(|request| request.idempotency_key.as_deref()));
-    let entries = column(rows, |row| row.1.encoded.json.as_slice());
-    let columns: [Parameter<'_>; 8] = [&tenant, &position, &size, &created, &types, &request, &key, &entries];
+        column(rows, |row| types_text(row.2.tenant, row.2.commit.events.iter().filter_map(|event| event.event_type)));
+    let request = column(rows, |row| row.2.commit.request.as_ref().map(|request| request.id.as_str()));
+    let key = column(rows, |row| row.2.commit.request.as_ref().and_then(|request| request.idempotency_key.as_deref()));
+    let entries = column(rows, |row| row.2.encoded.json.as_slice());
+    let hash = column(rows, |row| row.1.as_slice());
+    let columns: [Parameter<'_>; 9] =
+        [&tenant, &position, &size, &created, &types, &request, &key, &entries, &hash];
     execute(client, &prepared.insert_log, columns, rows.len()).await
 }
 
