@@ -108,7 +108,7 @@ impl Api {
             caller: caller.clone(),
             now: self.clock.now(),
             request_id: incoming.request_id.clone(),
-            path: path_params.into(),
+            path: path_params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             url: path.as_str().into(),
             expands: !tree.is_empty(),
             key,
