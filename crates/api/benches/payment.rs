@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use api::form::Node;
-use api::reply::pretty;
+use api::json::pretty;
 use api::resource::{View, decode, show};
 use api::{Api, Config, Incoming};
 use async_trait::async_trait;

@@ -42,8 +42,11 @@ pub fn policy(call: &Call, processor: &dyn Processor) -> Policy {
 
 /// The request's key as attempts remember it.
 pub fn request_key(call: &Call) -> Option<RequestKey> {
-    let hex = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-    call.key.as_ref().map(|key| RequestKey { key: key.key.clone(), fingerprint: hex(&key.fingerprint) })
+    let digit = |four_bits: u8| char::from(b"0123456789abcdef"[usize::from(four_bits)]);
+    call.key.as_ref().map(|key| RequestKey {
+        key: key.key.clone(),
+        fingerprint: key.fingerprint.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect(),
+    })
 }
 
 fn processor_of<'a>(call: &'a Call, attempt: &Attempt) -> Result<&'a Arc<dyn Processor>> {

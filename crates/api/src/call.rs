@@ -2,7 +2,8 @@
 
 use crate::Api;
 use crate::error::{ApiError, Failure, Result};
-use crate::reply::{Reply, pretty};
+use crate::json::pretty;
+use crate::reply::Reply;
 use crate::resource::{Resource, View, decode, show};
 use contracts::{Caller, KeyKind, Stored, Tenant};
 use domain::commit::{Answer, IdempotencyWrite, Request, Step};
@@ -168,7 +169,7 @@ impl Call {
 
     /// An object as the answer.
     pub fn reply<T: Resource>(&self, object: &Versioned<T>) -> Reply {
-        Reply { value: show(&**object, &self.view()), shows: Some((object.id(), object.version)) }
+        Reply { body: pretty(&show(&**object, &self.view())), shows: Some((object.id(), object.version)) }
     }
 
     /// Writes a decision together with the request's answer.

@@ -2,6 +2,7 @@
 
 use crate::call::Call;
 use crate::error::{ApiError, Result};
+use crate::json::pretty;
 use crate::list;
 use crate::registry::{Registry, Returns};
 use crate::resource::Expandable;
@@ -80,11 +81,17 @@ fn after_name<'a, 'b>(name: &str, path: &'a [&'b str]) -> Option<&'a [&'b str]> 
         .try_fold(path, |rest, part| rest.split_first().and_then(|(first, rest)| (*first == part).then_some(rest)))
 }
 
-/// Expands an answer.
-pub async fn expand(call: &Call, value: &mut Value, tree: &Tree) -> Result<()> {
-    if tree.is_empty() {
-        return Ok(());
-    }
+/// An answer's JSON with its references expanded.
+pub async fn expanded(call: &Call, body: &str, tree: &Tree) -> Result<String> {
+    let mut value = serde_json::from_str(body).map_err(|error| {
+        tracing::error!(%error, "an answer cannot be expanded");
+        ApiError::internal()
+    })?;
+    expand(call, &mut value, tree).await?;
+    Ok(pretty(&value))
+}
+
+async fn expand(call: &Call, value: &mut Value, tree: &Tree) -> Result<()> {
     match value.get_mut("data") {
         Some(Value::Array(items)) => {
             if let Some(below) = tree.0.get("data") {
@@ -164,7 +171,7 @@ async fn include_children(call: &Call, targets: &mut [&mut Value], found: &Expan
         let data = page.items.iter().map(|stored| (facts.render)(&stored.state, &view));
         let data = data.collect::<Result<Vec<_>, ApiError>>()?;
         let url = format!("/v1/{}s/{id}/{}", id.kind.name(), found.name);
-        target[found.name] = list::envelope(data, page.has_more, &url);
+        target[found.name] = list::envelope(data, page.has_more, &url).into();
     }
     Ok(())
 }

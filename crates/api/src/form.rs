@@ -2,6 +2,7 @@
 
 use crate::error::ApiError;
 use std::borrow::Cow;
+use std::io::Write;
 
 /// Nested deeper than this, a parameter is refused.
 const DEPTH_MAX: usize = 8;
@@ -98,16 +99,13 @@ impl Node {
     /// The same parameters in whatever order give the same text: what a fingerprint is made of.
     pub fn canonical(&self, out: &mut Vec<u8>) {
         match self {
-            Node::Text(text) => {
-                out.extend_from_slice(format!("{}:", text.len()).as_bytes());
-                out.extend_from_slice(text.as_bytes());
-            }
+            Node::Text(text) => sized(out, text),
             Node::Map(parts) => {
                 let mut sorted: Vec<_> = parts.iter().collect();
                 sorted.sort_by(|(left, _), (right, _)| left.cmp(right));
                 out.push(b'{');
                 for (name, node) in sorted {
-                    out.extend_from_slice(format!("{}:{name}", name.len()).as_bytes());
+                    sized(out, name);
                     node.canonical(out);
                 }
                 out.push(b'}');
@@ -116,7 +114,17 @@ impl Node {
     }
 }
 
+/// A text behind its length, so that no two lists of texts look the same.
+fn sized(out: &mut Vec<u8>, text: &str) {
+    // Writing to memory does not fail.
+    let _ = write!(out, "{}:{text}", text.len());
+}
+
 fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, ApiError> {
+    let broken = |_| ApiError::invalid("Parameters must be encoded in UTF-8.");
+    if !bytes.iter().any(|byte| matches!(byte, b'+' | b'%' | b'\0')) {
+        return std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(broken);
+    }
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter().copied();
     while let Some(byte) = rest.next() {
@@ -132,11 +140,11 @@ fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, ApiError> {
             other => other,
         });
     }
-    match String::from_utf8(plain) {
-        Ok(text) if text.contains('\0') => Err(ApiError::invalid("Parameters may not contain the character NUL.")),
-        Ok(text) => Ok(Cow::Owned(text)),
-        Err(_) => Err(ApiError::invalid("Parameters must be encoded in UTF-8.")),
+    let text = String::from_utf8(plain).map_err(|error| broken(error.utf8_error()))?;
+    if text.contains('\0') {
+        return Err(ApiError::invalid("Parameters may not contain the character NUL."));
     }
+    Ok(Cow::Owned(text))
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use crate::call::Call;
 use crate::error::{ApiError, Result};
 use crate::expand;
 use crate::form::Node;
-use crate::reply::pretty;
+use crate::json::pretty;
 use contracts::{IdempotencyRecord, KeyKind};
 use domain::commit::Answer;
 use http::Method;
@@ -71,13 +71,12 @@ pub async fn replay(
             let facts = call.api.registry.facts(id.kind);
             match (stored.into_iter().flatten().next(), facts) {
                 (Some(stored), Some(facts)) => {
-                    let mut value = (facts.render)(&stored.state, &call.view())?;
+                    let body = pretty(&(facts.render)(&stored.state, &call.view())?);
                     if !call.expands {
-                        return Ok((*status, pretty(&value)));
+                        return Ok((*status, body));
                     }
                     // The first request was interrupted before its answer was expanded.
-                    expand::expand(call, &mut value, tree).await?;
-                    let body = pretty(&value);
+                    let body = expand::expanded(call, &body, tree).await?;
                     call.keep_expanded(*status, &body).await?;
                     Ok((*status, body))
                 }

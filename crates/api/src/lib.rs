@@ -12,6 +12,7 @@ mod expand;
 pub mod form;
 pub mod hosted;
 mod idempotency;
+pub mod json;
 pub mod list;
 pub mod openapi;
 pub mod params;

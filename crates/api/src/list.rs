@@ -3,10 +3,11 @@
 use crate::call::Call;
 use crate::error::{ApiError, Result};
 use crate::form::Node;
-use crate::params;
+use crate::json::Json;
 use crate::params::Param;
 use crate::reply::Reply;
 use crate::resource::{Resource, decode, show};
+use crate::{object, params};
 use contracts::{ListQuery, Paging};
 use serde_json::{Value, json};
 use types::{Kind, ObjectId, Timestamp};
@@ -121,12 +122,12 @@ pub fn all(kind: Kind) -> ListQuery {
 pub async fn reply<T: Resource>(call: &Call, query: &ListQuery) -> Result<Reply> {
     let page = call.api.ledger.list(call.tenant_id(), query).await?;
     let view = call.view();
-    let data = page.items.iter().map(|stored| Ok(show(&decode::<T>(&stored.state)?, &view)));
-    let data = data.collect::<Result<Vec<_>, ApiError>>()?;
+    let objects = page.items.iter().map(|stored| decode::<T>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
+    let data: Vec<_> = objects.iter().map(|object| show(object, &view)).collect();
     Ok(Reply::value(envelope(data, page.has_more, &call.url)))
 }
 
 /// A list as it is shown.
-pub fn envelope(data: Vec<Value>, has_more: bool, url: &str) -> Value {
-    json!({ "object": "list", "data": data, "has_more": has_more, "url": url })
+pub fn envelope<'a>(data: Vec<impl Into<Json<'a>>>, has_more: bool, url: &'a str) -> Json<'a> {
+    object! { "object": "list", "data": data, "has_more": has_more, "url": url }
 }

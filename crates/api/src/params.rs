@@ -14,9 +14,9 @@ pub trait Param: Sized {
     /// Reads what was sent under `name`.
     fn parse(node: Node, name: &str) -> Result<Self, ApiError>;
 
-    /// What it is when it was not sent.
-    fn absent(name: &str) -> Result<Self, ApiError> {
-        Err(ApiError::coded("parameter_missing", format!("Missing required param: {name}.")).param(name))
+    /// What it is when it was not sent, unless the request is refused then.
+    fn absent() -> Option<Self> {
+        None
     }
 
     /// Its JSON schema, for the OpenAPI document.
@@ -49,10 +49,12 @@ macro_rules! params {
                 Ok($name {
                     $($field: {
                         const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
-                        let path = $crate::params::path(name, WIRE);
                         match node.take(WIRE) {
-                            Some(node) => <$type as $crate::params::Param>::parse(node, &path)?,
-                            None => <$type as $crate::params::Param>::absent(&path)?,
+                            Some(node) => {
+                                <$type as $crate::params::Param>::parse(node, &$crate::params::path(name, WIRE))?
+                            }
+                            None => <$type as $crate::params::Param>::absent()
+                                .ok_or_else(|| $crate::params::missing($crate::params::path(name, WIRE)))?,
                         }
                     },)*
                     $($group: <$group_type as $crate::params::ParamGroup>::take(node, name)?,)*
@@ -150,6 +152,10 @@ pub const fn wire_name(field: &'static str, wire: &[&'static str]) -> &'static s
 /// The name of a part: `card[number]`.
 pub fn path(outer: &str, inner: &str) -> String {
     if outer.is_empty() { inner.to_owned() } else { format!("{outer}[{inner}]") }
+}
+
+pub fn missing(name: String) -> ApiError {
+    ApiError::coded("parameter_missing", format!("Missing required param: {name}.")).param(name)
 }
 
 pub fn not_a_hash(text: &str, name: &str) -> ApiError {
@@ -290,8 +296,8 @@ impl<T: Param> Param for Option<T> {
         T::parse(node, name).map(Some)
     }
 
-    fn absent(_: &str) -> Result<Self, ApiError> {
-        Ok(None)
+    fn absent() -> Option<Self> {
+        Some(None)
     }
 
     fn schema() -> Value {

@@ -6,9 +6,10 @@ use crate::error::{ApiError, Failure, Result};
 use crate::expand;
 use crate::form::Node;
 use crate::idempotency;
+use crate::json::pretty;
 use crate::params::Param;
 use crate::registry::{Access, Operation, unknown_operation};
-use crate::reply::{Reply, pretty};
+use crate::reply::Reply;
 use bytes::Bytes;
 use contracts::{Caller, KeyKind};
 use http::Method;
@@ -107,7 +108,7 @@ impl Api {
             caller: caller.clone(),
             now: self.clock.now(),
             request_id: incoming.request_id.clone(),
-            path: path_params.into(),
+            path: path_params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
             url: path.as_str().into(),
             expands: !tree.is_empty(),
             key,
@@ -131,9 +132,8 @@ async fn decide(operation: &Operation, call: &Call, params: Node) -> Result<Repl
     Err(Failure::Conflict)
 }
 
-async fn finished(call: &Call, mut reply: Reply, tree: &expand::Tree) -> Result<Outgoing> {
-    expand::expand(call, &mut reply.value, tree).await?;
-    let body = pretty(&reply.value);
+async fn finished(call: &Call, reply: Reply, tree: &expand::Tree) -> Result<Outgoing> {
+    let body = if tree.is_empty() { reply.body } else { expand::expanded(call, &reply.body, tree).await? };
     if call.key.as_ref().is_some_and(|key| key.state() != KeyState::Answered) {
         call.keep_answer(200, &body).await?;
     }

@@ -11,6 +11,7 @@ use crate::search::{self, SearchField, SearchParams};
 use contracts::ListQuery;
 use domain::object::Column;
 use http::Method;
+use matchit::Params;
 use serde_json::Value;
 use std::collections::HashMap;
 use std::future::Future;
@@ -202,10 +203,9 @@ impl Registry {
     }
 
     /// The operation for a request, with the parameters in its path.
-    pub(crate) fn find(&self, method: &Method, path: &str) -> Option<(&Operation, Vec<(String, String)>)> {
+    pub(crate) fn find<'a, 'p>(&'a self, method: &Method, path: &'p str) -> Option<(&'a Operation, Params<'a, 'p>)> {
         let found = self.routes.get(method)?.at(path.strip_suffix('/').unwrap_or(path)).ok()?;
-        let params = found.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
-        Some((self.operations.get(*found.value)?, params))
+        Some((self.operations.get(*found.value)?, found.params))
     }
 }
 

@@ -1,26 +1,22 @@
-//! What a handler answers with, and its bytes.
+//! What a handler answers with.
 
+use crate::json::pretty;
 use domain::Version;
-use serde_json::Value;
+use serde::Serialize;
 use types::ObjectId;
 
 /// An answer before expansion.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    pub value: Value,
-    /// The object that the value shows, so that a repeated request can be answered by showing it again.
+    /// JSON.
+    pub body: String,
+    /// The object that the body shows, so that a repeated request can be answered by showing it again.
     pub shows: Option<(ObjectId, Version)>,
 }
 
 impl Reply {
     /// An answer that is no single object.
-    pub fn value(value: Value) -> Self {
-        Reply { value, shows: None }
+    pub fn value(value: impl Serialize) -> Self {
+        Reply { body: pretty(&value), shows: None }
     }
-}
-
-/// JSON with two spaces of indentation, as clients are used to.
-pub fn pretty(value: &Value) -> String {
-    // A value's keys are texts and its numbers finite: it always has a JSON form.
-    serde_json::to_string_pretty(value).unwrap_or_default()
 }

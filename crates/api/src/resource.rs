@@ -1,6 +1,7 @@
 //! What the generic parts need to know of a resource: its facts.
 
 use crate::error::ApiError;
+use crate::json::Json;
 use domain::Object;
 use domain::commit::Index;
 use domain::object::Column;
@@ -17,7 +18,7 @@ pub trait Resource: Object {
     const LISTED: Option<&'static str> = None;
 
     /// The object as of this state, in the attributes' customary order.
-    fn render(&self, view: &View) -> Value;
+    fn render(&self, view: &View) -> Json<'_>;
 }
 
 /// An attribute that can be expanded.
@@ -80,7 +81,7 @@ impl Facts {
 }
 
 fn render_state<T: Resource>(state: &str, view: &View) -> Result<Value, ApiError> {
-    decode::<T>(state).map(|object| show(&object, view))
+    decode::<T>(state).map(|object| show(&object, view).into())
 }
 
 /// An object out of its stored state.
@@ -92,12 +93,10 @@ pub fn decode<T: Object>(state: &str) -> Result<T, ApiError> {
 }
 
 /// The object as this caller may see it.
-pub fn show<T: Resource>(object: &T, view: &View) -> Value {
-    let mut value = object.render(view);
-    if view.public
-        && let Value::Object(attributes) = &mut value
-    {
-        attributes.retain(|name, _| T::PUBLIC.contains(&name.as_str()));
+pub fn show<'a, T: Resource>(object: &'a T, view: &View) -> Json<'a> {
+    let mut shown = object.render(view);
+    if view.public {
+        shown.retain(|name| T::PUBLIC.contains(&name));
     }
-    value
+    shown
 }

@@ -3,11 +3,10 @@
 use crate::call::Call;
 use crate::error::{ApiError, Result};
 use crate::list;
-use crate::params;
 use crate::reply::Reply;
 use crate::resource::{Resource, decode, show};
+use crate::{object, params};
 use contracts::{FieldFilter, ListQuery, Operator};
-use serde_json::json;
 use types::{Kind, ObjectId, Timestamp};
 
 params! {
@@ -71,16 +70,16 @@ pub async fn reply<T: Resource>(call: &Call, params: SearchParams, fields: &[Sea
     narrow(&mut query);
     let page = call.api.ledger.list(call.tenant_id(), &query).await?;
     let view = call.view();
-    let data = page.items.iter().map(|stored| Ok(show(&decode::<T>(&stored.state)?, &view)));
-    let data = data.collect::<Result<Vec<_>, ApiError>>()?;
+    let objects = page.items.iter().map(|stored| decode::<T>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
+    let data: Vec<_> = objects.iter().map(|object| show(object, &view)).collect();
     let next_page = page.items.last().filter(|_| page.has_more).map(|last| last.id);
-    Ok(Reply::value(json!({
+    Ok(Reply::value(object! {
         "object": "search_result",
         "data": data,
         "has_more": page.has_more,
         "next_page": next_page,
         "url": &*call.url,
-    })))
+    }))
 }
 
 /// What all results must have, and lists are filtered by quickly, is said as lists say it.

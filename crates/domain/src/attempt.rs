@@ -4,6 +4,7 @@
 use crate::changes::Changes;
 use crate::commit::{Index, term};
 use crate::object::{Column, ColumnType, Object, Versioned, column};
+use crate::words::words;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId, Timestamp};
@@ -66,54 +67,40 @@ fn is_zero(count: &u32) -> bool {
     *count == 0
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Operation {
-    /// Reserve the amount on the card.
-    Authorize,
-    /// Reserve and take it at once.
-    Sale,
-    /// Take some of what is reserved.
-    Capture,
-    /// Raise what is reserved.
-    Increment,
-    /// Give up what is reserved.
-    Void,
-    Refund,
-    /// Check a card and prepare it for payments without the payer.
-    Setup,
-}
+words! {
+    pub enum Operation {
+        /// Reserve the amount on the card.
+        Authorize = "authorize",
+        /// Reserve and take it at once.
+        Sale = "sale",
+        /// Take some of what is reserved.
+        Capture = "capture",
+        /// Raise what is reserved.
+        Increment = "increment",
+        /// Give up what is reserved.
+        Void = "void",
+        Refund = "refund",
+        /// Check a card and prepare it for payments without the payer.
+        Setup = "setup",
+    }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Committed; the processor may or may not have been called.
-    Started,
-    Succeeded,
-    Declined,
-    /// The payer must authenticate.
-    RequiresAction,
-    /// The processor has accepted it and will say later.
-    Pending,
-    /// Nobody knows; it is asked about until somebody does.
-    Unknown,
-    /// Given up before the payer authenticated.
-    Canceled,
+    pub enum Status {
+        /// Committed; the processor may or may not have been called.
+        Started = "started",
+        Succeeded = "succeeded",
+        Declined = "declined",
+        /// The payer must authenticate.
+        RequiresAction = "requires_action",
+        /// The processor has accepted it and will say later.
+        Pending = "pending",
+        /// Nobody knows; it is asked about until somebody does.
+        Unknown = "unknown",
+        /// Given up before the payer authenticated.
+        Canceled = "canceled",
+    }
 }
 
 impl Status {
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Status::Started => "started",
-            Status::Succeeded => "succeeded",
-            Status::Declined => "declined",
-            Status::RequiresAction => "requires_action",
-            Status::Pending => "pending",
-            Status::Unknown => "unknown",
-            Status::Canceled => "canceled",
-        }
-    }
-
     /// Whether the outcome is known for good.
     pub const fn is_final(self) -> bool {
         matches!(self, Status::Succeeded | Status::Declined | Status::Canceled)

@@ -19,6 +19,7 @@ pub mod refund;
 pub mod refusal;
 pub mod settle;
 pub mod setup_intent;
+mod words;
 
 pub use changes::Changes;
 pub use commit::{Commit, Version};

@@ -1,3 +1,4 @@
+use crate::parsed::parsed;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
 use std::str::FromStr;
@@ -40,8 +41,9 @@ const MINIMUM: &[(&str, i64)] = &[
     ("thb", 1000),
 ];
 
-fn listed(list: &str, code: &str) -> bool {
-    list.split_ascii_whitespace().any(|known| known == code)
+/// Whether a list has a code: three letters each, and a space between them.
+fn listed(list: &str, code: [u8; 3]) -> bool {
+    list.as_bytes().chunks(4).any(|known| known.starts_with(&code))
 }
 
 impl Currency {
@@ -56,9 +58,9 @@ impl Currency {
 
     /// How many decimals the major unit has: 2 for `usd`, 0 for `jpy`, 3 for `kwd`.
     pub fn exponent(&self) -> u32 {
-        if listed(ZERO_DECIMAL, self.code()) {
+        if listed(ZERO_DECIMAL, self.0) {
             0
-        } else if listed(THREE_DECIMAL, self.code()) {
+        } else if listed(THREE_DECIMAL, self.0) {
             3
         } else {
             2
@@ -75,9 +77,8 @@ impl FromStr for Currency {
     type Err = UnknownCurrency;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let lower = text.to_ascii_lowercase();
-        match <[u8; 3]>::try_from(lower.as_bytes()) {
-            Ok(bytes) if listed(KNOWN, &lower) => Ok(Currency(bytes)),
+        match <[u8; 3]>::try_from(text.as_bytes()).map(|code| code.map(|letter| letter.to_ascii_lowercase())) {
+            Ok(code) if listed(KNOWN, code) => Ok(Currency(code)),
             _ => Err(UnknownCurrency(text.to_owned())),
         }
     }
@@ -103,8 +104,7 @@ impl Serialize for Currency {
 
 impl<'de> Deserialize<'de> for Currency {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        parsed(deserializer)
     }
 }
 
@@ -117,7 +117,7 @@ mod tests {
         assert_eq!("USD".parse::<Currency>().unwrap().exponent(), 2);
         assert_eq!("jpy".parse::<Currency>().unwrap().exponent(), 0);
         assert_eq!("kwd".parse::<Currency>().unwrap().exponent(), 3);
-        for wrong in ["", "us", "usdd", "xxx", "u d", "ü"] {
+        for wrong in ["", "us", "usdd", "xxx", "u d", "d u", "sd ", "ü"] {
             assert!(wrong.parse::<Currency>().is_err(), "{wrong}");
         }
     }

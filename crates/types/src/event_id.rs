@@ -12,15 +12,17 @@ pub struct EventId {
 }
 
 impl EventId {
-    const PREFIX: &'static str = "evt_";
+    const PREFIX: &'static str = "evt";
+
+    fn text(&self) -> base62::Text {
+        let high = u128::from(self.created.millis().cast_unsigned());
+        base62::Text::new(Self::PREFIX, (high << 64) | u128::from(self.position.cast_unsigned()))
+    }
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let value =
-            (u128::from(self.created.millis().cast_unsigned()) << 64) | u128::from(self.position.cast_unsigned());
-        let digits = base62::encode(value);
-        write!(f, "{}{}", Self::PREFIX, std::str::from_utf8(&digits).unwrap_or_default())
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -28,7 +30,11 @@ impl FromStr for EventId {
     type Err = InvalidId;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let value = text.strip_prefix(Self::PREFIX).and_then(base62::decode).map(u128::to_be_bytes);
+        let value = text
+            .strip_prefix(Self::PREFIX)
+            .and_then(|rest| rest.strip_prefix('_'))
+            .and_then(base62::decode)
+            .map(u128::to_be_bytes);
         let halves = value.as_ref().and_then(|bytes| bytes.split_first_chunk::<8>());
         match halves.map(|(high, low)| (*high, <[u8; 8]>::try_from(low))) {
             Some((high, Ok(low))) => Ok(EventId {
@@ -42,7 +48,7 @@ impl FromStr for EventId {
 
 impl Serialize for EventId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 

@@ -1,3 +1,4 @@
+use crate::parsed::parsed;
 use crate::{Entropy, Kind, Timestamp, base62};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use std::fmt;
@@ -32,6 +33,10 @@ impl ObjectId {
         let rest = text.strip_prefix(kind.prefix())?.strip_prefix('_')?;
         Some(ObjectId { kind, value: Uuid::from_u128(base62::decode(rest)?) })
     }
+
+    fn text(&self) -> base62::Text {
+        base62::Text::new(self.kind.prefix(), self.value.as_u128())
+    }
 }
 
 /// A time-ordered 128-bit value: 48 bits of milliseconds, then random ones.
@@ -45,8 +50,7 @@ pub fn time_ordered(now: Timestamp, entropy: &mut dyn Entropy) -> Uuid {
 
 impl fmt::Display for ObjectId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = base62::encode(self.value.as_u128());
-        write!(f, "{}_{}", self.kind.prefix(), std::str::from_utf8(&digits).unwrap_or_default())
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -61,22 +65,21 @@ impl FromStr for ObjectId {
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         text.rsplit_once('_')
-            .and_then(|(prefix, _)| Kind::from_prefix(prefix))
-            .and_then(|kind| ObjectId::parse(kind, text))
+            .and_then(|(prefix, digits)| Some((Kind::from_prefix(prefix)?, base62::decode(digits)?)))
+            .map(|(kind, value)| ObjectId { kind, value: Uuid::from_u128(value) })
             .ok_or_else(|| InvalidId(text.to_owned()))
     }
 }
 
 impl Serialize for ObjectId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for ObjectId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        parsed(deserializer)
     }
 }
 
@@ -93,12 +96,15 @@ impl TenantId {
     pub fn schema(&self) -> String {
         format!("t_{}", self.0.simple())
     }
+
+    fn text(&self) -> base62::Text {
+        base62::Text::new("acct", self.0.as_u128())
+    }
 }
 
 impl fmt::Display for TenantId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let digits = base62::encode(self.0.as_u128());
-        write!(f, "acct_{}", std::str::from_utf8(&digits).unwrap_or_default())
+        f.write_str(self.text().as_str())
     }
 }
 
@@ -121,14 +127,13 @@ impl FromStr for TenantId {
 
 impl Serialize for TenantId {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(self)
+        serializer.serialize_str(self.text().as_str())
     }
 }
 
 impl<'de> Deserialize<'de> for TenantId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        text.parse().map_err(serde::de::Error::custom)
+        parsed(deserializer)
     }
 }
 

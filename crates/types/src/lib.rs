@@ -7,6 +7,7 @@ mod event_id;
 mod id;
 mod kind;
 mod money;
+mod parsed;
 mod time;
 
 pub use currency::{Currency, UnknownCurrency};

@@ -2,11 +2,12 @@
 
 use crate::call::Call;
 use crate::error::Result;
+use crate::json::Json::{self, Null};
+use crate::object;
 use crate::params::NoParams;
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
 use contracts::Tenant;
-use serde_json::{Value, json};
 
 pub fn register(registry: &mut Registry) {
     registry.get("/v1/account", Returns::Schema("account"), retrieve);
@@ -16,62 +17,63 @@ async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
     Ok(Reply::value(render(call.tenant())))
 }
 
-fn render(tenant: &Tenant) -> Value {
+fn render(tenant: &Tenant) -> Json<'_> {
     let settings = &tenant.settings;
-    json!({
+    object! {
         "id": tenant.id,
         "object": "account",
-        "business_profile": {
-            "annual_revenue": null,
-            "estimated_worker_count": null,
-            "mcc": null,
-            "minority_owned_business_designation": null,
-            "name": tenant.name,
-            "product_description": null,
-            "specified_commercial_transactions_act_url": null,
-            "support_address": null,
-            "support_email": null,
-            "support_phone": null,
-            "support_url": null,
-            "url": null,
+        "business_profile": object! {
+            "annual_revenue": Null,
+            "estimated_worker_count": Null,
+            "mcc": Null,
+            "minority_owned_business_designation": Null,
+            "name": &tenant.name,
+            "product_description": Null,
+            "specified_commercial_transactions_act_url": Null,
+            "support_address": Null,
+            "support_email": Null,
+            "support_phone": Null,
+            "support_url": Null,
+            "url": Null,
         },
-        "business_type": null,
-        "capabilities": { "card_payments": "active" },
+        "business_type": Null,
+        "capabilities": object! { "card_payments": "active" },
         "charges_enabled": true,
-        "controller": { "type": "account" },
-        "country": settings.country,
+        "controller": object! { "type": "account" },
+        "country": &settings.country,
         "created": tenant.created.seconds(),
         "default_currency": settings.default_currency,
         "details_submitted": true,
-        "email": settings.email,
-        "metadata": {},
+        "email": &settings.email,
+        "metadata": object! {},
         // There are no payouts here yet.
         "payouts_enabled": false,
-        "settings": {
-            "branding": { "icon": null, "logo": null, "primary_color": null, "secondary_color": null },
-            "card_payments": {
-                "decline_on": { "avs_failure": false, "cvc_failure": false },
-                "statement_descriptor_prefix": settings.statement_descriptor,
-                "statement_descriptor_prefix_kana": null,
-                "statement_descriptor_prefix_kanji": null,
+        "settings": object! {
+            "branding": object! { "icon": Null, "logo": Null, "primary_color": Null, "secondary_color": Null },
+            "card_payments": object! {
+                "decline_on": object! { "avs_failure": false, "cvc_failure": false },
+                "statement_descriptor_prefix": &settings.statement_descriptor,
+                "statement_descriptor_prefix_kana": Null,
+                "statement_descriptor_prefix_kanji": Null,
             },
-            "dashboard": { "display_name": tenant.name, "timezone": "Etc/UTC" },
-            "payments": {
-                "statement_descriptor": settings.statement_descriptor,
-                "statement_descriptor_kana": null,
-                "statement_descriptor_kanji": null,
-                "statement_descriptor_prefix_kana": null,
-                "statement_descriptor_prefix_kanji": null,
+            "dashboard": object! { "display_name": &tenant.name, "timezone": "Etc/UTC" },
+            "payments": object! {
+                "statement_descriptor": &settings.statement_descriptor,
+                "statement_descriptor_kana": Null,
+                "statement_descriptor_kanji": Null,
+                "statement_descriptor_prefix_kana": Null,
+                "statement_descriptor_prefix_kanji": Null,
             },
         },
         "type": "standard",
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use contracts::Settings;
+    use serde_json::Value;
     use types::{SeededEntropy, TenantId, Timestamp};
 
     #[test]
@@ -79,7 +81,7 @@ mod tests {
         let created = Timestamp::from_seconds(1_800_000_000);
         let id = TenantId::new(created, &mut SeededEntropy::new(1));
         let tenant = Tenant { id, name: "Rosa's".to_owned(), created, settings: Settings::default() };
-        let account = render(&tenant);
+        let account = Value::from(render(&tenant));
         assert_eq!(account["id"], id.to_string());
         assert_eq!(account["default_currency"], "usd");
         assert_eq!(account["created"], 1_800_000_000);

@@ -2,9 +2,10 @@
 
 use crate::call::Call;
 use crate::error::{ApiError, Result};
+use crate::json::Json;
 use crate::registry::Registry;
 use crate::resource::{Expandable, Resource, View, reference};
-use crate::{choices, params};
+use crate::{choices, object, params};
 use contracts::{FieldFilter, ListQuery};
 use domain::attempt::{Attempt, Decline};
 use domain::payment_intent::PaymentIntent;
@@ -67,8 +68,8 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
 impl Resource for Attempt {
     const EXPANDABLE: &'static [Expandable] = &[reference("subject", TARGETS), reference("target", TARGETS)];
 
-    fn render(&self, view: &View) -> Value {
-        json!({
+    fn render(&self, view: &View) -> Json<'_> {
+        object! {
             "id": self.id,
             "object": "attempt",
             "amount": self.amount,
@@ -77,14 +78,14 @@ impl Resource for Attempt {
             "decline": self.decline.as_ref().map(render_decline),
             "livemode": view.livemode,
             "next_query_at": self.due.map(|due| due.seconds()),
-            "operation": self.operation,
-            "processor": self.processor,
-            "processor_reference": self.reference,
+            "operation": self.operation.as_str(),
+            "processor": &self.processor,
+            "processor_reference": &self.reference,
             "queries": self.queries,
             "status": self.status.as_str(),
             "subject": self.subject,
             "target": self.target,
-        })
+        }
     }
 }
 
@@ -106,8 +107,8 @@ pub fn schema() -> Value {
     })
 }
 
-fn render_decline(decline: &Decline) -> Value {
-    json!({ "code": decline.code, "decline_code": decline.decline_code, "message": decline.message })
+fn render_decline(decline: &Decline) -> Json<'_> {
+    object! { "code": &decline.code, "decline_code": &decline.decline_code, "message": &decline.message }
 }
 
 #[cfg(test)]
@@ -133,7 +134,7 @@ mod tests {
             public: false,
             public_url: "http://localhost".into(),
         };
-        let shown = attempt.render(&view).to_string();
+        let shown = Value::from(attempt.render(&view)).to_string();
         assert!(shown.contains("\"operation\":\"sale\""), "{shown}");
         assert!(!shown.contains("credential") && !shown.contains("secret"), "{shown}");
     }

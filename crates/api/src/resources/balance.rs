@@ -2,13 +2,14 @@
 
 use crate::call::Call;
 use crate::error::Result;
+use crate::json::Json;
+use crate::object;
 use crate::params::NoParams;
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
 use crate::resource::{Resource, View};
 use domain::account::{AVAILABLE_PREFIX, PENDING_PREFIX};
 use domain::balance::{Funds, Line, Snapshot};
-use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use types::{Currency, Kind};
 
@@ -33,40 +34,41 @@ async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
 }
 
 impl Resource for Snapshot {
-    fn render(&self, view: &View) -> Value {
+    fn render(&self, view: &View) -> Json<'_> {
         render(&self.funds, None, view.livemode)
     }
 }
 
 /// Every currency that is anywhere is in both lists, and so is the one that must always be there.
-fn render(funds: &Funds, always: Option<Currency>, livemode: bool) -> Value {
+fn render(funds: &Funds, always: Option<Currency>, livemode: bool) -> Json<'static> {
     let always = always.map(|currency| currency.to_string());
     let currencies: BTreeSet<&String> = funds.available.keys().chain(funds.pending.keys()).chain(&always).collect();
-    let amounts = |side: &std::collections::BTreeMap<String, i64>| -> Vec<Value> {
+    let amounts = |side: &std::collections::BTreeMap<String, i64>| -> Vec<Json<'static>> {
         let shown = currencies.iter().map(|currency| {
             let amount = side.get(*currency).copied().unwrap_or_default();
-            json!({ "amount": amount, "currency": currency, "source_types": { "card": amount } })
+            object! { "amount": amount, "currency": (*currency).clone(), "source_types": object! { "card": amount } }
         });
         shown.collect()
     };
-    json!({
+    object! {
         "object": "balance",
         "available": amounts(&funds.available),
         "livemode": livemode,
         "pending": amounts(&funds.pending),
-    })
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::{Value, json};
 
     #[test]
     fn each_currency_is_in_both_lists() {
         let mut funds = Funds::default();
         funds.available.insert("eur".to_owned(), -5);
         funds.pending.insert("usd".to_owned(), 940);
-        let balance = render(&funds, Some(Currency::USD), false);
+        let balance = Value::from(render(&funds, Some(Currency::USD), false));
         assert_eq!(
             balance["available"],
             json!([
@@ -75,7 +77,7 @@ mod tests {
             ])
         );
         assert_eq!(balance["pending"][1]["amount"], 940);
-        let empty = render(&Funds::default(), Some(Currency::USD), false);
+        let empty = Value::from(render(&Funds::default(), Some(Currency::USD), false));
         assert_eq!(empty["available"], empty["pending"]);
         assert_eq!(empty["pending"][0]["currency"], "usd");
     }

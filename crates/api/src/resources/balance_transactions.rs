@@ -2,12 +2,12 @@
 
 use crate::call::Call;
 use crate::error::{ApiError, Result};
-use crate::params;
+use crate::json::Json::{self, Null};
 use crate::registry::Registry;
 use crate::resource::{Expandable, Resource, View, reference};
+use crate::{object, params};
 use contracts::{FieldFilter, ListQuery};
 use domain::balance_transaction::BalanceTransaction;
-use serde_json::{Value, json};
 use types::{Currency, Kind, ObjectId};
 
 params! {
@@ -40,18 +40,18 @@ async fn narrow(_: Call, params: FilterParams, mut query: ListQuery) -> Result<L
 impl Resource for BalanceTransaction {
     const EXPANDABLE: &'static [Expandable] = &[reference("source", &[Kind::Charge, Kind::Refund])];
 
-    fn render(&self, view: &View) -> Value {
+    fn render(&self, view: &View) -> Json<'_> {
         let fee_details = match self.fee {
-            0 => json!([]),
-            fee => json!([{
+            0 => Vec::new(),
+            fee => vec![object! {
                 "amount": fee,
-                "application": null,
+                "application": Null,
                 "currency": self.currency,
                 "description": "Processing fees",
                 "type": "stripe_fee",
-            }]),
+            }],
         };
-        json!({
+        object! {
             "id": self.id,
             "object": "balance_transaction",
             "amount": self.amount,
@@ -59,8 +59,8 @@ impl Resource for BalanceTransaction {
             "balance_type": "payments",
             "created": self.created.seconds(),
             "currency": self.currency,
-            "description": self.description,
-            "exchange_rate": null,
+            "description": &self.description,
+            "exchange_rate": Null,
             "fee": self.fee,
             "fee_details": fee_details,
             "net": self.net(),
@@ -68,6 +68,6 @@ impl Resource for BalanceTransaction {
             "source": self.source,
             "status": if self.available_on <= view.now { "available" } else { "pending" },
             "type": self.entry.as_str(),
-        })
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::call::Call;
 use crate::error::{ApiError, Result};
-use crate::params;
+use crate::json::Json::{self, Null};
 use crate::params::{MetadataParam, NoParams, Unsettable, assign, merged_metadata};
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
@@ -10,11 +10,11 @@ use crate::resource::{Expandable, Resource, View, reference};
 use crate::resources::party::{AddressParams, CustomerShippingParams, render_address, render_shipping};
 use crate::resources::payment_methods::{self, attach};
 use crate::search::{FieldKind, SearchField, field, indexed};
+use crate::{object, params};
 use contracts::{FieldFilter, ListQuery};
 use domain::customer::Customer;
 use domain::payment_method::PaymentMethod;
 use domain::{Changes, Versioned};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use types::{Kind, ObjectId};
 
@@ -256,45 +256,41 @@ impl Resource for Customer {
         &[reference("invoice_settings.default_payment_method", &[Kind::PaymentMethod])];
     const LISTED: Option<&'static str> = Some(Customer::ACTIVE);
 
-    fn render(&self, view: &View) -> Value {
+    fn render(&self, view: &View) -> Json<'_> {
         if self.deleted {
-            return json!({ "id": self.id, "object": "customer", "deleted": true });
+            return object! { "id": self.id, "object": "customer", "deleted": true };
         }
-        let mut value = json!({
+        object! {
             "id": self.id,
             "object": "customer",
             "address": self.address.as_ref().map(render_address),
             "balance": 0,
             "created": self.created.seconds(),
-            "currency": null,
-            "customer_account": null,
-            "default_source": null,
+            "currency": Null,
+            "customer_account": Null,
+            "default_source": Null,
             "delinquent": false,
-            "description": self.description,
-            "discount": null,
-            "email": self.email,
-            "invoice_prefix": null,
-            "invoice_settings": {
-                "custom_fields": null,
+            "description": &self.description,
+            "discount": Null,
+            "email": &self.email,
+            "invoice_prefix": Null,
+            "invoice_settings": object! {
+                "custom_fields": Null,
                 "default_payment_method": self.default_payment_method,
-                "footer": null,
-                "rendering_options": null,
+                "footer": Null,
+                "rendering_options": Null,
             },
             "livemode": view.livemode,
-            "metadata": self.metadata,
-            "name": self.name,
-            "phone": self.phone,
-            "preferred_locales": self.preferred_locales,
+            "metadata": &self.metadata,
+            "name": &self.name,
+            "phone": &self.phone,
+            "preferred_locales": &self.preferred_locales,
             "shipping": self.shipping.as_ref().map(render_shipping),
             "tax_exempt": "none",
-            "test_clock": null,
-        });
-        for (name, present) in [("business_name", &self.business_name), ("individual_name", &self.individual_name)] {
-            if let Some(present) = present {
-                value[name] = json!(present);
-            }
+            "test_clock": Null,
         }
-        value
+        .with("business_name", self.business_name.as_ref())
+        .with("individual_name", self.individual_name.as_ref())
     }
 }
 

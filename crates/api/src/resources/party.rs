@@ -1,9 +1,9 @@
 //! Addresses, billing details and shipping, as several resources take and show them.
 
+use crate::json::Json::{self, Null};
 use crate::params::{Unsettable, assign};
-use crate::{choices, params};
+use crate::{choices, object, params};
 use domain::party::{Address, BillingDetails, Shipping};
-use serde_json::{Value, json};
 
 params! {
     pub struct AddressParams {
@@ -102,34 +102,37 @@ impl CustomerShippingParams {
     }
 }
 
-pub fn render_address(address: &Address) -> Value {
-    json!({
-        "city": address.city,
-        "country": address.country,
-        "line1": address.line1,
-        "line2": address.line2,
-        "postal_code": address.postal_code,
-        "state": address.state,
-    })
+/// Of an address that is not there, all parts are shown as null.
+pub static NOWHERE: Address =
+    Address { city: None, country: None, line1: None, line2: None, postal_code: None, state: None };
+
+pub fn render_address(address: &Address) -> Json<'_> {
+    object! {
+        "city": &address.city,
+        "country": &address.country,
+        "line1": &address.line1,
+        "line2": &address.line2,
+        "postal_code": &address.postal_code,
+        "state": &address.state,
+    }
 }
 
-pub fn render_billing_details(details: &BillingDetails) -> Value {
-    let empty = Address::default();
-    json!({
-        "address": render_address(details.address.as_ref().unwrap_or(&empty)),
-        "email": details.email,
-        "name": details.name,
-        "phone": details.phone,
-        "tax_id": null,
-    })
+pub fn render_billing_details(details: &BillingDetails) -> Json<'_> {
+    object! {
+        "address": render_address(details.address.as_ref().unwrap_or(&NOWHERE)),
+        "email": &details.email,
+        "name": &details.name,
+        "phone": &details.phone,
+        "tax_id": Null,
+    }
 }
 
-pub fn render_shipping(shipping: &Shipping) -> Value {
-    json!({
+pub fn render_shipping(shipping: &Shipping) -> Json<'_> {
+    object! {
         "address": render_address(&shipping.address),
-        "carrier": shipping.carrier,
-        "name": shipping.name,
-        "phone": shipping.phone,
-        "tracking_number": shipping.tracking_number,
-    })
+        "carrier": &shipping.carrier,
+        "name": &shipping.name,
+        "phone": &shipping.phone,
+        "tracking_number": &shipping.tracking_number,
+    }
 }

@@ -3,19 +3,19 @@
 use crate::attempts;
 use crate::call::Call;
 use crate::error::{ApiError, Result};
+use crate::json::Json::{self, Null};
 use crate::params::{MetadataParam, merged_metadata, new_metadata};
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
 use crate::resource::{Expandable, Resource, View, reference};
-use crate::{choices, params};
+use crate::{choices, object, params};
 use contracts::ListQuery;
 use domain::Versioned;
 use domain::charge::Charge;
 use domain::payment_intent::PaymentIntent;
 use domain::refund::{self, Refund, Status};
 use domain::settle::Affected;
-use serde_json::{Value, json};
-use types::{Currency, Kind, ObjectId};
+use types::{Currency, Kind};
 
 params! {
     pub struct CreateParams {
@@ -149,8 +149,8 @@ impl Resource for Refund {
         reference("payment_method", &[Kind::PaymentMethod]),
     ];
 
-    fn render(&self, _: &View) -> Value {
-        let mut value = json!({
+    fn render(&self, _: &View) -> Json<'_> {
+        object! {
             "id": self.id,
             "object": "refund",
             "amount": self.amount,
@@ -158,42 +158,34 @@ impl Resource for Refund {
             "charge": self.charge,
             "created": self.created.seconds(),
             "currency": self.currency,
-            "customer": null,
-            "customer_account": null,
-            "destination_details": { "card": destination(self), "type": "card" },
-            "metadata": self.metadata,
+            "customer": Null,
+            "customer_account": Null,
+            "destination_details": object! { "card": destination(self), "type": "card" },
+            "metadata": &self.metadata,
             "payment_intent": self.payment_intent,
             "payment_method": self.payment_method,
-            "reason": self.reason,
-            "receipt_number": null,
-            "source_transfer_reversal": null,
+            "reason": &self.reason,
+            "receipt_number": Null,
+            "source_transfer_reversal": Null,
             "status": self.status.as_str(),
-            "transfer_reversal": null,
-        });
-        let optional: [(&str, Option<Value>); 3] = [
-            ("failure_balance_transaction", self.failure_balance_transaction.map(|id: ObjectId| json!(id))),
-            ("failure_reason", self.failure_reason.as_ref().map(|reason| json!(reason))),
-            ("pending_reason", (self.status == Status::Pending).then(|| json!("processing"))),
-        ];
-        for (name, present) in optional {
-            if let Some(present) = present {
-                value[name] = present;
-            }
+            "transfer_reversal": Null,
         }
-        value
+        .with("failure_balance_transaction", self.failure_balance_transaction)
+        .with("failure_reason", self.failure_reason.as_ref())
+        .with("pending_reason", (self.status == Status::Pending).then_some("processing"))
     }
 }
 
-fn destination(refund: &Refund) -> Value {
+fn destination(refund: &Refund) -> Json<'_> {
     match &refund.reference {
-        Some(reference) => json!({
+        Some(reference) => object! {
             "reference": reference,
             "reference_status": "available",
             "reference_type": "acquirer_reference_number",
             "type": "refund",
-        }),
+        },
         None => {
-            json!({ "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" })
+            object! { "reference_status": "pending", "reference_type": "acquirer_reference_number", "type": "refund" }
         }
     }
 }

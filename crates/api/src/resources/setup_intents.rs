@@ -3,6 +3,7 @@
 use crate::attempts;
 use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
+use crate::json::Json::{self, Null};
 use crate::params::{MetadataParam, Unsettable, assign};
 use crate::registry::{Registry, Returns};
 use crate::reply::Reply;
@@ -14,7 +15,7 @@ use crate::resources::payment_intents::params::{
 use crate::resources::payment_intents::render::{next_action, payment_error};
 use crate::resources::payment_intents::{check_url, customer, give_up};
 use crate::resources::payment_methods::{self, PaymentMethodDataParams};
-use crate::{choices, params};
+use crate::{choices, object, params};
 use contracts::{FieldFilter, ListQuery};
 use domain::attempt::Terms;
 use domain::customer::Customer;
@@ -24,7 +25,6 @@ use domain::refusal::Refusal;
 use domain::settle::Affected;
 use domain::setup_intent::{self, SetupIntent};
 use domain::{Changes, Versioned};
-use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use types::Kind;
 
@@ -287,41 +287,41 @@ impl Resource for SetupIntent {
         "usage",
     ];
 
-    fn render(&self, view: &View) -> Value {
-        json!({
+    fn render(&self, view: &View) -> Json<'_> {
+        object! {
             "id": self.id,
             "object": "setup_intent",
-            "allowed_payment_method_types": null,
-            "application": null,
-            "automatic_payment_methods": self.automatic_payment_methods.as_ref().map(|redirects| json!({
+            "allowed_payment_method_types": Null,
+            "application": Null,
+            "automatic_payment_methods": self.automatic_payment_methods.as_ref().map(|redirects| object! {
                 "allow_redirects": redirects,
                 "enabled": true,
-            })),
-            "cancellation_reason": self.cancellation_reason,
-            "client_secret": self.client_secret,
+            }),
+            "cancellation_reason": &self.cancellation_reason,
+            "client_secret": &self.client_secret,
             "created": self.created.seconds(),
             "customer": self.customer,
-            "customer_account": null,
-            "description": self.description,
-            "excluded_payment_method_types": null,
+            "customer_account": Null,
+            "description": &self.description,
+            "excluded_payment_method_types": Null,
             "last_setup_error": self.last_setup_error.as_ref().map(|error| payment_error(error, view)),
-            "latest_attempt": null,
+            "latest_attempt": Null,
             "livemode": view.livemode,
-            "mandate": null,
-            "metadata": self.metadata,
+            "mandate": Null,
+            "metadata": &self.metadata,
             "next_action": self.next_action.as_ref().map(|action| next_action(action, view)),
-            "on_behalf_of": null,
+            "on_behalf_of": Null,
             "payment_method": self.payment_method,
-            "payment_method_configuration_details": null,
-            "payment_method_options": { "card": {
-                "mandate_options": null,
-                "network": null,
+            "payment_method_configuration_details": Null,
+            "payment_method_options": object! { "card": object! {
+                "mandate_options": Null,
+                "network": Null,
                 "request_three_d_secure": self.request_three_d_secure.as_deref().unwrap_or("automatic"),
             }},
-            "payment_method_types": self.payment_method_types,
-            "single_use_mandate": null,
+            "payment_method_types": &self.payment_method_types,
+            "single_use_mandate": Null,
             "status": self.status.as_str(),
             "usage": self.usage.as_str(),
-        })
+        }
     }
 }

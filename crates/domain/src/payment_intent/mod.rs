@@ -19,6 +19,7 @@ use crate::object::{Column, ColumnType, Object, column};
 use crate::party::Shipping;
 use crate::payment_method::PaymentMethod;
 use crate::refusal::Refusal;
+use crate::words::words;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -106,20 +107,6 @@ fn is_zero(amount: &i64) -> bool {
 
 fn is_zero_u8(count: &u8) -> bool {
     *count == 0
-}
-
-macro_rules! words {
-    ($($(#[$meta:meta])* pub enum $name:ident { $($variant:ident = $text:literal,)* })*) => {$(
-        $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-        pub enum $name { $(#[serde(rename = $text)] $variant,)* }
-
-        impl $name {
-            pub const fn as_str(self) -> &'static str {
-                match self { $($name::$variant => $text,)* }
-            }
-        }
-    )*};
 }
 
 words! {

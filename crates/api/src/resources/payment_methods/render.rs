@@ -1,9 +1,10 @@
 //! How payment methods are shown.
 
+use crate::json::Json::{self, Null};
+use crate::object;
 use crate::resource::{Expandable, Resource, View, reference};
 use crate::resources::party::render_billing_details;
 use domain::payment_method::{Card, PaymentMethod};
-use serde_json::{Value, json};
 use types::Kind;
 
 impl Resource for PaymentMethod {
@@ -21,8 +22,8 @@ impl Resource for PaymentMethod {
         "type",
     ];
 
-    fn render(&self, view: &View) -> Value {
-        json!({
+    fn render(&self, view: &View) -> Json<'_> {
+        object! {
             "id": self.id,
             "object": "payment_method",
             "allow_redisplay": self.allow_redisplay.as_deref().unwrap_or("unspecified"),
@@ -30,38 +31,38 @@ impl Resource for PaymentMethod {
             "card": render_card(&self.card, view),
             "created": self.created.seconds(),
             "customer": self.customer,
-            "customer_account": null,
+            "customer_account": Null,
             "livemode": view.livemode,
-            "metadata": self.metadata,
+            "metadata": &self.metadata,
             "type": "card",
-        })
+        }
     }
 }
 
-fn render_card(card: &Card, view: &View) -> Value {
-    let mut value = json!({
-        "brand": card.brand,
-        "checks": {
-            "address_line1_check": card.line1_check,
-            "address_postal_code_check": card.postal_code_check,
-            "cvc_check": card.cvc_check,
+fn render_card<'a>(card: &'a Card, view: &View) -> Json<'a> {
+    let mut value = object! {
+        "brand": &card.brand,
+        "checks": object! {
+            "address_line1_check": &card.line1_check,
+            "address_postal_code_check": &card.postal_code_check,
+            "cvc_check": &card.cvc_check,
         },
-        "country": card.country,
-        "display_brand": card.brand,
+        "country": &card.country,
+        "display_brand": &card.brand,
         "exp_month": card.exp_month,
         "exp_year": card.exp_year,
-        "fingerprint": card.fingerprint,
-        "funding": card.funding,
-        "generated_from": null,
-        "last4": card.last4,
-        "networks": { "available": [card.brand], "preferred": null },
+        "fingerprint": &card.fingerprint,
+        "funding": &card.funding,
+        "generated_from": Null,
+        "last4": &card.last4,
+        "networks": object! { "available": vec![&card.brand], "preferred": Null },
         "regulated_status": "unregulated",
-        "three_d_secure_usage": { "supported": true },
-        "wallet": null,
-    });
+        "three_d_secure_usage": object! { "supported": true },
+        "wallet": Null,
+    };
     // It tells whether two payers use the same card, which is not the payers' business.
-    if let (true, Value::Object(attributes)) = (view.public, &mut value) {
-        attributes.shift_remove("fingerprint");
+    if view.public {
+        value.retain(|name| name != "fingerprint");
     }
     value
 }
