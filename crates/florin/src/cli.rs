@@ -234,7 +234,7 @@ pub struct Bench {
     /// A mixture instead of whole payments: create, confirm, capture, refund in part, read, list.
     #[arg(long)]
     pub mix: bool,
-    /// Only reads: one payment intent, lists of 100, a search, the newest events.
+    /// Only reads: single objects, lists with and without filters, a search, events.
     #[arg(long, conflicts_with = "mix")]
     pub reads: bool,
     /// Open loop: that many requests a second, whether or not they are answered in time; latency is counted from when

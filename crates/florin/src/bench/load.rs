@@ -5,7 +5,8 @@ use super::meter::Meter;
 use super::pace::{Pace, Stopping};
 use super::recorder::Recorder;
 use super::request::Caller;
-use super::script::{Script, Workload};
+use super::script::Script;
+use super::workload::Workload;
 use crate::exit::Failure;
 use anyhow::bail;
 use serde::Serialize;
@@ -137,11 +138,14 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         pace: None,
     });
     let mut clients = JoinSet::new();
+    let mut begun = 0;
     for number in 0..u64::from(load.connections).min(wanted) {
         // Shared out evenly; the first ones take what is left over.
         let share = wanted / u64::from(load.connections) + u64::from(number < wanted % u64::from(load.connections));
         let mut connection = open(load.address).await?;
-        let mut script = Script::new(load.workload, Arc::clone(&load.callers), usize::try_from(number)?);
+        // Each goes on where the one before will end, so that every caller gets as many.
+        let mut script = Script::new(load.workload, Arc::clone(&load.callers), usize::try_from(begun)?);
+        begun += share;
         let shared = Arc::clone(&shared);
         clients.spawn(async move {
             for _ in 0..share {
@@ -163,7 +167,7 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         }
         let recorder = shared.recorder();
         if let Some(error) = &recorder.first_error {
-            bail!("storing payments failed after {}: {error}", recorder.requests);
+            bail!("storing {} failed after {}: {error}", load.workload.name(), recorder.requests);
         }
         progress(recorder.requests);
         if clients.is_empty() {

@@ -14,6 +14,7 @@ mod request;
 mod script;
 mod store;
 mod text;
+mod workload;
 mod yardstick;
 
 use crate::cli::{Bench, Database};
@@ -26,10 +27,10 @@ use meter::Meter;
 use platform::database::{Client, DatabaseSettings, connect, store as server};
 use prepare::Place;
 use report::{Report, Row};
-use request::Caller;
-use script::Workload;
+use request::{Caller, Known};
 use std::sync::Arc;
 use std::time::Duration;
+use workload::Workload;
 use yardstick::Yardstick;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -129,37 +130,33 @@ async fn callers(
 ) -> anyhow::Result<Vec<Arc<Vec<Caller>>>> {
     let keys = match (args.tenants.iter().max(), settings) {
         (None, _) => vec![access.key.clone()],
-        (Some(most), Some(settings)) => prepare::tenants(settings, *most).await?,
+        (Some(most), Some(settings)) => prepare::tenants(settings, access, *most).await?,
         (Some(_), None) => {
             return Err(Failure::usage(
                 "--tenants needs the server's database, to create them: give --data or --config",
             ));
         }
     };
-    let new = || keys.iter().map(|key| Caller::new(&place.host, key));
-    let tenants = u64::try_from(keys.len())?;
-    let payments = if args.reads { args.fill.max(prepare::READABLE * tenants) } else { args.fill };
+    let tenants: Vec<Access> = keys.into_iter().map(|key| Access { key, ..access.clone() }).collect();
+    let least = if args.reads { prepare::READABLE * u64::try_from(tenants.len())? } else { 0 };
+    let payments = args.fill.max(least);
     if payments > 0 {
-        prepare::fill(place, &Arc::new(new().collect()), payments).await?;
+        prepare::fill(place, &tenants, payments).await?;
     }
-    let counts = if args.tenants.is_empty() { vec![1] } else { args.tenants.clone() };
-    let mut groups = Vec::new();
-    for count in counts {
-        let mut group: Vec<Caller> = new().take(usize::try_from(count)?).collect();
-        if args.reads {
-            for (caller, key) in group.iter_mut().zip(&keys) {
-                prepare::look_around(Access { key: key.clone(), ..access.clone() }, caller).await?;
-            }
-        }
-        groups.push(Arc::new(group));
-    }
-    Ok(groups)
+    let callers: Vec<Caller> = if args.reads {
+        prepare::look_around(place, &tenants).await?
+    } else {
+        tenants.iter().map(|access| place.caller(access, Known::default())).collect()
+    };
+    let counts = if args.tenants.is_empty() { &[1][..] } else { &args.tenants };
+    let group = |count: &u32| Ok(Arc::new(callers.iter().take(usize::try_from(*count)?).cloned().collect()));
+    counts.iter().map(group).collect()
 }
 
 fn loads(args: &Bench, place: &Place, groups: &[Arc<Vec<Caller>>]) -> Vec<Load> {
     let workloads: &[Workload] = match (args.mix, args.reads) {
         (true, _) => &[Workload::Mix],
-        (_, true) => &[Workload::Intent, Workload::Intents, Workload::Search, Workload::Events],
+        (_, true) => Workload::READS,
         _ => &[Workload::Payments],
     };
     let connections = match (args.connections.is_empty(), args.rate, args.reads) {

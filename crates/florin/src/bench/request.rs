@@ -5,20 +5,31 @@ use std::sync::Arc;
 use types::{Entropy, SystemEntropy};
 
 /// One tenant's caller: what all of its requests begin with, and what is known of its payments.
+#[derive(Clone)]
 pub struct Caller {
     /// Holds the secret key; so this is not `Debug`.
     headers: Vec<u8>,
+    pub known: Known,
+}
+
+/// What is stored for a tenant, a part of it.
+#[derive(Clone, Default)]
+pub struct Known {
+    /// Customers who pay, and whose payments may be listed.
+    pub customers: Vec<String>,
     /// Payment intents that may be read.
     pub intents: Vec<String>,
     /// Orders that payments may be searched by.
     pub orders: Vec<String>,
+    /// Events that may be read.
+    pub events: Vec<String>,
 }
 
 impl Caller {
     /// `host` is the server's, with its port.
-    pub fn new(host: &str, key: &str) -> Caller {
+    pub fn new(host: &str, key: &str, known: Known) -> Caller {
         let headers = format!(" HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n").into_bytes();
-        Caller { headers, intents: Vec::new(), orders: Vec::new() }
+        Caller { headers, known }
     }
 }
 
@@ -94,7 +105,7 @@ mod tests {
 
     #[test]
     fn writes_whole_requests() {
-        let callers = ["a", "b"].map(|key| Caller::new("127.0.0.1:1", key));
+        let callers = ["a", "b"].map(|key| Caller::new("127.0.0.1:1", key, Known::default()));
         let mut writer = Writer::new(Arc::new(callers.into()), 1);
         writer.get("/v1/balance");
         assert_eq!(
