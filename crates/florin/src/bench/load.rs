@@ -21,6 +21,8 @@ use tokio::task::JoinSet;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A request of an open loop that has waited for that long to be sent is not only slow.
 const LATE: Duration = Duration::from_secs(1);
+/// After a request was refused that has to be made.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
 /// After a connection was lost.
 const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -50,6 +52,9 @@ pub struct Measured {
     pub p99_ms: f64,
     pub p999_ms: f64,
     pub max_ms: f64,
+    /// Answered 429, because the server has enough to do; not an error.
+    pub refused: u64,
+    pub refused_p99_ms: f64,
     /// By kind: a status, `connection`, or `unanswered`.
     pub errors: BTreeMap<String, u64>,
     pub first_error: Option<String>,
@@ -148,10 +153,12 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         begun += share;
         let shared = Arc::clone(&shared);
         clients.spawn(async move {
-            for _ in 0..share {
-                once(&mut connection, &mut script, &shared, Instant::now()).await;
-                if shared.recorder().first_error.is_some() {
-                    break;
+            let mut done = 0;
+            while done < share {
+                match once(&mut connection, &mut script, &shared, Instant::now()).await {
+                    Outcome::Answered => done += 1,
+                    Outcome::Refused => tokio::time::sleep(RETRY_PAUSE).await,
+                    Outcome::Failed | Outcome::Lost => break,
                 }
             }
         });
@@ -192,7 +199,7 @@ async fn client(mut connection: Connection, mut script: Script, shared: Arc<Shar
             },
             None => Instant::now(),
         };
-        if once(&mut connection, &mut script, &shared, since).await {
+        if once(&mut connection, &mut script, &shared, since).await != Outcome::Lost {
             continue;
         }
         while !shared.stopping.load(Ordering::Relaxed) {
@@ -205,8 +212,19 @@ async fn client(mut connection: Connection, mut script: Script, shared: Arc<Shar
     }
 }
 
-/// One request; says whether the connection can be used for another.
-async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared, since: Instant) -> bool {
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered,
+    Refused,
+    /// With another answer.
+    Failed,
+    /// Nobody knows; and the connection cannot be used any more.
+    Lost,
+}
+
+/// One request.
+async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared, since: Instant) -> Outcome {
     match connection.exchange(script.next()).await {
         Ok(answer) if answer.status == 200 => {
             let latency = since.elapsed();
@@ -216,18 +234,23 @@ async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared,
             recorder.requests += 1;
             recorder.payments += u64::from(paid);
             recorder.bytes += u64::try_from(answer.body.len()).unwrap_or_default();
-            true
+            Outcome::Answered
+        }
+        Ok(answer) if answer.status == 429 => {
+            script.failed();
+            shared.recorder().refused(since.elapsed());
+            Outcome::Refused
         }
         Ok(answer) => {
             script.failed();
             let detail = || format!("{} {}", answer.status, reason(answer.body));
             shared.recorder().error(&answer.status.to_string(), detail);
-            true
+            Outcome::Failed
         }
         Err(error) => {
             script.failed();
             shared.recorder().error("connection", || error.to_string());
-            false
+            Outcome::Lost
         }
     }
 }
@@ -244,6 +267,7 @@ fn summed_up(recorder: Recorder, seconds: f64, used: &super::meter::Reading, mem
     let (requests, payments) = (recorder.requests as f64, recorder.payments as f64);
     let units = if recorder.payments > 0 { payments } else { requests };
     let each = |us: Option<u64>| us.map(|us| us as f64 / units);
+    let (refused, refused_p99_ms) = recorder.refusals(0.99);
     Measured {
         seconds,
         requests: recorder.requests,
@@ -254,6 +278,8 @@ fn summed_up(recorder: Recorder, seconds: f64, used: &super::meter::Reading, mem
         p99_ms: recorder.quantile_ms(0.99),
         p999_ms: recorder.quantile_ms(0.999),
         max_ms: recorder.quantile_ms(1.0),
+        refused,
+        refused_p99_ms,
         answer_bytes: recorder.bytes as f64 / requests,
         florin_us: each(used.florin_us),
         postgres_us: each(used.postgres_us),
