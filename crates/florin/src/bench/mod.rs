@@ -4,7 +4,9 @@
 //! into a buffer, answers hardly looked at. `docs/benchmarks.md` says what is measured and how to read it.
 
 mod connection;
+mod journal;
 mod load;
+mod measured;
 mod meter;
 mod pace;
 mod prepare;
@@ -22,6 +24,8 @@ use crate::client::Access;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{dev, target};
+use anyhow::Context;
+use journal::Journal;
 use load::{Load, measure};
 use meter::Meter;
 use platform::database::{Client, DatabaseSettings, connect, store as server};
@@ -63,7 +67,11 @@ pub async fn run(args: &Bench, output: Output) -> anyhow::Result<Code> {
     let meter = Meter::new(args.server_pid.or(access.pid), client).await;
     report.notes.extend(unseen(&meter));
 
-    let loads = loads(args, &place, &groups);
+    let journal = match &args.journal {
+        Some(path) => Some(Journal::create(path).with_context(|| format!("creating {}", path.display()))?),
+        None => None,
+    };
+    let loads = loads(args, &place, &groups, journal.map(Arc::new).as_ref());
     report.loads = loads.iter().map(row).collect();
     for round in 1..=args.rounds {
         for (load, row) in loads.iter().zip(&mut report.loads) {
@@ -79,6 +87,9 @@ pub async fn run(args: &Bench, output: Output) -> anyhow::Result<Code> {
             eprintln!("round {round} of {}: {}: {:.0}/s", args.rounds, shown.name, run.transactions_per_second);
             shown.rounds.push(run);
         }
+    }
+    for journal in loads.iter().filter_map(|load| load.journal.as_ref()) {
+        journal.finish().context("writing the journal")?;
     }
     report.finish();
     output.print(&report, || report.text())?;
@@ -153,7 +164,7 @@ async fn callers(
     counts.iter().map(group).collect()
 }
 
-fn loads(args: &Bench, place: &Place, groups: &[Arc<Vec<Caller>>]) -> Vec<Load> {
+fn loads(args: &Bench, place: &Place, groups: &[Arc<Vec<Caller>>], journal: Option<&Arc<Journal>>) -> Vec<Load> {
     let workloads: &[Workload] = match (args.mix, args.reads) {
         (true, _) => &[Workload::Mix],
         (_, true) => Workload::READS,
@@ -174,6 +185,7 @@ fn loads(args: &Bench, place: &Place, groups: &[Arc<Vec<Caller>>]) -> Vec<Load> 
                     address: place.address,
                     workload: *workload,
                     callers: Arc::clone(callers),
+                    journal: journal.cloned(),
                     connections: *connections,
                     rate: args.rate,
                     warm_up: WARM_UP_MAX.min(time / 5),

@@ -97,6 +97,7 @@ pub async fn try_payment(access: &Access) -> anyhow::Result<()> {
         ("payment_method", "pm_card_visa"),
         ("payment_method_types[]", "card"),
         ("confirm", "true"),
+        ("description", "florin bench"),
     ];
     let form = form.map(|(name, value)| (name, value.to_owned()));
     let intent = Client::of(access.clone())?.post("/v1/payment_intents", &form, None).await?.ok()?;
@@ -127,6 +128,7 @@ async fn store(place: &Place, workload: Workload, callers: &Arc<Vec<Caller>>, wa
         address: place.address,
         workload,
         callers: Arc::clone(callers),
+        journal: None,
         connections: FILLERS,
         rate: None,
         warm_up: Duration::ZERO,

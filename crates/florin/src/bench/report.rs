@@ -1,6 +1,6 @@
 //! What is shown of the measurements: medians of the rounds.
 
-use super::load::Measured;
+use super::measured::Measured;
 use super::recorder::median;
 use super::yardstick::{CLIENTS, TpcB};
 use serde::Serialize;

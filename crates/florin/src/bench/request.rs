@@ -1,5 +1,6 @@
 //! The bytes of requests.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 use types::{Entropy, SystemEntropy};
@@ -39,7 +40,9 @@ pub struct Writer {
     /// Whose turn it is.
     turn: usize,
     bytes: Vec<u8>,
-    form: Vec<u8>,
+    /// Of the latest `post`.
+    pub key: String,
+    pub form: Vec<u8>,
     entropy: SystemEntropy,
 }
 
@@ -47,7 +50,7 @@ impl Writer {
     /// Writers that begin at different turns spread the load over the callers.
     pub fn new(callers: Arc<Vec<Caller>>, turn: usize) -> Writer {
         let (bytes, form) = (Vec::with_capacity(1024), Vec::with_capacity(256));
-        Writer { callers, turn, bytes, form, entropy: SystemEntropy::new() }
+        Writer { callers, turn, bytes, key: String::new(), form, entropy: SystemEntropy::new() }
     }
 
     /// Whose turn it is; `None` only when there are no callers at all.
@@ -78,12 +81,15 @@ impl Writer {
     pub fn post(&mut self, path: &str, form: std::fmt::Arguments<'_>) {
         self.begin("POST ", path);
         self.form.clear();
+        self.key.clear();
         let (high, low) = (self.entropy.next_u64(), self.entropy.next_u64());
         // Writing into memory cannot fail.
         let _ = self.form.write_fmt(form);
+        let _ = write!(self.key, "{high:016x}{low:016x}");
         let _ = write!(
             self.bytes,
-            "idempotency-key: {high:016x}{low:016x}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+            "idempotency-key: {}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+            self.key,
             self.form.len()
         );
         self.bytes.extend_from_slice(&self.form);

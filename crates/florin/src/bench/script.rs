@@ -81,6 +81,21 @@ impl Script {
         self.writer.request()
     }
 
+    /// What `next` has written.
+    pub fn request(&self) -> &[u8] {
+        self.writer.request()
+    }
+
+    /// The idempotency key of it.
+    pub fn key(&self) -> &str {
+        &self.writer.key
+    }
+
+    /// The body of it.
+    pub fn form(&self) -> &[u8] {
+        &self.writer.form
+    }
+
     /// Takes note of the answer to the latest request; says whether that completed a payment.
     pub fn answered(&mut self, body: &[u8]) -> bool {
         match self.workload {
@@ -170,7 +185,7 @@ fn is_captured(number: usize) -> bool {
 }
 
 /// The `id` of an object that is shown, which comes first of its attributes.
-fn first_id(body: &[u8]) -> &str {
+pub fn first_id(body: &[u8]) -> &str {
     let mut parts = body.split(|byte| *byte == b'"');
     let is_id = parts.nth(1) == Some(b"id");
     let id = parts.nth(1).filter(|_| is_id).unwrap_or_default();

@@ -136,7 +136,7 @@ fn whole(figure: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::Measured;
+    use super::super::measured::Measured;
     use super::super::yardstick::TpcB;
     use super::*;
 
