@@ -24,6 +24,8 @@ class Payment:
     # The answer to each request that was acknowledged.
     bodies: list = field(default_factory=list)
 
+    amount = AMOUNT
+
     @property
     def acknowledged(self):
         return len(self.bodies) == (2 if self.two_steps else 1)
@@ -44,6 +46,10 @@ class Payment:
     def acknowledge(self, body):
         self.bodies.append(body)
         self.id = json.loads(body)["id"]
+
+    def requests(self):
+        """Each request that was acknowledged, with the answer to it."""
+        return [(self.request(step), body) for step, body in enumerate(self.bodies)]
 
 
 class Client:

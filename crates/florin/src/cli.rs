@@ -234,7 +234,7 @@ pub struct Bench {
     /// A mixture instead of whole payments: create, confirm, capture, refund in part, read, list.
     #[arg(long)]
     pub mix: bool,
-    /// Only reads: one payment intent, lists of 100, a search, the newest events.
+    /// Only reads: single objects, lists with and without filters, a search, events.
     #[arg(long, conflicts_with = "mix")]
     pub reads: bool,
     /// Open loop: that many requests a second, whether or not they are answered in time; latency is counted from when
@@ -258,6 +258,9 @@ pub struct Bench {
     /// Store that many payments first, as fast as possible.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub fill: u64,
+    /// Write down each payment, when it is sent (`sent KEY FORM`) and when it was answered 200 (`acknowledged KEY ID`).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mix", "reads"])]
+    pub journal: Option<PathBuf>,
     /// Do without pgbench's TPC-B, which otherwise takes turns with the payments on the same PostgreSQL.
     #[arg(long)]
     pub no_yardstick: bool,

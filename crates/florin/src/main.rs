@@ -20,6 +20,7 @@ mod target;
 use clap::{CommandFactory, Parser};
 use cli::{Cli, Command};
 use exit::Code;
+use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use output::Output;
 use std::process::ExitCode;
 
@@ -27,8 +28,12 @@ use std::process::ExitCode;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// Files that this process may have open, if the system lets it: each connection is one, and many systems begin with 1,024.
+const FILES: u64 = 16_384;
+
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    allow_files();
     let output = Output { json: cli.json };
     let mut runtime = match cli.command {
         // The measuring must leave the processors to what is measured: one thread is enough for it.
@@ -55,6 +60,15 @@ fn main() -> ExitCode {
             }
             code.into()
         }
+    }
+}
+
+fn allow_files() {
+    if let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE)
+        && soft < FILES.min(hard)
+    {
+        // Where that is refused, the limit stays as it was.
+        let _ = setrlimit(Resource::RLIMIT_NOFILE, FILES.min(hard), hard);
     }
 }
 

@@ -41,6 +41,7 @@ fn measures_every_kind_of_load() {
             let median = &load["median"];
             assert!(median["requests_per_second"].as_f64().unwrap() > 0.0, "{report}");
             assert_eq!(median["errors"], 0, "{report}");
+            assert!(median["answer_bytes"].as_f64().unwrap() > 500.0, "something is found: {report}");
         }
     }
     assert_eq!(server.stop(), Some(0));

@@ -1,15 +1,16 @@
 //! One measurement: connections at work for a while, and what came of it.
 
 use super::connection::Connection;
+use super::journal::Journal;
+use super::measured::Measured;
 use super::meter::Meter;
 use super::pace::{Pace, Stopping};
 use super::recorder::Recorder;
 use super::request::Caller;
-use super::script::{Script, Workload};
+use super::script::{Script, first_id};
+use super::workload::Workload;
 use crate::exit::Failure;
 use anyhow::bail;
-use serde::Serialize;
-use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -20,8 +21,10 @@ use tokio::task::JoinSet;
 const PATIENCE: Duration = Duration::from_secs(10);
 /// A request of an open loop that has waited for that long to be sent is not only slow.
 const LATE: Duration = Duration::from_secs(1);
-/// After a connection was lost.
-const RECONNECT_PAUSE: Duration = Duration::from_millis(50);
+/// After a request was refused that has to be made.
+const RETRY_PAUSE: Duration = Duration::from_secs(1);
+/// After something went wrong.
+const FAILURE_PAUSE: Duration = Duration::from_millis(50);
 
 /// What is to be measured.
 #[derive(Clone)]
@@ -29,6 +32,8 @@ pub struct Load {
     pub address: SocketAddr,
     pub workload: Workload,
     pub callers: Arc<Vec<Caller>>,
+    /// Of payments, where it is written down what was sent and acknowledged.
+    pub journal: Option<Arc<Journal>>,
     pub connections: u32,
     /// Requests a second of an open loop; otherwise each connection sends when it was answered.
     pub rate: Option<u32>,
@@ -36,39 +41,12 @@ pub struct Load {
     pub time: Duration,
 }
 
-/// What was measured.
-#[derive(Clone, Debug, Serialize)]
-pub struct Measured {
-    pub seconds: f64,
-    /// Answered as they should be.
-    pub requests: u64,
-    pub payments: u64,
-    pub requests_per_second: f64,
-    pub payments_per_second: f64,
-    pub p50_ms: f64,
-    pub p99_ms: f64,
-    pub p999_ms: f64,
-    pub max_ms: f64,
-    /// By kind: a status, `connection`, or `unanswered`.
-    pub errors: BTreeMap<String, u64>,
-    pub first_error: Option<String>,
-    /// Bytes of an answer's body, on average.
-    pub answer_bytes: f64,
-    /// Processor time for one payment (for one request where there are no payments) in microseconds.
-    pub florin_us: Option<f64>,
-    pub postgres_us: Option<f64>,
-    pub generator_us: Option<f64>,
-    /// Bytes of PostgreSQL's log for one payment, or request.
-    pub wal_bytes: Option<f64>,
-    /// The most memory that the server has had resident since its start, in bytes.
-    pub florin_memory_peak: Option<u64>,
-}
-
 /// What the connections share.
 struct Shared {
     address: SocketAddr,
     recorder: Mutex<Recorder>,
     stopping: AtomicBool,
+    journal: Option<Arc<Journal>>,
     pace: Option<Arc<Pace>>,
 }
 
@@ -88,6 +66,7 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Measured> {
         address: load.address,
         recorder: Mutex::new(Recorder::new()?),
         stopping: AtomicBool::new(false),
+        journal: load.journal.clone(),
         pace: load.rate.map(Pace::start),
     });
     let _stopping = shared.pace.clone().map(Stopping);
@@ -124,7 +103,7 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Measured> {
         let reason = recorder.first_error.as_deref().unwrap_or("none was answered in time");
         bail!("no request succeeded: {reason}");
     }
-    Ok(summed_up(recorder, seconds, &used, meter.florin_memory_peak()))
+    Ok(Measured::new(recorder, seconds, &used, meter.florin_memory_peak()))
 }
 
 /// Makes that many requests as fast as they are answered, and calls `progress` about every second with how many are
@@ -134,20 +113,26 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         address: load.address,
         recorder: Mutex::new(Recorder::new()?),
         stopping: AtomicBool::new(false),
+        journal: load.journal.clone(),
         pace: None,
     });
     let mut clients = JoinSet::new();
+    let mut begun = 0;
     for number in 0..u64::from(load.connections).min(wanted) {
         // Shared out evenly; the first ones take what is left over.
         let share = wanted / u64::from(load.connections) + u64::from(number < wanted % u64::from(load.connections));
         let mut connection = open(load.address).await?;
-        let mut script = Script::new(load.workload, Arc::clone(&load.callers), usize::try_from(number)?);
+        // Each goes on where the one before will end, so that every caller gets as many.
+        let mut script = Script::new(load.workload, Arc::clone(&load.callers), usize::try_from(begun)?);
+        begun += share;
         let shared = Arc::clone(&shared);
         clients.spawn(async move {
-            for _ in 0..share {
-                once(&mut connection, &mut script, &shared, Instant::now()).await;
-                if shared.recorder().first_error.is_some() {
-                    break;
+            let mut done = 0;
+            while done < share {
+                match once(&mut connection, &mut script, &shared, Instant::now()).await {
+                    Outcome::Answered => done += 1,
+                    Outcome::Refused => tokio::time::sleep(RETRY_PAUSE).await,
+                    Outcome::Failed | Outcome::Lost => break,
                 }
             }
         });
@@ -163,7 +148,7 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         }
         let recorder = shared.recorder();
         if let Some(error) = &recorder.first_error {
-            bail!("storing payments failed after {}: {error}", recorder.requests);
+            bail!("storing {} failed after {}: {error}", load.workload.name(), recorder.requests);
         }
         progress(recorder.requests);
         if clients.is_empty() {
@@ -188,11 +173,16 @@ async fn client(mut connection: Connection, mut script: Script, shared: Arc<Shar
             },
             None => Instant::now(),
         };
-        if once(&mut connection, &mut script, &shared, since).await {
-            continue;
+        match once(&mut connection, &mut script, &shared, since).await {
+            Outcome::Answered | Outcome::Refused => continue,
+            Outcome::Failed => {
+                tokio::time::sleep(FAILURE_PAUSE).await;
+                continue;
+            }
+            Outcome::Lost => {}
         }
         while !shared.stopping.load(Ordering::Relaxed) {
-            tokio::time::sleep(RECONNECT_PAUSE).await;
+            tokio::time::sleep(FAILURE_PAUSE).await;
             if let Ok(opened) = Connection::open(shared.address).await {
                 connection = opened;
                 break;
@@ -201,29 +191,52 @@ async fn client(mut connection: Connection, mut script: Script, shared: Arc<Shar
     }
 }
 
-/// One request; says whether the connection can be used for another.
-async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared, since: Instant) -> bool {
-    match connection.exchange(script.next()).await {
+/// What became of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Outcome {
+    Answered,
+    Refused,
+    /// With another answer.
+    Failed,
+    /// Nobody knows; and the connection cannot be used any more.
+    Lost,
+}
+
+/// One request.
+async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared, since: Instant) -> Outcome {
+    script.next();
+    if let Some(journal) = &shared.journal {
+        journal.sent(script.key(), script.form());
+    }
+    match connection.exchange(script.request()).await {
         Ok(answer) if answer.status == 200 => {
             let latency = since.elapsed();
+            if let Some(journal) = &shared.journal {
+                journal.acknowledged(script.key(), first_id(answer.body));
+            }
             let paid = script.answered(answer.body);
             let mut recorder = shared.recorder();
             recorder.latency(latency);
             recorder.requests += 1;
             recorder.payments += u64::from(paid);
             recorder.bytes += u64::try_from(answer.body.len()).unwrap_or_default();
-            true
+            Outcome::Answered
+        }
+        Ok(answer) if answer.status == 429 => {
+            script.failed();
+            shared.recorder().refused(since.elapsed());
+            Outcome::Refused
         }
         Ok(answer) => {
             script.failed();
             let detail = || format!("{} {}", answer.status, reason(answer.body));
             shared.recorder().error(&answer.status.to_string(), detail);
-            true
+            Outcome::Failed
         }
         Err(error) => {
             script.failed();
             shared.recorder().error("connection", || error.to_string());
-            false
+            Outcome::Lost
         }
     }
 }
@@ -233,30 +246,4 @@ fn reason(body: &[u8]) -> String {
     let parsed: Option<serde_json::Value> = serde_json::from_slice(body).ok();
     let message = parsed.as_ref().and_then(|value| value.pointer("/error/message")?.as_str());
     message.unwrap_or("(no reason given)").to_owned()
-}
-
-#[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
-fn summed_up(recorder: Recorder, seconds: f64, used: &super::meter::Reading, memory: Option<u64>) -> Measured {
-    let (requests, payments) = (recorder.requests as f64, recorder.payments as f64);
-    let units = if recorder.payments > 0 { payments } else { requests };
-    let each = |us: Option<u64>| us.map(|us| us as f64 / units);
-    Measured {
-        seconds,
-        requests: recorder.requests,
-        payments: recorder.payments,
-        requests_per_second: requests / seconds,
-        payments_per_second: payments / seconds,
-        p50_ms: recorder.quantile_ms(0.5),
-        p99_ms: recorder.quantile_ms(0.99),
-        p999_ms: recorder.quantile_ms(0.999),
-        max_ms: recorder.quantile_ms(1.0),
-        answer_bytes: recorder.bytes as f64 / requests,
-        florin_us: each(used.florin_us),
-        postgres_us: each(used.postgres_us),
-        generator_us: each(used.generator_us),
-        wal_bytes: used.wal.map(|bytes| bytes as f64 / units),
-        florin_memory_peak: memory,
-        errors: recorder.errors,
-        first_error: recorder.first_error,
-    }
 }

@@ -4,7 +4,9 @@
 //! into a buffer, answers hardly looked at. `docs/benchmarks.md` says what is measured and how to read it.
 
 mod connection;
+mod journal;
 mod load;
+mod measured;
 mod meter;
 mod pace;
 mod prepare;
@@ -14,6 +16,7 @@ mod request;
 mod script;
 mod store;
 mod text;
+mod workload;
 mod yardstick;
 
 use crate::cli::{Bench, Database};
@@ -21,15 +24,17 @@ use crate::client::Access;
 use crate::exit::{Code, Failure};
 use crate::output::Output;
 use crate::{dev, target};
+use anyhow::Context;
+use journal::Journal;
 use load::{Load, measure};
 use meter::Meter;
 use platform::database::{Client, DatabaseSettings, connect, store as server};
 use prepare::Place;
 use report::{Report, Row};
-use request::Caller;
-use script::Workload;
+use request::{Caller, Known};
 use std::sync::Arc;
 use std::time::Duration;
+use workload::Workload;
 use yardstick::Yardstick;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -62,7 +67,11 @@ pub async fn run(args: &Bench, output: Output) -> anyhow::Result<Code> {
     let meter = Meter::new(args.server_pid.or(access.pid), client).await;
     report.notes.extend(unseen(&meter));
 
-    let loads = loads(args, &place, &groups);
+    let journal = match &args.journal {
+        Some(path) => Some(Journal::create(path).with_context(|| format!("creating {}", path.display()))?),
+        None => None,
+    };
+    let loads = loads(args, &place, &groups, journal.map(Arc::new).as_ref());
     report.loads = loads.iter().map(row).collect();
     for round in 1..=args.rounds {
         for (load, row) in loads.iter().zip(&mut report.loads) {
@@ -78,6 +87,9 @@ pub async fn run(args: &Bench, output: Output) -> anyhow::Result<Code> {
             eprintln!("round {round} of {}: {}: {:.0}/s", args.rounds, shown.name, run.transactions_per_second);
             shown.rounds.push(run);
         }
+    }
+    for journal in loads.iter().filter_map(|load| load.journal.as_ref()) {
+        journal.finish().context("writing the journal")?;
     }
     report.finish();
     output.print(&report, || report.text())?;
@@ -129,37 +141,33 @@ async fn callers(
 ) -> anyhow::Result<Vec<Arc<Vec<Caller>>>> {
     let keys = match (args.tenants.iter().max(), settings) {
         (None, _) => vec![access.key.clone()],
-        (Some(most), Some(settings)) => prepare::tenants(settings, *most).await?,
+        (Some(most), Some(settings)) => prepare::tenants(settings, access, *most).await?,
         (Some(_), None) => {
             return Err(Failure::usage(
                 "--tenants needs the server's database, to create them: give --data or --config",
             ));
         }
     };
-    let new = || keys.iter().map(|key| Caller::new(&place.host, key));
-    let tenants = u64::try_from(keys.len())?;
-    let payments = if args.reads { args.fill.max(prepare::READABLE * tenants) } else { args.fill };
+    let tenants: Vec<Access> = keys.into_iter().map(|key| Access { key, ..access.clone() }).collect();
+    let least = if args.reads { prepare::READABLE * u64::try_from(tenants.len())? } else { 0 };
+    let payments = args.fill.max(least);
     if payments > 0 {
-        prepare::fill(place, &Arc::new(new().collect()), payments).await?;
+        prepare::fill(place, &tenants, payments).await?;
     }
-    let counts = if args.tenants.is_empty() { vec![1] } else { args.tenants.clone() };
-    let mut groups = Vec::new();
-    for count in counts {
-        let mut group: Vec<Caller> = new().take(usize::try_from(count)?).collect();
-        if args.reads {
-            for (caller, key) in group.iter_mut().zip(&keys) {
-                prepare::look_around(Access { key: key.clone(), ..access.clone() }, caller).await?;
-            }
-        }
-        groups.push(Arc::new(group));
-    }
-    Ok(groups)
+    let callers: Vec<Caller> = if args.reads {
+        prepare::look_around(place, &tenants).await?
+    } else {
+        tenants.iter().map(|access| place.caller(access, Known::default())).collect()
+    };
+    let counts = if args.tenants.is_empty() { &[1][..] } else { &args.tenants };
+    let group = |count: &u32| Ok(Arc::new(callers.iter().take(usize::try_from(*count)?).cloned().collect()));
+    counts.iter().map(group).collect()
 }
 
-fn loads(args: &Bench, place: &Place, groups: &[Arc<Vec<Caller>>]) -> Vec<Load> {
+fn loads(args: &Bench, place: &Place, groups: &[Arc<Vec<Caller>>], journal: Option<&Arc<Journal>>) -> Vec<Load> {
     let workloads: &[Workload] = match (args.mix, args.reads) {
         (true, _) => &[Workload::Mix],
-        (_, true) => &[Workload::Intent, Workload::Intents, Workload::Search, Workload::Events],
+        (_, true) => Workload::READS,
         _ => &[Workload::Payments],
     };
     let connections = match (args.connections.is_empty(), args.rate, args.reads) {
@@ -177,6 +185,7 @@ fn loads(args: &Bench, place: &Place, groups: &[Arc<Vec<Caller>>]) -> Vec<Load> 
                     address: place.address,
                     workload: *workload,
                     callers: Arc::clone(callers),
+                    journal: journal.cloned(),
                     connections: *connections,
                     rate: args.rate,
                     warm_up: WARM_UP_MAX.min(time / 5),

@@ -1,15 +1,19 @@
 //! What is there before anything is measured: tenants, stored payments, and what is known of them.
 
 use super::load::{Load, make};
-use super::request::Caller;
-use super::script::Workload;
+use super::request::{Caller, Known};
+use super::script::RARE_TYPE;
+use super::workload::Workload;
 use crate::client::{Access, Client, text};
-use crate::commands::tenants::with_new_keys;
 use crate::exit::Failure;
 use crate::services::Services;
 use anyhow::{Context, bail};
+use contracts::Identity;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use hmac::{Hmac, KeyInit, Mac};
 use platform::database::DatabaseSettings;
 use serde_json::Value;
+use sha2::Sha256;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -17,6 +21,11 @@ use std::time::{Duration, Instant};
 
 /// Connections that payments are stored over.
 const FILLERS: u32 = 256;
+/// Tenants that are prepared at the same time.
+const SIDE_BY_SIDE: usize = 16;
+/// On average, however many are stored.
+const PAYMENTS_OF_CUSTOMER: u64 = 10;
+const RARE_EVENTS: usize = 10;
 /// Payments that a tenant has at least before it is read from, so that lists are full.
 pub const READABLE: u64 = 100;
 /// Ages up to which payments to read are looked for, in powers of two: 2^27 seconds are four years.
@@ -42,22 +51,42 @@ impl Place {
         let address = found.next().ok_or_else(|| Failure::unreachable(format!("{host} has no address")))?;
         Ok(Place { host: host.to_owned(), address })
     }
+
+    pub fn caller(&self, tenant: &Access, known: Known) -> Caller {
+        Caller::new(&self.host, &tenant.key, known)
+    }
 }
 
 /// The secret keys of that many tenants, `bench-0001` and so on, created where they are missing.
-pub async fn tenants(settings: &DatabaseSettings, count: u32) -> anyhow::Result<Vec<String>> {
-    let services = Services::on(settings.clone())?;
-    let mut keys = Vec::new();
-    let mut told = Instant::now();
-    for number in 1..=count {
-        let (_, pair) = with_new_keys(&services, settings, &format!("bench-{number:04}"), false).await?;
-        keys.push(pair.secret);
+pub async fn tenants(settings: &DatabaseSettings, access: &Access, count: u32) -> anyhow::Result<Vec<String>> {
+    let services = &Services::on(settings.clone())?;
+    let each = (1..=count).map(|number| async move {
+        let name = format!("bench-{number:04}");
+        let key = key_of(&access.key, &name)?;
+        if services.identity.authenticate(&key).await?.is_none() {
+            let tenant = services.ensure_tenant(settings, &name).await?;
+            services.identity.add_key(tenant.id, &key).await?;
+        }
+        anyhow::Ok(key)
+    });
+    let mut each = stream::iter(each).buffered(SIDE_BY_SIDE);
+    let (mut keys, mut told) = (Vec::new(), Instant::now());
+    while let Some(key) = each.try_next().await? {
+        keys.push(key);
         if told.elapsed() > Duration::from_secs(5) {
-            eprintln!("{number} of {count} tenants are there");
+            eprintln!("{} of {count} tenants are there", keys.len());
             told = Instant::now();
         }
     }
     Ok(keys)
+}
+
+/// The same key each time, so that the next measurement finds the tenant without its key being kept; and one that only
+/// those can tell who have the server's key.
+fn key_of(secret: &str, tenant: &str) -> anyhow::Result<String> {
+    let code = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?.chain_update(tenant).finalize().into_bytes();
+    let digits: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
+    Ok(format!("sk_test_{digits}"))
 }
 
 /// Makes one payment, and checks that it is one.
@@ -68,6 +97,7 @@ pub async fn try_payment(access: &Access) -> anyhow::Result<()> {
         ("payment_method", "pm_card_visa"),
         ("payment_method_types[]", "card"),
         ("confirm", "true"),
+        ("description", "florin bench"),
     ];
     let form = form.map(|(name, value)| (name, value.to_owned()));
     let intent = Client::of(access.clone())?.post("/v1/payment_intents", &form, None).await?.ok()?;
@@ -77,52 +107,127 @@ pub async fn try_payment(access: &Access) -> anyhow::Result<()> {
     }
 }
 
-/// Stores payments, spread over the tenants.
-pub async fn fill(place: &Place, callers: &Arc<Vec<Caller>>, payments: u64) -> anyhow::Result<()> {
+/// Stores payments with metadata, spread over the tenants, of new customers; before them a few events of a rare type.
+pub async fn fill(place: &Place, tenants: &[Access], payments: u64) -> anyhow::Result<()> {
+    side_by_side(tenants, rare_events).await?;
+    let each = (payments / PAYMENTS_OF_CUSTOMER).div_ceil(u64::try_from(tenants.len())?).max(1);
+    let callers: Vec<Caller> = tenants.iter().map(|access| place.caller(access, Known::default())).collect();
+    let customers = each * u64::try_from(tenants.len())?;
+    store(place, Workload::Customers, &Arc::new(callers), customers).await?;
+    let callers = side_by_side(tenants, async |client| {
+        let customers = newest(&client, "/v1/customers", each).await?;
+        Ok(customers.iter().map(|customer| text(customer, "/id").to_owned()).collect())
+    });
+    let callers = tenants.iter().zip(callers.await?);
+    let callers = callers.map(|(access, customers)| place.caller(access, Known { customers, ..Known::default() }));
+    store(place, Workload::Orders, &Arc::new(callers.collect()), payments).await
+}
+
+async fn store(place: &Place, workload: Workload, callers: &Arc<Vec<Caller>>, wanted: u64) -> anyhow::Result<()> {
     let load = Load {
         address: place.address,
-        workload: Workload::Orders,
+        workload,
         callers: Arc::clone(callers),
+        journal: None,
         connections: FILLERS,
         rate: None,
         warm_up: Duration::ZERO,
         time: Duration::ZERO,
     };
     let (started, mut told) = (Instant::now(), Instant::now());
-    make(&load, payments, |done| {
-        if told.elapsed() > Duration::from_secs(5) || done == payments {
-            eprintln!("{done} of {payments} payments are stored, after {} s", started.elapsed().as_secs());
+    make(&load, wanted, |done| {
+        if told.elapsed() > Duration::from_secs(5) || done == wanted {
+            eprintln!("{done} of {wanted} {} are stored, after {} s", workload.name(), started.elapsed().as_secs());
             told = Instant::now();
         }
     })
     .await
 }
 
-/// Looks for payments of all ages, to be read and searched for.
-pub async fn look_around(access: Access, caller: &mut Caller) -> anyhow::Result<()> {
-    let client = Client::of(access)?;
+/// As many events of the rare type as a list of it shows.
+async fn rare_events(client: Client) -> anyhow::Result<()> {
+    let query = [("type", RARE_TYPE.to_owned()), ("limit", RARE_EVENTS.to_string())];
+    let there = data(client.get("/v1/events", &query).await?.ok()?)?.len();
+    for _ in there..RARE_EVENTS {
+        client.post("/v1/setup_intents", &[("payment_method_types[]", "card".to_owned())], None).await?.ok()?;
+    }
+    Ok(())
+}
+
+/// What is known of the tenants' payments, of all ages: to be read, listed and searched for.
+pub async fn look_around(place: &Place, tenants: &[Access]) -> anyhow::Result<Vec<Caller>> {
+    let found = side_by_side(tenants, async |client| {
+        let payments = of_all_ages(&client, "/v1/payment_intents").await?;
+        let events = of_all_ages(&client, "/v1/events").await?;
+        Ok((payments, events))
+    });
+    let mut callers = Vec::new();
+    for (access, (payments, events)) in tenants.iter().zip(found.await?) {
+        let payments = || payments.iter().filter(|intent| !text(intent, "/metadata/order").is_empty());
+        if payments().next().is_none() {
+            bail!("no payments were found to be read");
+        }
+        let known = Known {
+            customers: distinct(payments(), "/customer"),
+            intents: distinct(payments(), "/id"),
+            orders: distinct(payments(), "/metadata/order"),
+            events: distinct(events.iter(), "/id"),
+        };
+        callers.push(place.caller(access, known));
+    }
+    Ok(callers)
+}
+
+fn distinct<'a>(objects: impl Iterator<Item = &'a Value>, pointer: &str) -> Vec<String> {
+    let found: BTreeSet<&str> = objects.map(|object| text(object, pointer)).filter(|text| !text.is_empty()).collect();
+    found.into_iter().map(str::to_owned).collect()
+}
+
+/// The newest objects of a list, and those before that were the newest 1, 2, 4, 8 … seconds earlier.
+async fn of_all_ages(client: &Client, path: &str) -> anyhow::Result<Vec<Value>> {
     let mut now: Option<i64> = None;
-    let (mut intents, mut orders) = (BTreeSet::new(), BTreeSet::new());
+    let mut found = Vec::new();
     for age in 0..AGES {
         let mut query = vec![("limit", "100".to_owned())];
         if let Some(now) = now {
             query.push(("created[lte]", (now - (1i64 << age)).to_string()));
         }
-        let list = client.get("/v1/payment_intents", &query).await?.ok()?;
-        let shown = list.get("data").and_then(Value::as_array).context("a list without data")?;
+        let shown = data(client.get(path, &query).await?.ok()?)?;
         let Some(newest) = shown.first() else { break };
         now = now.or_else(|| newest.get("created").and_then(Value::as_i64));
-        for intent in shown.iter().filter(|intent| !text(intent, "/metadata/order").is_empty()) {
-            intents.insert(text(intent, "/id").to_owned());
-            orders.insert(text(intent, "/metadata/order").to_owned());
+        found.extend(shown);
+    }
+    Ok(found)
+}
+
+/// At least that many of a list, if there are, the newest first.
+async fn newest(client: &Client, path: &str, count: u64) -> anyhow::Result<Vec<Value>> {
+    let mut found: Vec<Value> = Vec::new();
+    while u64::try_from(found.len())? < count {
+        let mut query = vec![("limit", "100".to_owned())];
+        query.extend(found.last().map(|last| ("starting_after", text(last, "/id").to_owned())));
+        let shown = data(client.get(path, &query).await?.ok()?)?;
+        if shown.is_empty() {
+            break;
         }
+        found.extend(shown);
     }
-    if intents.is_empty() {
-        bail!("no payments were found to be read");
-    }
-    caller.intents = intents.into_iter().collect();
-    caller.orders = orders.into_iter().collect();
-    Ok(())
+    Ok(found)
+}
+
+fn data(mut list: Value) -> anyhow::Result<Vec<Value>> {
+    let data = list.get_mut("data").and_then(Value::as_array_mut).context("a list without data")?;
+    Ok(std::mem::take(data))
+}
+
+/// Does the same for each tenant, for several at a time; the results are in the tenants' order.
+async fn side_by_side<T>(
+    tenants: &[Access],
+    work: impl AsyncFn(Client) -> anyhow::Result<T>,
+) -> anyhow::Result<Vec<T>> {
+    let work = &work;
+    let each = tenants.iter().map(|access| async move { work(Client::of(access.clone())?).await });
+    stream::iter(each).buffered(SIDE_BY_SIDE).try_collect().await
 }
 
 #[cfg(test)]
@@ -137,5 +242,13 @@ mod tests {
         for odd in ["http://127.0.0.1:8420/v1", "http://a@127.0.0.1:1", "http://127.0.0.1:99999"] {
             assert!(Place::of(odd).await.is_err(), "{odd}");
         }
+    }
+
+    #[test]
+    fn keys_of_tenants_stay_the_same_and_differ() {
+        let key = |secret, tenant| key_of(secret, tenant).unwrap();
+        assert_eq!(key("sk_test_a", "bench-0001"), key("sk_test_a", "bench-0001"));
+        assert_ne!(key("sk_test_a", "bench-0001"), key("sk_test_a", "bench-0002"));
+        assert_ne!(key("sk_test_a", "bench-0001"), key("sk_test_b", "bench-0001"));
     }
 }

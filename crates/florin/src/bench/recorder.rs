@@ -11,6 +11,8 @@ const LATENCY_US_MAX: u64 = 300_000_000;
 pub struct Recorder {
     /// Microseconds, to three digits.
     latency: Histogram<u64>,
+    /// Of those that the server has refused because it has enough to do: how long that took.
+    refused: Histogram<u64>,
     pub requests: u64,
     pub payments: u64,
     /// Bytes of the answers' bodies.
@@ -23,8 +25,10 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new() -> anyhow::Result<Recorder> {
+        let histogram = || Histogram::new_with_bounds(1, LATENCY_US_MAX, 3);
         Ok(Recorder {
-            latency: Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?,
+            latency: histogram()?,
+            refused: histogram()?,
             requests: 0,
             payments: 0,
             bytes: 0,
@@ -34,7 +38,11 @@ impl Recorder {
     }
 
     pub fn latency(&mut self, latency: Duration) {
-        self.latency.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+        record(&mut self.latency, latency);
+    }
+
+    pub fn refused(&mut self, latency: Duration) {
+        record(&mut self.refused, latency);
     }
 
     pub fn error(&mut self, kind: &str, detail: impl FnOnce() -> String) {
@@ -45,14 +53,28 @@ impl Recorder {
     /// Forgets what was counted, except what went wrong first.
     pub fn restart(&mut self) {
         self.latency.reset();
+        self.refused.reset();
         (self.requests, self.payments, self.bytes) = (0, 0, 0);
         self.errors.clear();
     }
 
     /// Milliseconds within which that share of the requests was answered.
     pub fn quantile_ms(&self, share: f64) -> f64 {
-        Duration::from_micros(self.latency.value_at_quantile(share)).as_secs_f64() * 1_000.0
+        quantile_ms(&self.latency, share)
     }
+
+    /// How many were refused, and within how many milliseconds that share of them.
+    pub fn refusals(&self, share: f64) -> (u64, f64) {
+        (self.refused.len(), quantile_ms(&self.refused, share))
+    }
+}
+
+fn record(histogram: &mut Histogram<u64>, latency: Duration) {
+    histogram.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
+}
+
+fn quantile_ms(histogram: &Histogram<u64>, share: f64) -> f64 {
+    Duration::from_micros(histogram.value_at_quantile(share)).as_secs_f64() * 1_000.0
 }
 
 /// The middle value; of an even number of values the mean of the two in the middle. `None` when there are none.
@@ -89,10 +111,12 @@ mod tests {
         let mut recorder = Recorder::new().unwrap();
         recorder.requests = 7;
         recorder.latency(Duration::from_secs(1));
-        recorder.error("429", || "first".to_owned());
-        recorder.error("429", || "second".to_owned());
-        assert_eq!(recorder.errors["429"], 2);
+        recorder.refused(Duration::from_secs(1));
+        recorder.error("500", || "first".to_owned());
+        recorder.error("500", || "second".to_owned());
+        assert_eq!((recorder.errors["500"], recorder.refusals(0.99).0), (2, 1));
         recorder.restart();
+        assert_eq!(recorder.refusals(0.99), (0, 0.0));
         assert_eq!((recorder.requests, recorder.quantile_ms(1.0), recorder.errors.len()), (0, 0.0, 0));
         assert_eq!(recorder.first_error.as_deref(), Some("first"));
     }

@@ -1,6 +1,6 @@
 //! What is shown of the measurements: medians of the rounds.
 
-use super::load::Measured;
+use super::measured::Measured;
 use super::recorder::median;
 use super::yardstick::{CLIENTS, TpcB};
 use serde::Serialize;
@@ -55,7 +55,7 @@ pub struct Yardstick {
     pub rounds: Vec<TpcB>,
 }
 
-/// Of each figure the median of the rounds, of errors the sum.
+/// Of each figure the median of the rounds; of errors and of what was refused the sum.
 #[derive(Serialize)]
 pub struct Median {
     pub payments_per_second: f64,
@@ -64,6 +64,8 @@ pub struct Median {
     pub p99_ms: f64,
     pub p999_ms: f64,
     pub errors: u64,
+    pub refused: u64,
+    pub refused_p99_ms: f64,
     pub answer_bytes: f64,
     pub florin_us: Option<f64>,
     pub postgres_us: Option<f64>,
@@ -84,6 +86,8 @@ impl Median {
             p99_ms: middle(|round| round.p99_ms)?,
             p999_ms: middle(|round| round.p999_ms)?,
             errors: rounds.iter().flat_map(|round| round.errors.values()).sum(),
+            refused: rounds.iter().map(|round| round.refused).sum(),
+            refused_p99_ms: middle(|round| round.refused_p99_ms)?,
             answer_bytes: middle(|round| round.answer_bytes)?,
             florin_us: known(|round| round.florin_us),
             postgres_us: known(|round| round.postgres_us),

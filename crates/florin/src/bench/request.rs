@@ -1,24 +1,36 @@
 //! The bytes of requests.
 
+use std::fmt::Write as _;
 use std::io::Write;
 use std::sync::Arc;
 use types::{Entropy, SystemEntropy};
 
 /// One tenant's caller: what all of its requests begin with, and what is known of its payments.
+#[derive(Clone)]
 pub struct Caller {
     /// Holds the secret key; so this is not `Debug`.
     headers: Vec<u8>,
+    pub known: Known,
+}
+
+/// What is stored for a tenant, a part of it.
+#[derive(Clone, Default)]
+pub struct Known {
+    /// Customers who pay, and whose payments may be listed.
+    pub customers: Vec<String>,
     /// Payment intents that may be read.
     pub intents: Vec<String>,
     /// Orders that payments may be searched by.
     pub orders: Vec<String>,
+    /// Events that may be read.
+    pub events: Vec<String>,
 }
 
 impl Caller {
     /// `host` is the server's, with its port.
-    pub fn new(host: &str, key: &str) -> Caller {
+    pub fn new(host: &str, key: &str, known: Known) -> Caller {
         let headers = format!(" HTTP/1.1\r\nhost: {host}\r\nauthorization: Bearer {key}\r\n").into_bytes();
-        Caller { headers, intents: Vec::new(), orders: Vec::new() }
+        Caller { headers, known }
     }
 }
 
@@ -28,7 +40,9 @@ pub struct Writer {
     /// Whose turn it is.
     turn: usize,
     bytes: Vec<u8>,
-    form: Vec<u8>,
+    /// Of the latest `post`.
+    pub key: String,
+    pub form: Vec<u8>,
     entropy: SystemEntropy,
 }
 
@@ -36,7 +50,7 @@ impl Writer {
     /// Writers that begin at different turns spread the load over the callers.
     pub fn new(callers: Arc<Vec<Caller>>, turn: usize) -> Writer {
         let (bytes, form) = (Vec::with_capacity(1024), Vec::with_capacity(256));
-        Writer { callers, turn, bytes, form, entropy: SystemEntropy::new() }
+        Writer { callers, turn, bytes, key: String::new(), form, entropy: SystemEntropy::new() }
     }
 
     /// Whose turn it is; `None` only when there are no callers at all.
@@ -67,12 +81,15 @@ impl Writer {
     pub fn post(&mut self, path: &str, form: std::fmt::Arguments<'_>) {
         self.begin("POST ", path);
         self.form.clear();
+        self.key.clear();
         let (high, low) = (self.entropy.next_u64(), self.entropy.next_u64());
         // Writing into memory cannot fail.
         let _ = self.form.write_fmt(form);
+        let _ = write!(self.key, "{high:016x}{low:016x}");
         let _ = write!(
             self.bytes,
-            "idempotency-key: {high:016x}{low:016x}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+            "idempotency-key: {}\r\ncontent-type: application/x-www-form-urlencoded\r\ncontent-length: {}\r\n\r\n",
+            self.key,
             self.form.len()
         );
         self.bytes.extend_from_slice(&self.form);
@@ -94,7 +111,7 @@ mod tests {
 
     #[test]
     fn writes_whole_requests() {
-        let callers = ["a", "b"].map(|key| Caller::new("127.0.0.1:1", key));
+        let callers = ["a", "b"].map(|key| Caller::new("127.0.0.1:1", key, Known::default()));
         let mut writer = Writer::new(Arc::new(callers.into()), 1);
         writer.get("/v1/balance");
         assert_eq!(

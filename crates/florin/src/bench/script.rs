@@ -1,43 +1,13 @@
 //! What a connection sends: one request after the other, each perhaps made from the answer before.
 
-use super::request::{Caller, Writer};
+use super::request::{Caller, Known, Writer};
+use super::workload::Workload;
 use std::sync::Arc;
 
 /// Of ten payments of the mixture that many are captured by a request of their own.
 const CAPTURED_OF_TEN: usize = 3;
-
-/// A kind of load.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Workload {
-    /// One request a payment: created and confirmed.
-    Payments,
-    /// The same with metadata, to have something to search for.
-    Orders,
-    /// Ten payments are created, confirmed and read, 3 of them captured, 1 refunded in part; 1 list of 10 is read.
-    Mix,
-    Intent,
-    Intents,
-    Search,
-    Events,
-}
-
-impl Workload {
-    pub fn name(self) -> &'static str {
-        match self {
-            Workload::Payments => "payments",
-            Workload::Orders => "payments with metadata",
-            Workload::Mix => "mixture",
-            Workload::Intent => "one payment intent",
-            Workload::Intents => "list of 100 payment intents",
-            Workload::Search => "search by metadata",
-            Workload::Events => "list of 100 events",
-        }
-    }
-
-    pub fn makes_payments(self) -> bool {
-        matches!(self, Workload::Payments | Workload::Orders | Workload::Mix)
-    }
-}
+/// A type of which a tenant has few events, however many payments are stored.
+pub const RARE_TYPE: &str = "setup_intent.created";
 
 /// Where a payment of the mixture is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -81,23 +51,49 @@ impl Script {
             Workload::Orders => {
                 self.writer.next_caller();
                 let (amount, order) = (self.amount(), self.writer.draw(usize::MAX));
+                let customer = self.one_of(|known| &known.customers);
                 self.writer.post(
                     "/v1/payment_intents",
-                    format_args!("amount={amount}&{PAYMENT}&confirm=true&metadata%5Border%5D={order:016x}"),
+                    format_args!(
+                        "amount={amount}&{PAYMENT}&confirm=true&customer={customer}&metadata%5Border%5D={order:016x}"
+                    ),
                 );
             }
-            Workload::Intent => self.read("/v1/payment_intents/", |caller| &caller.intents, ""),
+            Workload::Customers => {
+                self.writer.next_caller();
+                self.writer.post("/v1/customers", format_args!("name=Jenny+Rosen"));
+            }
+            Workload::Intent => self.read("/v1/payment_intents/", |known| &known.intents, ""),
+            Workload::OfCustomer => self.read("/v1/payment_intents?customer=", |known| &known.customers, ""),
+            Workload::Charges => self.read("/v1/charges?payment_intent=", |known| &known.intents, ""),
             Workload::Search => {
                 self.read(
                     "/v1/payment_intents/search?query=metadata%5B%27order%27%5D%3A%27",
-                    |caller| &caller.orders,
+                    |known| &known.orders,
                     "%27",
                 );
             }
             Workload::Intents => self.get("/v1/payment_intents?limit=100"),
+            Workload::Event => self.read("/v1/events/", |known| &known.events, ""),
             Workload::Events => self.get("/v1/events?limit=100"),
+            Workload::RareEvents => self.get(&format!("/v1/events?type={RARE_TYPE}&limit=10")),
         }
         self.writer.request()
+    }
+
+    /// What `next` has written.
+    pub fn request(&self) -> &[u8] {
+        self.writer.request()
+    }
+
+    /// The idempotency key of it.
+    pub fn key(&self) -> &str {
+        &self.writer.key
+    }
+
+    /// The body of it.
+    pub fn form(&self) -> &[u8] {
+        &self.writer.form
     }
 
     /// Takes note of the answer to the latest request; says whether that completed a payment.
@@ -123,13 +119,17 @@ impl Script {
         self.writer.get(path);
     }
 
-    fn read(&mut self, before: &str, of: fn(&Caller) -> &Vec<String>, after: &str) {
+    fn read(&mut self, before: &str, of: fn(&Known) -> &Vec<String>, after: &str) {
         self.writer.next_caller();
-        let known = self.writer.caller().map_or(0, |caller| of(caller).len());
-        let drawn = self.writer.draw(known);
-        let id = self.writer.caller().and_then(|caller| of(caller).get(drawn)).map_or("", String::as_str);
-        let path = format!("{before}{id}{after}");
+        let path = format!("{before}{}{after}", self.one_of(of));
         self.writer.get(&path);
+    }
+
+    /// One of what is known of the caller; nothing when nothing is.
+    fn one_of(&mut self, of: fn(&Known) -> &Vec<String>) -> String {
+        let known = self.writer.caller().map_or(0, |caller| of(&caller.known).len());
+        let drawn = self.writer.draw(known);
+        self.writer.caller().and_then(|caller| of(&caller.known).get(drawn)).cloned().unwrap_or_default()
     }
 
     fn next_of_mix(&mut self) {
@@ -185,7 +185,7 @@ fn is_captured(number: usize) -> bool {
 }
 
 /// The `id` of an object that is shown, which comes first of its attributes.
-fn first_id(body: &[u8]) -> &str {
+pub fn first_id(body: &[u8]) -> &str {
     let mut parts = body.split(|byte| *byte == b'"');
     let is_id = parts.nth(1) == Some(b"id");
     let id = parts.nth(1).filter(|_| is_id).unwrap_or_default();
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn mixes_in_proportion() {
-        let mut script = script(Workload::Mix, vec![Caller::new("h", "k")]);
+        let mut script = script(Workload::Mix, vec![Caller::new("h", "k", Known::default())]);
         let (mut sent, mut payments): (BTreeMap<String, u32>, u32) = (BTreeMap::new(), 0);
         while payments < 100 || script.stage != Stage::Create {
             *sent.entry(line(script.next())).or_default() += 1;
@@ -234,7 +234,7 @@ mod tests {
 
     #[test]
     fn a_failed_payment_of_the_mixture_is_left() {
-        let mut script = script(Workload::Mix, vec![Caller::new("h", "k")]);
+        let mut script = script(Workload::Mix, vec![Caller::new("h", "k", Known::default())]);
         script.next();
         script.answered(b"{\"id\": \"pi_7\"}");
         script.failed();
@@ -243,14 +243,14 @@ mod tests {
 
     #[test]
     fn reads_what_is_known() {
-        let mut caller = Caller::new("h", "k");
-        caller.intents = vec!["pi_1".to_owned()];
-        caller.orders = vec!["0007".to_owned()];
-        let mut script = script(Workload::Intent, vec![caller]);
+        let known = Known { intents: vec!["pi_1".to_owned()], orders: vec!["0007".to_owned()], ..Known::default() };
+        let mut script = script(Workload::Intent, vec![Caller::new("h", "k", known)]);
         assert_eq!(line(script.next()), "GET /v1/payment_intents/pi_1 HTTP/1.1");
         assert!(!script.answered(b"{}"));
         script.workload = Workload::Search;
         let expected = "GET /v1/payment_intents/search?query=metadata%5B%27order%27%5D%3A%270007%27 HTTP/1.1";
         assert_eq!(line(script.next()), expected);
+        script.workload = Workload::Charges;
+        assert_eq!(line(script.next()), "GET /v1/charges?payment_intent=pi_1 HTTP/1.1");
     }
 }

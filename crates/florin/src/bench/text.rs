@@ -54,6 +54,7 @@ impl Report {
         if let Some(peak) = self.loads.iter().filter_map(|row| row.median.as_ref()?.florin_memory_peak).max() {
             parts.push(format!("the server's memory was {} MB at most", peak.div_ceil(1 << 20)));
         }
+        parts.extend(self.loads.iter().filter_map(refusals));
         parts.extend(self.loads.iter().filter_map(mistakes));
         parts.extend(self.notes.iter().map(|note| format!("note: {note}")));
         parts.join("\n")
@@ -96,6 +97,13 @@ fn yardstick_cells(yardstick: &Yardstick) -> Vec<String> {
     cells
 }
 
+fn refusals(row: &Row) -> Option<String> {
+    let median = row.median.as_ref().filter(|median| median.refused > 0)?;
+    let (load, connections, refused) = (row.workload, row.connections, median.refused);
+    let ms = median.refused_p99_ms;
+    Some(format!("refused of {load} ({connections} connections): {refused} × 429, 99 % of them within {ms:.2} ms"))
+}
+
 fn mistakes(row: &Row) -> Option<String> {
     let mut kinds: BTreeMap<&str, u64> = BTreeMap::new();
     for (kind, count) in row.rounds.iter().flat_map(|round| &round.errors) {
@@ -128,7 +136,7 @@ fn whole(figure: f64) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::load::Measured;
+    use super::super::measured::Measured;
     use super::super::yardstick::TpcB;
     use super::*;
 
@@ -143,8 +151,10 @@ mod tests {
             p99_ms,
             p999_ms: 3.0,
             max_ms: 4.0,
-            errors: [("429".to_owned(), 2)].into(),
-            first_error: Some("429 slow down".to_owned()),
+            refused: 7,
+            refused_p99_ms: 2.5,
+            errors: [("503".to_owned(), 2)].into(),
+            first_error: Some("503 not now".to_owned()),
             answer_bytes: 2_000.0,
             florin_us: Some(100.0),
             postgres_us: None,
@@ -195,7 +205,8 @@ mod tests {
         let words = |start: &str| line(start).split_whitespace().map(str::to_owned).collect::<Vec<_>>().join(" ");
         assert_eq!(words("payments"), "payments 1 64 6,000 6,000 3.00 1.00 7.00 3.00 6 100 - 10 4,321", "{text}");
         assert_eq!(words("TPC-B"), "TPC-B (pgbench) - 32 2,000 - 1.00 - - - - - 500 - -", "{text}");
-        assert_eq!(line("errors"), "errors of payments (64 connections): 6 × 429; the first: 429 slow down");
+        assert_eq!(line("errors"), "errors of payments (64 connections): 6 × 503; the first: 503 not now");
+        assert_eq!(line("refused"), "refused of payments (64 connections): 21 × 429, 99 % of them within 2.50 ms");
         assert_eq!(line("note"), "note: something");
         assert_eq!(line("the server"), "the server's memory was 100 MB at most");
     }

@@ -52,7 +52,7 @@ pub async fn run(command: &Tenants, output: Output) -> anyhow::Result<Code> {
 }
 
 /// A tenant with its books, created where they are missing, and a new pair of keys to it.
-pub async fn with_new_keys(
+async fn with_new_keys(
     services: &Services,
     settings: &DatabaseSettings,
     name: &str,

@@ -1,0 +1,68 @@
+//! The figures of one measurement.
+
+use super::meter::Reading;
+use super::recorder::Recorder;
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What was measured.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    pub seconds: f64,
+    /// Answered as they should be.
+    pub requests: u64,
+    pub payments: u64,
+    pub requests_per_second: f64,
+    pub payments_per_second: f64,
+    pub p50_ms: f64,
+    pub p99_ms: f64,
+    pub p999_ms: f64,
+    pub max_ms: f64,
+    /// Answered 429, because the server has enough to do; not an error.
+    pub refused: u64,
+    pub refused_p99_ms: f64,
+    /// By kind: a status, `connection`, or `unanswered`.
+    pub errors: BTreeMap<String, u64>,
+    pub first_error: Option<String>,
+    /// Bytes of an answer's body, on average.
+    pub answer_bytes: f64,
+    /// Processor time for one payment (for one request where there are no payments) in microseconds.
+    pub florin_us: Option<f64>,
+    pub postgres_us: Option<f64>,
+    pub generator_us: Option<f64>,
+    /// Bytes of PostgreSQL's log for one payment, or request.
+    pub wal_bytes: Option<f64>,
+    /// The most memory that the server has had resident since its start, in bytes.
+    pub florin_memory_peak: Option<u64>,
+}
+
+impl Measured {
+    #[allow(clippy::cast_precision_loss, reason = "counts far below 2^52")]
+    pub fn new(recorder: Recorder, seconds: f64, used: &Reading, memory: Option<u64>) -> Measured {
+        let (requests, payments) = (recorder.requests as f64, recorder.payments as f64);
+        let units = if recorder.payments > 0 { payments } else { requests };
+        let each = |us: Option<u64>| us.map(|us| us as f64 / units);
+        let (refused, refused_p99_ms) = recorder.refusals(0.99);
+        Measured {
+            seconds,
+            requests: recorder.requests,
+            payments: recorder.payments,
+            requests_per_second: requests / seconds,
+            payments_per_second: payments / seconds,
+            p50_ms: recorder.quantile_ms(0.5),
+            p99_ms: recorder.quantile_ms(0.99),
+            p999_ms: recorder.quantile_ms(0.999),
+            max_ms: recorder.quantile_ms(1.0),
+            refused,
+            refused_p99_ms,
+            answer_bytes: recorder.bytes as f64 / requests,
+            florin_us: each(used.florin_us),
+            postgres_us: each(used.postgres_us),
+            generator_us: each(used.generator_us),
+            wal_bytes: used.wal.map(|bytes| bytes as f64 / units),
+            florin_memory_peak: memory,
+            errors: recorder.errors,
+            first_error: recorder.first_error,
+        }
+    }
+}
