@@ -19,6 +19,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
+use tokio_util::task::task_tracker::TaskTrackerToken;
 use types::{Clock, ObjectId, TenantId, Timestamp};
 
 /// How commits are put together and how long they are tried.
@@ -50,7 +51,7 @@ pub struct PgLedger {
 
 impl PgLedger {
     /// A ledger whose connections come from `pool`, which acts for the role `florin_service`. Connects at first use.
-    /// To be called in a tokio runtime: the committers run in it, until [`shutdown`](Self::shutdown).
+    /// The committers run on threads of their own, until [`shutdown`](Self::shutdown).
     pub fn new(pool: Pool, clock: Arc<dyn Clock>, config: CommitterConfig) -> Arc<Self> {
         let queues: Vec<_> = (0..config.writers.max(1)).map(|_| Arc::new(Queue::new(config.queue_max))).collect();
         let tasks = TaskTracker::new();
@@ -62,7 +63,7 @@ impl PgLedger {
                 unreachable_max: config.unreachable_max,
                 session: None,
             };
-            tasks.spawn(committer.run());
+            start(committer, tasks.token());
         }
         Arc::new(PgLedger { reader: Reader::new(pool), clock, queues, tasks })
     }
@@ -92,6 +93,29 @@ impl PgLedger {
         self.queues[at].put(job)?;
         Ok(answered)
     }
+}
+
+/// On a thread and runtime of its own: between other tasks, a committer and its connection would wait for a hundred
+/// requests at every step of a batch, and everybody waits for them. `running` is held until it has ended.
+fn start(committer: Committer, running: TaskTrackerToken) {
+    let queue = Arc::clone(&committer.queue);
+    let work = move || {
+        let _running = running;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+        let queue = Arc::clone(&committer.queue);
+        match runtime {
+            Ok(runtime) => runtime.block_on(committer.run()),
+            Err(error) => refuse(&queue, &error),
+        }
+    };
+    if let Err(error) = std::thread::Builder::new().name("committer".to_owned()).spawn(work) {
+        refuse(&queue, &error);
+    }
+}
+
+fn refuse(queue: &Queue, error: &std::io::Error) {
+    tracing::error!(%error, "a committer cannot run; its tenants' commits are refused");
+    queue.close();
 }
 
 impl Drop for PgLedger {

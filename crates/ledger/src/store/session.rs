@@ -1,7 +1,8 @@
 //! The committers' own connections: few, set up for writing, with their statements prepared.
 
 use super::statements::{SETTINGS, Statements};
-use deadpool_postgres::{ClientWrapper, Object, Pool};
+use deadpool::managed::Manager;
+use deadpool_postgres::{ClientWrapper, Pool};
 
 /// A connection that writes. One that failed in any way is dropped, which closes it.
 pub(crate) struct Session {
@@ -10,9 +11,9 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    /// Takes a connection out of `pool` for good: it does not count against its size.
+    /// A connection as those of the pool are, but not one of them: it is served by the runtime of whoever opens it.
     pub async fn open(pool: &Pool) -> Result<Self, String> {
-        let client = Object::take(pool.get().await.map_err(|error| with_cause(&error))?);
+        let client = pool.manager().create().await.map_err(|error| with_cause(&error))?;
         client.batch_execute(SETTINGS).await.map_err(|error| with_cause(&error))?;
         let prepared = Statements::prepare(&client).await.map_err(|error| with_cause(&error))?;
         Ok(Session { client, prepared })
