@@ -99,10 +99,6 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Measured> {
     for _ in 0..clients.len() {
         recorder.error("unanswered", || format!("a request was not answered within {PATIENCE:?}"));
     }
-    if recorder.requests == 0 {
-        let reason = recorder.first_error.as_deref().unwrap_or("none was answered in time");
-        bail!("no request succeeded: {reason}");
-    }
     Ok(Measured::new(recorder, seconds, &used, meter.florin_memory_peak()))
 }
 
