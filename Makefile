@@ -9,7 +9,7 @@ FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/flori
 export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release bench test test-rust test-sdk test-durability test-faults lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults lint fmt tidy deny doctor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -53,6 +53,9 @@ test-setup:
 bench: setup release ## measure a release build (ARGS for `florin bench`), and the pure parts
 	FLORIN_BIN="$(CURDIR)/target/release/florin" tests/bench/run $(ARGS)
 	cargo bench --package api --bench payment
+
+profile: setup release ## record where a payment's processor time goes: tables and flame graphs (needs perf)
+	FLORIN_BIN="$(CURDIR)/target/release/florin" tests/bench/profile $(ARGS)
 
 # For information, with what is built: the newer one of the optimized and the unoptimized binary.
 .PHONY: bench-short

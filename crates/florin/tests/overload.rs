@@ -11,21 +11,19 @@ use support::{Server, answer, directory, eventually, get, json};
 
 const PAYMENT: &str = "amount=4200&currency=usd&payment_method=pm_card_visa&payment_method_types[]=card&confirm=true";
 
-/// A connection on which everything of a payment was sent but the body's last bytes.
-fn begun(server: &Server, key: &str) -> (TcpStream, &'static str) {
+/// A connection on which that much of a payment's body was sent.
+fn sent(server: &Server, key: &str, body: &str) -> TcpStream {
     let mut stream = TcpStream::connect(server.address()).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-    let (begun, rest) = PAYMENT.split_at(20);
-    write!(
-        stream,
+    let request = format!(
         "POST /v1/payment_intents HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\nIdempotency-Key: {key}\r\n\
-        Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{begun}",
+        Connection: close\r\nContent-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
         server.address(),
         server.secret_key(),
         PAYMENT.len()
-    )
-    .unwrap();
-    (stream, rest)
+    );
+    stream.write_all(request.as_bytes()).unwrap();
+    stream
 }
 
 #[test]
@@ -35,14 +33,13 @@ fn what_is_too_much_is_refused_at_once_and_nothing_is_lost() {
     let server = Server::dev(place.path(), &["--config", "limits.toml"]);
 
     // Each holds a place until its body is there.
-    let under_way = ["first", "second"].map(|key| begun(&server, key));
+    let (begun, rest) = PAYMENT.split_at(20);
+    let under_way = ["first", "second"].map(|key| sent(&server, key, begun));
     // 401 as long as there is a place.
     eventually("both places are taken", || get(server.address(), "/v1/balance").unwrap().0 == 429);
     for _ in 0..50 {
-        let (mut stream, rest) = begun(&server, "third");
-        stream.write_all(rest.as_bytes()).unwrap();
         let mut refusal = String::new();
-        stream.read_to_string(&mut refusal).unwrap();
+        sent(&server, "third", PAYMENT).read_to_string(&mut refusal).unwrap();
         assert!(refusal.starts_with("HTTP/1.1 429 "), "{refusal}");
         for part in ["\r\nretry-after: 1\r\n", "\r\nstripe-should-retry: true\r\n", "\"code\": \"rate_limit\""] {
             assert!(refusal.contains(part), "{part}: {refusal}");
@@ -50,15 +47,14 @@ fn what_is_too_much_is_refused_at_once_and_nothing_is_lost() {
     }
     assert_eq!(get(server.address(), "/healthz").unwrap().0, 200, "who looks after it is not turned away");
 
-    for (mut stream, rest) in under_way {
+    for mut stream in under_way {
         stream.write_all(rest.as_bytes()).unwrap();
         let (status, intent) = answer(&mut stream).unwrap();
         assert_eq!(status, 200, "{intent}");
     }
     eventually("the places are free", || get(server.address(), "/v1/balance").unwrap().0 == 401);
-    let (mut stream, rest) = begun(&server, "third");
-    stream.write_all(rest.as_bytes()).unwrap();
-    assert_eq!(answer(&mut stream).unwrap().0, 200, "a refusal leaves no trace under the key");
+    let third = answer(&mut sent(&server, "third", PAYMENT)).unwrap();
+    assert_eq!(third.0, 200, "a refusal leaves no trace under the key: {}", third.1);
 
     let events = json(place.path(), &["events", "list", "--type", "payment_intent.succeeded"]);
     assert_eq!(events["data"].as_array().map(Vec::len), Some(3), "{events}");

@@ -41,7 +41,9 @@ impl Measured {
     pub fn new(recorder: Recorder, seconds: f64, used: &Reading, memory: Option<u64>) -> Measured {
         let (requests, payments) = (recorder.requests as f64, recorder.payments as f64);
         let units = if recorder.payments > 0 { payments } else { requests };
-        let each = |us: Option<u64>| us.map(|us| us as f64 / units);
+        // Where nothing was answered, nothing can be said of one.
+        let each = |sum: f64| (units > 0.0).then_some(sum / units);
+        let each_us = |us: Option<u64>| each(us? as f64);
         let (refused, refused_p99_ms) = recorder.refusals(0.99);
         Measured {
             seconds,
@@ -55,11 +57,11 @@ impl Measured {
             max_ms: recorder.quantile_ms(1.0),
             refused,
             refused_p99_ms,
-            answer_bytes: recorder.bytes as f64 / requests,
-            florin_us: each(used.florin_us),
-            postgres_us: each(used.postgres_us),
-            generator_us: each(used.generator_us),
-            wal_bytes: used.wal.map(|bytes| bytes as f64 / units),
+            answer_bytes: recorder.bytes as f64 / requests.max(1.0),
+            florin_us: each_us(used.florin_us),
+            postgres_us: each_us(used.postgres_us),
+            generator_us: each_us(used.generator_us),
+            wal_bytes: used.wal.and_then(|bytes| each(bytes as f64)),
             florin_memory_peak: memory,
             errors: recorder.errors,
             first_error: recorder.first_error,
