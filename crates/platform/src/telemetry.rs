@@ -1,20 +1,18 @@
+use crate::json::JsonLines;
+use crate::lines::{self, LinesGuard};
 use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde::{Deserialize, Serialize};
-use std::io::{BufWriter, IsTerminal};
+use std::io::IsTerminal;
 use std::time::Duration;
-use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, fmt};
 
 /// How long one delivery of spans to the collector may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How many bytes of log lines are written in one go at most.
-const LINES_TOGETHER: usize = 64 * 1024;
 
 /// Libraries that tell at `info` what is only interesting here when something is wrong; the filter may say otherwise.
 const QUIET: &str = "tokio_postgres=warn,refinery_core=warn";
@@ -65,6 +63,8 @@ pub enum TelemetryError {
     Filter(String, tracing_subscriber::filter::ParseError),
     #[error("traces cannot be sent to {endpoint}: {source}")]
     Otlp { endpoint: String, source: ExporterBuildError },
+    #[error("log lines cannot be written: {0}")]
+    Lines(#[from] std::io::Error),
     #[error("logging was set up before: {0}")]
     Installed(#[from] TryInitError),
 }
@@ -74,7 +74,7 @@ pub enum TelemetryError {
 pub struct Telemetry {
     traces: Option<SdkTracerProvider>,
     /// Writes the lines that are left when it is dropped.
-    _lines: Option<WorkerGuard>,
+    _lines: Option<LinesGuard>,
 }
 
 /// Makes the settings the process's own. Once in a process.
@@ -89,26 +89,17 @@ pub fn init(settings: &TelemetrySettings) -> Result<Telemetry, TelemetryError> {
         LogFormat::Human => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let mut lines = None;
+    let mut guarded = None;
     let logs = if json {
-        // A thread writes what has come together, so that a line costs no request a call to the system. None is lost:
-        // when the thread falls behind, requests wait for it.
-        let stderr = BufWriter::with_capacity(LINES_TOGETHER, std::io::stderr());
-        let (writer, guard) = NonBlockingBuilder::default().lossy(false).thread_name("log").finish(stderr);
-        lines = Some(guard);
-        fmt::layer()
-            .json()
-            .flatten_event(true)
-            .with_current_span(false)
-            .with_span_list(true)
-            .with_writer(writer)
-            .boxed()
+        let (writer, guard) = lines::lines(std::io::stderr())?;
+        guarded = Some(guard);
+        fmt::layer().event_format(JsonLines).fmt_fields(JsonLines).with_writer(writer).boxed()
     } else {
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
         fmt::layer().compact().with_target(false).with_ansi(colours).with_writer(std::io::stderr).boxed()
     };
     tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
-    Ok(Telemetry { traces: provider, _lines: lines })
+    Ok(Telemetry { traces: provider, _lines: guarded })
 }
 
 /// Whether a text is a log filter.
