@@ -44,9 +44,7 @@ macro_rules! params {
             #[allow(unused_variables)]
             fn take(node: &mut $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
                 Ok($name {
-                    $($field: $crate::params::take(
-                        node, name, $crate::params::wire_name(stringify!($field), &[$($wire)?])
-                    )?,)*
+                    $($field: $crate::params::take(node, name, $crate::params::wire_name(stringify!($field), &[$($wire)?]))?,)*
                     $($group: <$group_type as $crate::params::ParamGroup>::take(node, name)?,)*
                 })
             }
