@@ -42,11 +42,7 @@ pub fn policy(call: &Call, processor: &dyn Processor) -> Policy {
 
 /// The request's key as attempts remember it.
 pub fn request_key(call: &Call) -> Option<RequestKey> {
-    let digit = |four_bits: u8| char::from(b"0123456789abcdef"[usize::from(four_bits)]);
-    call.key.as_ref().map(|key| RequestKey {
-        key: key.key.clone(),
-        fingerprint: key.fingerprint.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect(),
-    })
+    call.key.as_ref().map(|key| RequestKey { key: key.key.clone(), fingerprint: types::hex(&key.fingerprint) })
 }
 
 fn processor_of<'a>(call: &'a Call, attempt: &Attempt) -> Result<&'a Arc<dyn Processor>> {

@@ -2,7 +2,6 @@
 
 use crate::error::ApiError;
 use std::borrow::Cow;
-use std::io::Write;
 
 /// Nested deeper than this, a parameter is refused.
 const DEPTH_MAX: usize = 8;
@@ -116,8 +115,9 @@ impl Node {
 
 /// A text behind its length, so that no two lists of texts look the same.
 fn sized(out: &mut Vec<u8>, text: &str) {
-    // Writing to memory does not fail.
-    let _ = write!(out, "{}:{text}", text.len());
+    out.extend_from_slice(text.len().to_string().as_bytes());
+    out.push(b':');
+    out.extend_from_slice(text.as_bytes());
 }
 
 fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, ApiError> {

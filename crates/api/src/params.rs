@@ -8,13 +8,10 @@ use types::{Currency, Timestamp};
 
 /// A type that a parameter can have.
 pub trait Param: Sized {
-    /// Whether a request without it is refused.
-    const REQUIRED: bool = true;
-
     /// Reads what was sent under `name`.
     fn parse(node: Node, name: &str) -> Result<Self, ApiError>;
 
-    /// What it is when it was not sent, unless the request is refused then.
+    /// What it is when it was not sent; `None` when the request is refused then.
     fn absent() -> Option<Self> {
         None
     }
@@ -47,16 +44,7 @@ macro_rules! params {
             #[allow(unused_variables)]
             fn take(node: &mut $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
                 Ok($name {
-                    $($field: {
-                        const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
-                        match node.take(WIRE) {
-                            Some(node) => {
-                                <$type as $crate::params::Param>::parse(node, &$crate::params::path(name, WIRE))?
-                            }
-                            None => <$type as $crate::params::Param>::absent()
-                                .ok_or_else(|| $crate::params::missing($crate::params::path(name, WIRE)))?,
-                        }
-                    },)*
+                    $($field: $crate::params::take(node, name, $crate::params::wire_name(stringify!($field), &[$($wire)?]))?,)*
                     $($group: <$group_type as $crate::params::ParamGroup>::take(node, name)?,)*
                 })
             }
@@ -69,7 +57,7 @@ macro_rules! params {
                 $({
                     const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
                     properties.insert(WIRE.to_owned(), <$type as $crate::params::Param>::schema());
-                    if <$type as $crate::params::Param>::REQUIRED {
+                    if <$type as $crate::params::Param>::absent().is_none() {
                         required.push(WIRE);
                     }
                 })*
@@ -154,8 +142,15 @@ pub fn path(outer: &str, inner: &str) -> String {
     if outer.is_empty() { inner.to_owned() } else { format!("{outer}[{inner}]") }
 }
 
-pub fn missing(name: String) -> ApiError {
-    ApiError::coded("parameter_missing", format!("Missing required param: {name}.")).param(name)
+/// Takes the parameter `inner` out of those of `outer`, whose node is given.
+pub fn take<T: Param>(node: &mut Node, outer: &str, inner: &str) -> Result<T, ApiError> {
+    match node.take(inner) {
+        Some(node) => T::parse(node, &path(outer, inner)),
+        None => T::absent().ok_or_else(|| {
+            let name = path(outer, inner);
+            ApiError::coded("parameter_missing", format!("Missing required param: {name}.")).param(name)
+        }),
+    }
 }
 
 pub fn not_a_hash(text: &str, name: &str) -> ApiError {
@@ -290,8 +285,6 @@ impl Param for Timestamp {
 }
 
 impl<T: Param> Param for Option<T> {
-    const REQUIRED: bool = false;
-
     fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
         T::parse(node, name).map(Some)
     }

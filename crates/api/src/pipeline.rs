@@ -50,11 +50,6 @@ impl Outgoing {
 }
 
 impl Api {
-    /// The path of the operation that a request is for, with its parameters' names: `/v1/charges/{id}`.
-    pub fn operation_path(&self, method: &Method, path: &str) -> Option<&'static str> {
-        self.registry.find(method, path).map(|(operation, _)| operation.path)
-    }
-
     /// Answers a request. What it commits is carried through even when the caller stops waiting.
     pub async fn handle(self: &Arc<Self>, incoming: Incoming) -> Outgoing {
         let api = self.clone();

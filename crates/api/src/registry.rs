@@ -203,7 +203,7 @@ impl Registry {
     }
 
     /// The operation for a request, with the parameters in its path.
-    pub(crate) fn find<'a, 'p>(&'a self, method: &Method, path: &'p str) -> Option<(&'a Operation, Params<'a, 'p>)> {
+    pub fn find<'a, 'p>(&'a self, method: &Method, path: &'p str) -> Option<(&'a Operation, Params<'a, 'p>)> {
         let found = self.routes.get(method)?.at(path.strip_suffix('/').unwrap_or(path)).ok()?;
         Some((self.operations.get(*found.value)?, found.params))
     }

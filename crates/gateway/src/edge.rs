@@ -59,7 +59,8 @@ async fn entry(State(edge): State<Arc<Edge>>, request: Request) -> Response {
     let request_id = new_request_id();
     let (parts, body) = request.into_parts();
     // Only paths that exist are labels and log entries: what strangers ask for is unbounded.
-    let operation = edge.gateway.api.operation_path(&parts.method, parts.uri.path()).unwrap_or("unknown");
+    let known = edge.gateway.api.registry.find(&parts.method, parts.uri.path()).map(|(operation, _)| operation);
+    let operation = known.map_or("unknown", |known| known.path);
     let span = tracing::info_span!("request", %request_id, method = %parts.method, operation);
     let answer = answer(&edge, &parts, body, &request_id).instrument(span).await;
     let elapsed = started.elapsed();
@@ -74,7 +75,7 @@ async fn entry(State(edge): State<Arc<Edge>>, request: Request) -> Response {
         "answered"
     );
     let labels = [
-        ("method", parts.method.to_string()),
+        ("method", known.map_or("unknown", |known| known.method.as_str()).to_owned()),
         ("operation", operation.to_owned()),
         ("status", answer.status.to_string()),
     ];

@@ -2,7 +2,6 @@
 
 use domain::attempt::Attempt;
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// The facts of a reply that nobody decides: drawn from the attempt's id alone.
 pub struct Draw([u8; 32]);
@@ -14,13 +13,7 @@ impl Draw {
 
     /// What the sandbox calls the attempt: `sbx_` and 24 hexadecimal digits.
     pub fn reference(&self) -> String {
-        let mut text = String::with_capacity(28);
-        text.push_str("sbx_");
-        for byte in &self.0[..12] {
-            // Writing to a string cannot fail.
-            let _ = write!(text, "{byte:02x}");
-        }
-        text
+        format!("sbx_{}", types::hex(&self.0[..12]))
     }
 
     /// Six digits, as issuers give them.
