@@ -2,8 +2,8 @@
 
 mod support;
 
-use testkit::contract::Subject;
 use ledger::CommitterConfig;
+use testkit::contract::Subject;
 use testkit::{ManualClock, ModelLedger, TestDatabase};
 use types::{Clock, SeededEntropy, TenantId};
 

@@ -1,7 +1,7 @@
 //! Lists and searches of objects. Values only ever go in as parameters.
 
 use super::codes;
-use super::read::Query;
+use super::read::{FEW, Query};
 use super::rows::{STATE, STORED_COLUMNS};
 use contracts::ledger::{FieldFilter, ListQuery, Operator};
 use domain::commit::term;
@@ -21,14 +21,35 @@ fn is_number(text: &str) -> bool {
     }
 }
 
-/// Rows in the direction of paging, one more than the limit.
-pub(crate) fn query(tenant: i32, query: &ListQuery) -> Query {
+/// The objects that have all indexed texts that are asked for, if any are: as many as [`FEW`], and one more where there
+/// are more.
+pub(crate) fn by_terms(tenant: i32, query: &ListQuery) -> Option<Query> {
+    let terms: Vec<i64> = query
+        .fields
+        .iter()
+        .filter(|field| field.indexed && !field.negated && !query.any_field && field.operator == Operator::Equal)
+        .map(|field| codes::to_sql_term(tenant, term(field.path.iter().map(String::as_str), &field.value)))
+        .collect();
+    let sql = "SELECT o.id FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = $2 AND o.terms @> $3 LIMIT $4";
+    let some = !terms.is_empty();
+    some.then(|| {
+        let query = Query::of(tenant, sql).with(query.kind.code()).with(terms).with(FEW + 1);
+        query.planned_for_values()
+    })
+}
+
+/// Rows in the direction of paging, one more than the limit; with `among`, only of these objects.
+pub(crate) fn query(tenant: i32, query: &ListQuery, among: Option<Vec<Uuid>>) -> Query {
     let sql = format!("SELECT {STORED_COLUMNS}, {STATE} FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = $2");
     let mut builder = Query::of(tenant, sql).with(query.kind.code());
     if !query.fields.is_empty() {
         builder = builder.planned_for_values();
     }
     bounds(&mut builder, query);
+    if let Some(among) = among {
+        let place = builder.bind(among);
+        builder.and(&format!("o.id = ANY({place})"));
+    }
     if let Some(customer) = query.customer {
         let place = builder.bind(customer.value);
         builder.and(&format!("o.customer = {place}"));
@@ -51,7 +72,7 @@ pub(crate) fn query(tenant: i32, query: &ListQuery) -> Query {
         let place = builder.bind(status.clone());
         builder.and(&format!("o.status = {place}"));
     }
-    let conditions: Vec<String> = query.fields.iter().map(|field| condition(&mut builder, tenant, field)).collect();
+    let conditions: Vec<String> = query.fields.iter().map(|field| condition(&mut builder, field)).collect();
     if !conditions.is_empty() {
         let joined = conditions.join(if query.any_field { " OR " } else { " AND " });
         builder.and(&format!("({joined})"));
@@ -90,7 +111,7 @@ fn first_id(time: Timestamp, later: i64) -> Uuid {
 }
 
 /// A condition on an attribute. One that is not there fulfils none, so it fulfils each that is negated.
-fn condition(builder: &mut Query, tenant: i32, field: &FieldFilter) -> String {
+fn condition(builder: &mut Query, field: &FieldFilter) -> String {
     let negation = if field.negated { "NOT " } else { "" };
     if !can_hold(field) {
         return format!("{negation}false");
@@ -112,13 +133,7 @@ fn condition(builder: &mut Query, tenant: i32, field: &FieldFilter) -> String {
         Operator::Less => compare(builder, &attribute, "<", &field.value),
         Operator::LessOrEqual => compare(builder, &attribute, "<=", &field.value),
     };
-    let holds = format!("{negation}coalesce({holds}, false)");
-    if !field.indexed || field.negated || field.operator != Operator::Equal {
-        return holds;
-    }
-    let path = field.path.iter().map(String::as_str);
-    let term = builder.bind(vec![codes::to_sql_term(tenant, term(path, &field.value))]);
-    format!("(o.terms @> {term} AND {holds})")
+    format!("{negation}coalesce({holds}, false)")
 }
 
 /// What is not a number is neither greater nor less than anything; no attribute holds a NUL character.

@@ -2,7 +2,7 @@
 
 use super::codes::{self, to_sql_time};
 use super::history::{self, Told};
-use super::read::{Query, Reader, unavailable};
+use super::read::{FEW, Query, Reader, unavailable};
 use super::rows::{self, LOG_COLUMNS, LogRow};
 use contracts::ledger::{EventQuery, LedgerError, LogEntry};
 use types::ObjectId;
@@ -17,8 +17,9 @@ pub(crate) async fn entries(reader: &Reader, tenant: i32, query: &EventQuery) ->
     let mut limit = (query.paging.limit / 3).max(ROWS_MIN);
     let mut found: Vec<Told> = Vec::new();
     let mut last: Option<i64> = None;
+    let among = reader.few(by_types(tenant, &query.types)).await?;
     loop {
-        let rows = reader.read(rows_query(tenant, query, last, limit), rows::log_row).await?;
+        let rows = reader.read(rows_query(tenant, query, among.as_deref(), last, limit), rows::log_row).await?;
         last = rows.last().map(|row| row.position);
         let exhausted = u32::try_from(rows.len()).is_ok_and(|count| count < limit);
         for row in rows {
@@ -42,8 +43,19 @@ fn is_backwards(query: &EventQuery) -> bool {
     query.paging.ending_before.is_some()
 }
 
-/// The commits that tell of something that may be asked for, in the direction of paging; `last` is the one before.
-fn rows_query(tenant: i32, query: &EventQuery, last: Option<i64>, limit: u32) -> Query {
+/// The commits that tell of one of these types, if only types without a wild card are asked for.
+fn by_types(tenant: i32, types: &[String]) -> Option<Query> {
+    let sql = "SELECT position FROM ledger.log WHERE tenant = $1 AND types && $2 LIMIT $3";
+    let exact = !types.is_empty() && types.iter().all(|name| !name.ends_with('*'));
+    exact.then(|| {
+        let names: Vec<String> = types.iter().map(|name| codes::to_sql_type(tenant, name)).collect();
+        Query::of(tenant, sql).with(names).with(FEW + 1).planned_for_values()
+    })
+}
+
+/// The commits that tell of something that may be asked for, in the direction of paging, only those `among` some if
+/// these are known; `last` is the one before.
+fn rows_query(tenant: i32, query: &EventQuery, among: Option<&[i64]>, last: Option<i64>, limit: u32) -> Query {
     let sql = format!("SELECT {LOG_COLUMNS} FROM ledger.log l WHERE tenant = $1");
     let mut builder = Query::of(tenant, sql).planned_for_values();
     if let Some(after) = query.paging.starting_after {
@@ -74,7 +86,10 @@ fn rows_query(tenant: i32, query: &EventQuery, last: Option<i64>, limit: u32) ->
         let of_object = of_object(&mut builder, object);
         builder.and(&of_object);
     }
-    let of_types = of_types(&mut builder, tenant, &query.types);
+    let of_types = match among {
+        Some(among) => format!("position = ANY({})", builder.bind(among.to_vec())),
+        None => of_types(&mut builder, tenant, &query.types),
+    };
     builder.and(&of_types);
     let direction = if is_backwards(query) { "ASC" } else { "DESC" };
     let limit = builder.bind(i64::from(limit));

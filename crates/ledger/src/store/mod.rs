@@ -7,6 +7,7 @@ pub(crate) mod history;
 pub(crate) mod list;
 pub(crate) mod log;
 pub(crate) mod look_up;
+pub(crate) mod lookups;
 pub(crate) mod open;
 pub(crate) mod read;
 pub(crate) mod rows;

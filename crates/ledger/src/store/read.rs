@@ -1,6 +1,7 @@
 //! Reads: each takes a connection of the pool, and sees what was committed before it began.
 
 use super::codes::to_sql_time;
+use super::lookups::Lookups;
 use super::rows::{self, BALANCE_COLUMNS, KEY_COLUMNS, RowError, STATE, STORED_COLUMNS};
 use super::{history, list, log};
 use crate::fault;
@@ -11,16 +12,21 @@ use std::collections::HashMap;
 use std::sync::{PoisonError, RwLock};
 use tokio_postgres::Row;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{ToSql, Type};
+use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
 use types::{ObjectId, TenantId, Timestamp};
 use uuid::Uuid;
 
 /// Prepared statements take memory in PostgreSQL: a connection that has more than this forgets them all.
 const PREPARED_MAX: usize = 1_000;
 
+/// What is found in an index of texts is looked at one by one if it is no more than this; what is more frequent is soon
+/// met on the way through all, newest first. PostgreSQL cannot know which it is: it has no statistics of rare values.
+pub(super) const FEW: i64 = 2_000;
+
 /// Reads of all tenants.
 pub(crate) struct Reader {
     pool: Pool,
+    lookups: Lookups,
     /// The numbers of tenants' books, which never change.
     numbers: RwLock<HashMap<TenantId, i32>>,
 }
@@ -91,7 +97,7 @@ pub(super) fn unavailable(error: RowError) -> LedgerError {
 
 impl Reader {
     pub fn new(pool: Pool) -> Self {
-        Reader { pool, numbers: RwLock::default() }
+        Reader { lookups: Lookups::start(pool.clone()), pool, numbers: RwLock::default() }
     }
 
     async fn connection(&self) -> Result<deadpool_postgres::Object, LedgerError> {
@@ -133,6 +139,14 @@ impl Reader {
         rows.iter().map(read).collect::<Result<_, _>>().map_err(unavailable)
     }
 
+    /// What a query finds, if there is one and it finds no more than [`FEW`].
+    pub(super) async fn few<T: FromSqlOwned>(&self, query: Option<Query>) -> Result<Option<Vec<T>>, LedgerError> {
+        let Some(query) = query else { return Ok(None) };
+        let found = self.read(query, |row| Ok(row.try_get(0)?)).await?;
+        let is_few = i64::try_from(found.len()).is_ok_and(|count| count <= FEW);
+        Ok(is_few.then_some(found))
+    }
+
     /// The number of a tenant's books.
     pub async fn number(&self, tenant: TenantId) -> Result<i32, LedgerError> {
         let known = self.numbers.read().unwrap_or_else(PoisonError::into_inner).get(&tenant).copied();
@@ -160,15 +174,7 @@ impl Reader {
     pub(super) async fn current(&self, tenant: i32, ids: &[ObjectId]) -> Result<Vec<Stored>, LedgerError> {
         let query = match ids {
             [] => return Ok(Vec::new()),
-            [id] => Query::of(
-                tenant,
-                format!(
-                    "SELECT {STORED_COLUMNS}, {STATE} FROM ledger.objects o
-                    WHERE o.tenant = $1 AND o.kind = $2 AND o.id = $3"
-                ),
-            )
-            .with(id.kind.code())
-            .with(id.value),
+            [id] => return Ok(self.lookups.find(tenant, *id).await?.into_iter().collect()),
             ids => {
                 let (kinds, values) = columns(ids.iter());
                 // LATERAL with a limit keeps the plan one look-up for each key, however large the table is.
@@ -201,7 +207,8 @@ impl Reader {
     pub async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
         let tenant = self.number(tenant).await?;
         let backwards = query.paging.ending_before.is_some();
-        let items = self.read(list::query(tenant, query), |row| rows::stored(row, tenant)).await?;
+        let among = self.few(list::by_terms(tenant, query)).await?;
+        let items = self.read(list::query(tenant, query, among), |row| rows::stored(row, tenant)).await?;
         Ok(page(items, query.paging.limit, backwards))
     }
 

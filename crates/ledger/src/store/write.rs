@@ -63,8 +63,7 @@ async fn insert_log(client: &Client, prepared: &Statements, writes: &Writes<'_>)
     let key = column(rows, |row| row.2.commit.request.as_ref().and_then(|request| request.idempotency_key.as_deref()));
     let entries = column(rows, |row| row.2.encoded.json.as_slice());
     let hash = column(rows, |row| row.1.as_slice());
-    let columns: [Parameter<'_>; 9] =
-        [&tenant, &position, &size, &created, &types, &request, &key, &entries, &hash];
+    let columns: [Parameter<'_>; 9] = [&tenant, &position, &size, &created, &types, &request, &key, &entries, &hash];
     execute(client, &prepared.insert_log, columns, rows.len()).await
 }
 

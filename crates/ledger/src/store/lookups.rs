@@ -1,0 +1,126 @@
+//! Looks up single objects, those that are asked for at the same time together: one statement for thirty objects costs
+//! PostgreSQL little more than one for one, and wakes it once.
+
+use super::rows::{self, STATE, STORED_COLUMNS};
+use crate::fault;
+use contracts::ledger::{LedgerError, Stored};
+use deadpool::managed::Manager;
+use deadpool_postgres::{ClientWrapper, Pool};
+use std::sync::Arc;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_postgres::{Error, Statement};
+use types::ObjectId;
+
+/// Objects looked up in one statement at most.
+const BATCH_MAX: usize = 256;
+/// Objects that may wait; whoever comes then waits for a place.
+const QUEUE_MAX: usize = 4_096;
+/// Connections: while one waits for PostgreSQL, the other collects.
+const CONNECTIONS: usize = 2;
+
+type Answer = Result<Option<Stored>, LedgerError>;
+
+struct Wanted {
+    tenant: i32,
+    id: ObjectId,
+    answer: oneshot::Sender<Answer>,
+}
+
+/// A thread with connections of its own, which ends with this.
+pub(crate) struct Lookups {
+    queue: mpsc::Sender<Wanted>,
+}
+
+impl Lookups {
+    pub fn start(pool: Pool) -> Self {
+        let (queue, wanted) = mpsc::channel(QUEUE_MAX);
+        let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let wanted = Arc::new(Mutex::new(wanted));
+            match runtime {
+                Ok(runtime) => {
+                    runtime.block_on(async {
+                        futures_util::future::join_all((0..CONNECTIONS).map(|_| serve(&pool, &wanted))).await
+                    });
+                }
+                Err(error) => tracing::error!(%error, "objects cannot be looked up"),
+            }
+        };
+        if let Err(error) = std::thread::Builder::new().name("lookups".to_owned()).spawn(work) {
+            tracing::error!(%error, "objects cannot be looked up");
+        }
+        Lookups { queue }
+    }
+
+    /// One object as it is now; `None` if there is none.
+    pub async fn find(&self, tenant: i32, id: ObjectId) -> Answer {
+        let ended = || LedgerError::Unavailable("nobody looks objects up".to_owned());
+        let (answer, found) = oneshot::channel();
+        self.queue.send(Wanted { tenant, id, answer }).await.map_err(|_| ended())?;
+        found.await.map_err(|_| ended())?
+    }
+}
+
+async fn serve(pool: &Pool, queue: &Mutex<mpsc::Receiver<Wanted>>) {
+    let mut connection: Option<(ClientWrapper, Statement)> = None;
+    loop {
+        let mut wanted = Vec::new();
+        if queue.lock().await.recv_many(&mut wanted, BATCH_MAX).await == 0 {
+            return;
+        }
+        let mut found: Vec<Answer> = match look_up(pool, &mut connection, &wanted).await {
+            Ok(found) => found.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error); wanted.len()],
+        };
+        for (wanted, answer) in wanted.into_iter().zip(found.drain(..)) {
+            // Whoever has asked may have hung up.
+            let _ = wanted.answer.send(answer);
+        }
+    }
+}
+
+async fn look_up(
+    pool: &Pool,
+    connection: &mut Option<(ClientWrapper, Statement)>,
+    wanted: &[Wanted],
+) -> Result<Vec<Option<Stored>>, LedgerError> {
+    let failed = |error: Error| fault::ledger_error(&error);
+    let (client, statement) = match connection.take().filter(|(client, _)| !client.is_closed()) {
+        Some(open) => open,
+        None => connect(pool).await.map_err(failed)?,
+    };
+    let tenants: Vec<i32> = wanted.iter().map(|wanted| wanted.tenant).collect();
+    let kinds: Vec<i16> = wanted.iter().map(|wanted| wanted.id.kind.code()).collect();
+    let ids: Vec<uuid::Uuid> = wanted.iter().map(|wanted| wanted.id.value).collect();
+    let rows = client.query(&statement, &[&tenants, &kinds, &ids]).await;
+    *connection = Some((client, statement));
+    let mut found = vec![None; wanted.len()];
+    for row in rows.map_err(failed)? {
+        let read = || -> Result<(usize, Stored), rows::RowError> {
+            let at = usize::try_from(row.try_get::<_, i64>(10)? - 1)?;
+            let tenant = tenants.get(at).copied().unwrap_or_default();
+            Ok((at, rows::stored(&row, tenant)?))
+        };
+        let (at, stored) = read().map_err(super::read::unavailable)?;
+        if let Some(place) = found.get_mut(at) {
+            *place = Some(stored);
+        }
+    }
+    Ok(found)
+}
+
+/// The connection of this thread alone, with the statement; LATERAL with a limit keeps the plan one look-up for each
+/// object, however large the table is.
+async fn connect(pool: &Pool) -> Result<(ClientWrapper, Statement), Error> {
+    let client = pool.manager().create().await?;
+    let sql = format!(
+        "SELECT o.*, k.at
+        FROM UNNEST($1::int[], $2::smallint[], $3::uuid[]) WITH ORDINALITY AS k (tenant, kind, id, at)
+        CROSS JOIN LATERAL (
+            SELECT {STORED_COLUMNS}, {STATE} FROM ledger.objects o
+            WHERE o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id LIMIT 1
+        ) o"
+    );
+    let statement = client.prepare(&sql).await?;
+    Ok((client, statement))
+}
