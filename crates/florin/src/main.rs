@@ -40,6 +40,11 @@ fn main() -> ExitCode {
         Command::Bench(_) => tokio::runtime::Builder::new_current_thread(),
         _ => tokio::runtime::Builder::new_multi_thread(),
     };
+    if let Command::Dev(_) = cli.command {
+        // The other half is PostgreSQL's. More threads than there are processors free wake each other up for nothing.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        runtime.worker_threads(processors.div_ceil(2));
+    }
     let runtime = match runtime.enable_all().build() {
         Ok(runtime) => runtime,
         Err(error) => {
