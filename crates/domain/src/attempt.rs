@@ -286,15 +286,12 @@ impl Object for Attempt {
     }
 
     fn index(&self) -> Index {
+        let target = Some(self.target).filter(|target| Attempt::is_found_by(*target));
         Index {
             parent: Some(self.subject),
             status: Some(self.status.as_str().to_owned()),
             due: self.due,
-            terms: if Attempt::is_found_by(self.target) {
-                vec![term(["target"], &self.target.to_string())]
-            } else {
-                Vec::new()
-            },
+            terms: target.map(|target| term(["target"], &target.to_string())).into_iter().collect(),
             ..Index::default()
         }
     }

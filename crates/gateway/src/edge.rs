@@ -10,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
 use bytes::Bytes;
-use http::header::{CONTENT_TYPE, LOCATION};
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderValue, Method, StatusCode};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -139,7 +139,8 @@ fn preflight() -> Response {
 /// A page for a payer's browser.
 async fn page(edge: &Edge, request: Request) -> Response {
     let Ok(_running) = edge.running.clone().try_acquire_owned() else {
-        return (StatusCode::TOO_MANY_REQUESTS, "too many requests; try again").into_response();
+        let wait = [(RETRY_AFTER, "1")];
+        return (StatusCode::TOO_MANY_REQUESTS, wait, "too many requests; try again").into_response();
     };
     let (parts, body) = request.into_parts();
     let limit = Duration::from_millis(edge.gateway.limits.request_timeout_ms);

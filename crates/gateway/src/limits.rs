@@ -10,7 +10,7 @@ pub struct Limits {
     pub request_timeout_ms: u64,
     /// Milliseconds in which a request's headers must arrive (default 10,000).
     pub header_timeout_ms: u64,
-    /// Requests at the same time (default 2,048); more are answered 429 with `Retry-After`.
+    /// Requests at the same time (default 1,024); more are answered 429 with `Retry-After`.
     pub requests_max: usize,
     /// Connections at the same time (default 8,192); more wait to be accepted.
     pub connections_max: usize,
@@ -22,7 +22,7 @@ impl Default for Limits {
             body_bytes_max: 1 << 20,
             request_timeout_ms: 60_000,
             header_timeout_ms: 10_000,
-            requests_max: 2_048,
+            requests_max: 1_024,
             connections_max: 8_192,
         }
     }

@@ -25,7 +25,7 @@ const BESIDE: &[(&str, Option<&[&str]>)] =
     &[("testkit", Some(&["contracts", "domain", "platform", "types"])), ("xtask", Some(&[]))];
 
 /// All that `domain` may use. What is to be added here must do no IO, start no task, and read no clock.
-const PURE: &[&str] = &["types", "serde", "serde_json", "thiserror", "uuid"];
+const PURE: &[&str] = &["types", "serde", "serde_json", "sha2", "thiserror", "uuid"];
 
 const MAP: &str = "ARCHITECTURE.md";
 

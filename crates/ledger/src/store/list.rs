@@ -30,7 +30,9 @@ pub(crate) fn by_terms(tenant: i32, query: &ListQuery) -> Option<Query> {
         .filter(|field| field.indexed && !field.negated && !query.any_field && field.operator == Operator::Equal)
         .map(|field| codes::to_sql_term(tenant, term(field.path.iter().map(String::as_str), &field.value)))
         .collect();
-    let sql = "SELECT o.id FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = $2 AND o.terms @> $3 LIMIT $4";
+    // The sums keep PostgreSQL from walking through the primary key instead, in the hope of meeting enough soon.
+    let sql = "SELECT o.id FROM ledger.objects o
+        WHERE o.tenant + 0 = $1 AND o.kind + 0 = $2 AND o.terms @> $3 LIMIT $4";
     let some = !terms.is_empty();
     some.then(|| {
         let query = Query::of(tenant, sql).with(query.kind.code()).with(terms).with(FEW + 1);

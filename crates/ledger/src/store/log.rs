@@ -45,7 +45,8 @@ fn is_backwards(query: &EventQuery) -> bool {
 
 /// The commits that tell of one of these types, if only types without a wild card are asked for.
 fn by_types(tenant: i32, types: &[String]) -> Option<Query> {
-    let sql = "SELECT position FROM ledger.log WHERE tenant = $1 AND types && $2 LIMIT $3";
+    // The sum keeps PostgreSQL from walking through the primary key instead, in the hope of meeting enough soon.
+    let sql = "SELECT position FROM ledger.log WHERE tenant + 0 = $1 AND types && $2 LIMIT $3";
     let exact = !types.is_empty() && types.iter().all(|name| !name.ends_with('*'));
     exact.then(|| {
         let names: Vec<String> = types.iter().map(|name| codes::to_sql_type(tenant, name)).collect();
