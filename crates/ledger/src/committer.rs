@@ -2,33 +2,30 @@
 
 use crate::batch::{Care, Entering, Touched, Writes};
 use crate::fault::{self, Fault};
+use crate::ledger::CommitterConfig;
 use crate::metrics;
 use crate::queue::{Answer, Job, Queue};
 use crate::store::look_up::look_up;
 use crate::store::open::{self, ReadError};
-use crate::store::session::{Session, with_cause};
+use crate::store::session::{Session, with_cause, within};
 use crate::store::write::{self, Written};
 use contracts::ledger::{CommitError, Committed};
 use deadpool_postgres::Pool;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep};
 
-/// How long one round trip may take. PostgreSQL itself gives up earlier unless it is frozen or cut off.
-const ROUND_TRIP_MAX: Duration = Duration::from_secs(20);
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
 
 /// Writes what waits in one queue.
 pub(crate) struct Committer {
-    pub queue: Arc<Queue>,
-    pub pool: Pool,
-    /// Commits written in one transaction at most.
-    pub batch_max: usize,
-    /// How long a batch is tried while PostgreSQL cannot be reached.
-    pub unreachable_max: Duration,
+    queue: Arc<Queue>,
+    pool: Pool,
+    batch_max: usize,
+    unreachable_max: Duration,
     /// The connection, between batches.
-    pub session: Option<Session>,
+    session: Option<Session>,
 }
 
 /// How a batch ended.
@@ -59,6 +56,11 @@ struct Unsure {
 }
 
 impl Committer {
+    pub fn new(queue: Arc<Queue>, pool: Pool, config: &CommitterConfig) -> Self {
+        let CommitterConfig { batch_max, unreachable_max, .. } = *config;
+        Committer { queue, pool, batch_max, unreachable_max, session: None }
+    }
+
     /// Until the queue is closed and empty.
     pub async fn run(mut self) {
         while let Some(jobs) = self.queue.take(self.batch_max).await {
@@ -169,10 +171,10 @@ impl Committer {
         let mut accept =
             |entering: &&Entering| opened.books.entry(entering.tenant).or_default().accept(&entering.commit);
         let checked: Vec<_> = batch.iter().map(&mut accept).collect();
-        let writes = Writes::of(accepted(&checked, batch), &opened.books);
         // What was not read might refuse a commit for another reason, which comes first: its key was used.
         let doubtful = care == Care::Trusting && checked.iter().any(Result::is_err);
-        if writes.is_empty() || doubtful {
+        let writes = if doubtful { Writes::default() } else { Writes::of(accepted(&checked, batch), &opened.books) };
+        if writes.is_empty() {
             if matches!(within(write::abandon(client)).await, Ok(Ok(()))) {
                 self.session = Some(session);
             }
@@ -232,8 +234,4 @@ fn not_written(error: &tokio_postgres::Error) -> Failure {
         Fault::Content => Failure::Refused(with_cause(error)),
         Fault::Server | Fault::Timeout => Failure::NotWritten(with_cause(error)),
     }
-}
-
-async fn within<T>(work: impl Future<Output = T>) -> Result<T, String> {
-    timeout(ROUND_TRIP_MAX, work).await.map_err(|_| format!("PostgreSQL did not answer within {ROUND_TRIP_MAX:?}"))
 }

@@ -6,6 +6,7 @@ use crate::entries::encode;
 use crate::metrics;
 use crate::queue::{Answer, Job, Queue};
 use crate::store::read::Reader;
+use crate::thread;
 use crate::validate::{out_of_range, validate};
 use async_trait::async_trait;
 use contracts::ledger::{
@@ -19,7 +20,6 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
-use tokio_util::task::task_tracker::TaskTrackerToken;
 use types::{Clock, ObjectId, TenantId, Timestamp};
 
 /// How commits are put together and how long they are tried.
@@ -56,14 +56,13 @@ impl PgLedger {
         let queues: Vec<_> = (0..config.writers.max(1)).map(|_| Arc::new(Queue::new(config.queue_max))).collect();
         let tasks = TaskTracker::new();
         for queue in &queues {
-            let committer = Committer {
-                queue: Arc::clone(queue),
-                pool: pool.clone(),
-                batch_max: config.batch_max,
-                unreachable_max: config.unreachable_max,
-                session: None,
-            };
-            start(committer, tasks.token());
+            // The token says that the committer still works.
+            let (served, pool, config, running) =
+                (Served(Arc::clone(queue)), pool.clone(), config.clone(), tasks.token());
+            thread::start("committer", move || {
+                let _running = &running;
+                Committer::new(Arc::clone(&served.0), pool.clone(), &config).run()
+            });
         }
         Arc::new(PgLedger { reader: Reader::new(pool), clock, queues, tasks })
     }
@@ -95,27 +94,13 @@ impl PgLedger {
     }
 }
 
-/// On a thread and runtime of its own: between other tasks, a committer and its connection would wait for a hundred
-/// requests at every step of a batch, and everybody waits for them. `running` is held until it has ended.
-fn start(committer: Committer, running: TaskTrackerToken) {
-    let queue = Arc::clone(&committer.queue);
-    let work = move || {
-        let _running = running;
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        let queue = Arc::clone(&committer.queue);
-        match runtime {
-            Ok(runtime) => runtime.block_on(committer.run()),
-            Err(error) => refuse(&queue, &error),
-        }
-    };
-    if let Err(error) = std::thread::Builder::new().name("committer".to_owned()).spawn(work) {
-        refuse(&queue, &error);
-    }
-}
+/// Closes a committer's queue when there is nobody left to serve it.
+struct Served(Arc<Queue>);
 
-fn refuse(queue: &Queue, error: &std::io::Error) {
-    tracing::error!(%error, "a committer cannot run; its tenants' commits are refused");
-    queue.close();
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.close();
+    }
 }
 
 impl Drop for PgLedger {

@@ -14,6 +14,7 @@ mod ledger;
 mod metrics;
 mod queue;
 mod store;
+mod thread;
 mod validate;
 mod verify;
 

@@ -2,10 +2,13 @@
 //! PostgreSQL little more than one for one, and wakes it once.
 
 use super::rows::{self, STATE, STORED_COLUMNS};
+use super::session::within;
 use crate::fault;
+use crate::thread;
 use contracts::ledger::{LedgerError, Stored};
 use deadpool::managed::Manager;
 use deadpool_postgres::{ClientWrapper, Pool};
+use futures_util::future::join_all;
 use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_postgres::{Error, Statement};
@@ -34,21 +37,13 @@ pub(crate) struct Lookups {
 impl Lookups {
     pub fn start(pool: Pool) -> Self {
         let (queue, wanted) = mpsc::channel(QUEUE_MAX);
-        let work = move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            let wanted = Arc::new(Mutex::new(wanted));
-            match runtime {
-                Ok(runtime) => {
-                    runtime.block_on(async {
-                        futures_util::future::join_all((0..CONNECTIONS).map(|_| serve(&pool, &wanted))).await
-                    });
-                }
-                Err(error) => tracing::error!(%error, "objects cannot be looked up"),
+        let wanted = Arc::new(Mutex::new(wanted));
+        thread::start("lookups", move || {
+            let (pool, wanted) = (pool.clone(), Arc::clone(&wanted));
+            async move {
+                join_all((0..CONNECTIONS).map(|_| serve(&pool, &wanted))).await;
             }
-        };
-        if let Err(error) = std::thread::Builder::new().name("lookups".to_owned()).spawn(work) {
-            tracing::error!(%error, "objects cannot be looked up");
-        }
+        });
         Lookups { queue }
     }
 
@@ -68,11 +63,13 @@ async fn serve(pool: &Pool, queue: &Mutex<mpsc::Receiver<Wanted>>) {
         if queue.lock().await.recv_many(&mut wanted, BATCH_MAX).await == 0 {
             return;
         }
-        let mut found: Vec<Answer> = match look_up(pool, &mut connection, &wanted).await {
-            Ok(found) => found.into_iter().map(Ok).collect(),
-            Err(error) => vec![Err(error); wanted.len()],
+        let found: Vec<Answer> = match within(look_up(pool, &mut connection, &wanted)).await {
+            Ok(Ok(found)) => found.into_iter().map(Ok).collect(),
+            Ok(Err(error)) => vec![Err(error); wanted.len()],
+            // The connection went with the question.
+            Err(reason) => vec![Err(LedgerError::Unavailable(reason)); wanted.len()],
         };
-        for (wanted, answer) in wanted.into_iter().zip(found.drain(..)) {
+        for (wanted, answer) in wanted.into_iter().zip(found) {
             // Whoever has asked may have hung up.
             let _ = wanted.answer.send(answer);
         }

@@ -3,8 +3,10 @@
 use super::statements::{SETTINGS, Statements};
 use deadpool::managed::Manager;
 use deadpool_postgres::{ClientWrapper, Pool};
+use std::time::Duration;
+use tokio::time::timeout;
 
-/// A connection that writes. One that failed in any way is dropped, which closes it.
+/// A connection that writes.
 pub(crate) struct Session {
     pub client: ClientWrapper,
     pub prepared: Statements,
@@ -18,6 +20,13 @@ impl Session {
         let prepared = Statements::prepare(&client).await.map_err(|error| with_cause(&error))?;
         Ok(Session { client, prepared })
     }
+}
+
+/// How long one round trip may take. PostgreSQL itself gives up earlier unless it is frozen or cut off.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(20);
+
+pub(crate) async fn within<T>(work: impl Future<Output = T>) -> Result<T, String> {
+    timeout(ROUND_TRIP_MAX, work).await.map_err(|_| format!("PostgreSQL did not answer within {ROUND_TRIP_MAX:?}"))
 }
 
 /// An error with what caused it: the outermost message alone says little.

@@ -4,6 +4,7 @@ use crate::json::Json::{self, Null};
 use crate::object;
 use crate::resource::{Expandable, Resource, View, children, reference};
 use crate::resources::party::{NOWHERE, render_billing_details, render_shipping};
+use crate::resources::payment_methods::render::checks;
 use domain::charge::{Charge, Status};
 use types::Kind;
 
@@ -146,11 +147,7 @@ fn card(charge: &Charge) -> Json<'_> {
         "amount_authorized": if charge.status == Status::Succeeded { Some(charge.amount) } else { None },
         "authorization_code": &charge.authorization_code,
         "brand": &card.brand,
-        "checks": object! {
-            "address_line1_check": &card.line1_check,
-            "address_postal_code_check": &card.postal_code_check,
-            "cvc_check": &card.cvc_check,
-        },
+        "checks": checks(card),
         "country": &card.country,
         "electronic_commerce_indicator": Null,
         "exp_month": card.exp_month,

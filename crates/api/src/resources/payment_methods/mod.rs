@@ -2,7 +2,7 @@
 
 pub mod attach;
 mod card;
-mod render;
+pub(super) mod render;
 
 pub use card::{CardNumber, CardParams, Cvc, PaymentMethodDataParams, chosen, from_card, from_token, resolve};
 

@@ -39,14 +39,19 @@ impl Resource for PaymentMethod {
     }
 }
 
+/// What the payer's bank said of the details.
+pub(crate) fn checks(card: &Card) -> Json<'_> {
+    object! {
+        "address_line1_check": &card.line1_check,
+        "address_postal_code_check": &card.postal_code_check,
+        "cvc_check": &card.cvc_check,
+    }
+}
+
 fn render_card<'a>(card: &'a Card, view: &View) -> Json<'a> {
     let mut value = object! {
         "brand": &card.brand,
-        "checks": object! {
-            "address_line1_check": &card.line1_check,
-            "address_postal_code_check": &card.postal_code_check,
-            "cvc_check": &card.cvc_check,
-        },
+        "checks": checks(card),
         "country": &card.country,
         "display_brand": &card.brand,
         "exp_month": card.exp_month,
