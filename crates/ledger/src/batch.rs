@@ -77,6 +77,8 @@ pub(crate) struct Writes<'a> {
     pub moved: Vec<(i32, &'a str, &'a AccountState)>,
     pub keys_begun: Vec<(i32, &'a IdempotencyRecord)>,
     pub keys_changed: Vec<(i32, &'a IdempotencyRecord)>,
+    /// The hash of each tenant's last log row.
+    pub hashes: HashMap<i32, Hash>,
 }
 
 #[derive(Debug)]
@@ -105,12 +107,12 @@ impl<'a> Writes<'a> {
         let mut writes = Writes::default();
         let mut created: HashMap<(i32, ObjectId), Created<'a>> = HashMap::new();
         let mut updated: HashMap<(i32, ObjectId), &ObjectWrite> = HashMap::new();
-        let mut heads: HashMap<i32, Hash> = books.iter().map(|(tenant, books)| (*tenant, books.hash)).collect();
+        writes.hashes = books.iter().map(|(tenant, books)| (*tenant, books.hash)).collect();
         for (position, entering) in accepted {
             let Entering { tenant, commit, encoded } = entering;
             let tenant = *tenant;
             if !commit.events.is_empty() {
-                let last = heads.entry(tenant).or_default();
+                let last = writes.hashes.entry(tenant).or_default();
                 *last = chain::next(last, &encoded.digest);
                 writes.log.push((position, *last, entering));
             }

@@ -184,7 +184,7 @@ impl Books {
 }
 
 impl AccountState {
-    fn new(account: &Account) -> Self {
+    pub fn new(account: &Account) -> Self {
         AccountState {
             currency: account.currency,
             rule: account.rule,
@@ -195,6 +195,11 @@ impl AccountState {
             stored: false,
             changed: false,
         }
+    }
+
+    /// The same when it has been written.
+    pub fn into_stored(self) -> Self {
+        AccountState { stored: true, changed: false, ..self }
     }
 
     /// Whether the balance is one that the account's rule allows. Sums are taken wide, so that they cannot overflow.

@@ -6,9 +6,9 @@ use crate::ledger::CommitterConfig;
 use crate::metrics;
 use crate::queue::{Answer, Job, Queue};
 use crate::store::look_up::look_up;
-use crate::store::open::{self, ReadError};
+use crate::store::open::{self, Opened, ReadError};
 use crate::store::session::{Session, with_cause, within};
-use crate::store::write::{self, Written};
+use crate::store::write::{self, Transaction, Written};
 use contracts::ledger::{CommitError, Committed};
 use deadpool_postgres::Pool;
 use std::sync::Arc;
@@ -50,7 +50,8 @@ enum Failure {
 /// A batch whose transaction may have been committed.
 struct Unsure {
     reason: String,
-    transaction: String,
+    /// Its number, if it has been asked for.
+    transaction: Option<String>,
     /// What each commit is answered if it was: the position of its first event, or why it was refused.
     checked: Vec<Result<i64, CommitError>>,
 }
@@ -156,35 +157,30 @@ impl Committer {
         }
     }
 
-    /// One try: two round trips, and the check between them. A session of which it is not certain that its transaction
-    /// is over is closed.
+    /// One try: what is not known is read, checked, and written. A session of which it is not certain that its
+    /// transaction is over is closed.
     async fn attempt(&mut self, batch: &[&Entering], care: Care) -> Result<Vec<Result<i64, CommitError>>, Failure> {
-        let session = self.session().await.map_err(Failure::NotWritten)?;
-        let Session { client, prepared } = &session;
+        let mut session = self.session().await.map_err(Failure::NotWritten)?;
         let touched = Touched::by(batch, care);
-        let opening = within(open::open(client, prepared, &touched)).await;
-        let mut opened = match opening.map_err(Failure::NotWritten)? {
-            Ok(opened) => opened,
-            Err(ReadError::Row(error)) => return Err(Failure::NotWritten(error.to_string())),
-            Err(ReadError::Database(error)) => return Err(not_written(&error)),
-        };
-        let mut accept =
-            |entering: &&Entering| opened.books.entry(entering.tenant).or_default().accept(&entering.commit);
+        let Opened { mut books, transaction } = opened(&mut session, batch, &touched, care).await?;
+        let mut accept = |entering: &&Entering| books.entry(entering.tenant).or_default().accept(&entering.commit);
         let checked: Vec<_> = batch.iter().map(&mut accept).collect();
         // What was not read might refuse a commit for another reason, which comes first: its key was used.
         let doubtful = care == Care::Trusting && checked.iter().any(Result::is_err);
-        let writes = if doubtful { Writes::default() } else { Writes::of(accepted(&checked, batch), &opened.books) };
+        let writes = if doubtful { Writes::default() } else { Writes::of(accepted(&checked, batch), &books) };
         if writes.is_empty() {
-            if matches!(within(write::abandon(client)).await, Ok(Ok(()))) {
+            if transaction.is_none() || matches!(within(write::abandon(&session.client)).await, Ok(Ok(()))) {
                 self.session = Some(session);
             }
             return if doubtful { Err(Failure::Refused("to be read in full".to_owned())) } else { Ok(checked) };
         }
-        let written = within(write::write(client, prepared, &writes)).await;
-        let transaction = opened.transaction.clone();
-        let unsure = |reason: String| Failure::Unknown(Unsure { reason, transaction, checked: checked.clone() });
+        let within_which = if transaction.is_some() { Transaction::Open } else { Transaction::Own };
+        let written = within(write::write(&mut session, within_which, &touched.tenants, &writes)).await;
+        let unsure = |reason| Failure::Unknown(Unsure { reason, transaction, checked: checked.clone() });
         match written {
             Ok(Written::Committed) => {
+                let hashes = writes.hashes;
+                session.known.written(books, &hashes);
                 self.session = Some(session);
                 Ok(checked)
             }
@@ -192,6 +188,7 @@ impl Committer {
                 self.session = Some(session);
                 Err(not_written(&error))
             }
+            Ok(Written::Unsent(error)) => Err(not_written(&error)),
             Ok(Written::Unknown(error)) => Err(unsure(with_cause(&error))),
             Err(reason) => Err(unsure(reason)),
         }
@@ -201,7 +198,7 @@ impl Committer {
     async fn look_up(&mut self, batch: &[&Entering], lost: &Unsure) -> Result<bool, String> {
         let session = self.session().await?;
         let expected: Vec<_> = accepted(&lost.checked, batch).collect();
-        match within(look_up(&session.client, &session.prepared, &lost.transaction, &expected)).await? {
+        match within(look_up(&session.client, &session.prepared, lost.transaction.as_deref(), &expected)).await? {
             Ok(there) => {
                 self.session = Some(session);
                 Ok(there)
@@ -210,6 +207,28 @@ impl Committer {
             Err(ReadError::Row(error)) => Err(error.to_string()),
         }
     }
+}
+
+/// What a batch touches: as it is known, or read.
+async fn opened(
+    session: &mut Session,
+    batch: &[&Entering],
+    touched: &Touched<'_>,
+    care: Care,
+) -> Result<Opened, Failure> {
+    // Without a log row nothing could tell a lost commit from another one's, or refuse it.
+    let logged = batch.iter().any(|entering| !entering.commit.events.is_empty());
+    if let Some(books) = (logged && care == Care::Trusting).then(|| session.known.books(touched)).flatten() {
+        return Ok(Opened { books, transaction: None });
+    }
+    let opening = within(open::open(&session.client, &session.prepared, touched)).await;
+    let opened = match opening.map_err(Failure::NotWritten)? {
+        Ok(opened) => opened,
+        Err(ReadError::Row(error)) => return Err(Failure::NotWritten(error.to_string())),
+        Err(ReadError::Database(error)) => return Err(not_written(&error)),
+    };
+    session.known.read(&opened.books);
+    Ok(opened)
 }
 
 fn gave_up(batch: &[&Entering], reason: String) -> Vec<Answer> {

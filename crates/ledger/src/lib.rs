@@ -10,6 +10,7 @@ mod check;
 mod committer;
 mod entries;
 mod fault;
+mod known;
 mod ledger;
 mod metrics;
 mod queue;

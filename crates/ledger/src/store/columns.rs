@@ -15,18 +15,6 @@ pub(crate) async fn query<const N: usize>(
     if keys == 0 { Ok(Vec::new()) } else { client.query(statement, &parameters).await }
 }
 
-pub(crate) async fn execute<const N: usize>(
-    client: &Client,
-    statement: &Statement,
-    parameters: [Parameter<'_>; N],
-    rows: usize,
-) -> Result<(), Error> {
-    if rows > 0 {
-        client.execute(statement, &parameters).await?;
-    }
-    Ok(())
-}
-
 /// Takes a column out of rows.
 pub(crate) fn column<T, C>(rows: impl IntoIterator<Item = T>, of: impl Fn(T) -> C) -> Vec<C> {
     rows.into_iter().map(of).collect()

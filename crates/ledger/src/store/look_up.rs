@@ -16,7 +16,7 @@ use tokio_postgres::Client;
 pub(crate) async fn look_up(
     client: &Client,
     prepared: &Statements,
-    transaction: &str,
+    transaction: Option<&str>,
     expected: &[(i64, &Entering)],
 ) -> Result<bool, ReadError> {
     let mut tenants = column(expected, |(_, entering)| entering.tenant);
@@ -24,7 +24,10 @@ pub(crate) async fn look_up(
     tenants.dedup();
     client.batch_execute(BEGIN).await?;
     client.execute(&prepared.lock, &[&tenants]).await?;
-    let outcome: Option<String> = client.query_one(OUTCOME, &[&transaction]).await?.try_get(0)?;
+    let outcome: Option<String> = match transaction {
+        Some(number) => client.query_one(OUTCOME, &[&number]).await?.try_get(0)?,
+        None => None,
+    };
     let logged = expected.iter().any(|(_, entering)| !entering.commit.events.is_empty());
     let there = match outcome.as_deref() {
         Some("aborted") => false,

@@ -13,6 +13,7 @@ pub(crate) mod read;
 pub(crate) mod rows;
 pub(crate) mod session;
 pub(crate) mod statements;
+pub(crate) mod tables;
 pub(crate) mod verify;
 pub(crate) mod views;
 pub(crate) mod write;

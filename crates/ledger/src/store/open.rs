@@ -1,4 +1,4 @@
-//! The first round trip of a batch: locks its tenants' books and reads what it touches.
+//! Reading for a batch: locks its tenants' books and reads what it touches, in one round trip.
 
 use super::codes::object_id;
 use super::columns::{Parameter, column, query};
@@ -11,10 +11,11 @@ use futures_util::try_join;
 use std::collections::BTreeMap;
 use tokio_postgres::{Client, Error, Row};
 
-/// What a batch touches, by tenant, and the number of the transaction that has locked it.
+/// What a batch touches, by tenant.
 pub(crate) struct Opened {
     pub books: BTreeMap<i32, Books>,
-    pub transaction: String,
+    /// The number of the transaction in which it was read; `None` if it was known.
+    pub transaction: Option<String>,
 }
 
 /// Why a batch could not be read.
@@ -36,7 +37,7 @@ impl From<RowError> for ReadError {
     }
 }
 
-/// First round trip: begins a transaction, waits for the tenants' locks, reads what the batch touches.
+/// Begins a transaction, waits for the tenants' locks, reads what the batch touches.
 pub(crate) async fn open(client: &Client, prepared: &Statements, touched: &Touched<'_>) -> Result<Opened, ReadError> {
     let tenants: Vec<i32> = touched.tenants.iter().copied().collect();
     let tenants: [Parameter<'_>; 1] = [&tenants];
@@ -56,12 +57,12 @@ pub(crate) async fn open(client: &Client, prepared: &Statements, touched: &Touch
         query(client, &prepared.keys, [&keys.0, &keys.1], keys.0.len()),
         query(client, &prepared.holds, [&holds.0, &holds.1], holds.0.len()),
     )?;
-    let mut opened = Opened { books: BTreeMap::new(), transaction: String::new() };
+    let mut opened = Opened { books: BTreeMap::new(), transaction: None };
     for row in &heads {
         let hash = row.try_get::<_, Option<&[u8]>>(2)?.map(<Hash>::try_from).transpose();
         let hash = hash.map_err(RowError::from)?.unwrap_or_default();
         opened.books.insert(row.try_get(0)?, Books { next: row.try_get(1)?, hash, ..Books::default() });
-        opened.transaction = row.try_get(3)?;
+        opened.transaction = Some(row.try_get(3)?);
     }
     let mut of = |row: &Row, enter: &dyn Fn(&mut Books) -> Result<(), RowError>| -> Result<(), ReadError> {
         Ok(enter(opened.books.entry(row.try_get(0)?).or_default())?)

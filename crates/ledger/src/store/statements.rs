@@ -1,31 +1,34 @@
-//! The committer's statements, prepared once for each connection. Each writes or reads what a whole batch has of a table.
+//! The committer's statements but the one that writes, prepared once for each connection. Each reads what a whole batch
+//! touches of a table.
 //!
 //! Keys of several columns are matched by a join against `UNNEST`, not by `= ANY`: the plan of a statement that was
 //! prepared on an empty table must also be the right one when the table has grown.
 
+use super::tables;
 use tokio_postgres::{Client, Error, Statement};
 
 /// Settings of a committer's connection. Every statement finds its rows by an index; other plans are switched off, so
 /// that no plan made on an empty table can scan it when it is full. The time limits are below those of the
 /// committer itself, so that a frozen replica gives the tenant's lock back.
 pub(crate) const SETTINGS: &str = "\
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
     SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off; \
     SET jit = off; \
     SET statement_timeout = '15s'; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = '5s'; \
     SET application_name = 'florin committer'";
 
-pub(crate) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED READ WRITE";
+pub(crate) const BEGIN: &str = "BEGIN";
 
 macro_rules! statements {
-    ($($(#[$doc:meta])* $name:ident = $sql:literal;)*) => {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
         /// The committer's statements on one connection.
         pub(crate) struct Statements { $($(#[$doc])* pub $name: Statement,)* }
 
         impl Statements {
             /// Prepares all of them in one round trip.
             pub async fn prepare(client: &Client) -> Result<Self, Error> {
-                let ($($name,)*) = tokio::try_join!($(client.prepare($sql),)*)?;
+                let ($($name,)*) = tokio::try_join!($(async { client.prepare($sql.as_ref()).await },)*)?;
                 Ok(Statements { $($name,)* })
             }
         }
@@ -35,7 +38,7 @@ macro_rules! statements {
 statements! {
     /// Orders the writers of a tenant, whichever replica they run in. A statement that runs after it sees all that was
     /// committed before. In the order of the numbers, so that two batches cannot wait for each other.
-    lock = "SELECT pg_advisory_xact_lock(1818584930, k.tenant) FROM UNNEST($1::int[]) AS k (tenant)";
+    lock = tables::statement(&[]);
     /// The positions that the next entries get, the hashes that they follow, and the transaction's own number to ask for its outcome if the
     /// connection is lost.
     heads = "SELECT k.tenant, coalesce(l.position + l.size, 1), l.hash, pg_current_xact_id()::text
@@ -62,56 +65,6 @@ statements! {
             SELECT coalesce(sum(u.amount), 0)::bigint AS posted, coalesce(bool_or(u.last), false) AS closed
             FROM ledger.transfers u WHERE u.tenant = k.tenant AND u.hold = h.id
         ) used";
-    /// The types come as one text, for there are no arrays of arrays of different lengths.
-    insert_log = "INSERT INTO ledger.log
-            (tenant, position, size, created, types, request_id, idempotency_key, entries, hash)
-        SELECT tenant, position, size, created, string_to_array(types, ','), request_id, idempotency_key, entries, hash
-        FROM UNNEST($1::int[], $2::bigint[], $3::smallint[], $4::timestamptz[], $5::text[], $6::text[], $7::text[],
-            $8::bytea[], $9::bytea[])
-            AS n (tenant, position, size, created, types, request_id, idempotency_key, entries, hash)";
-    insert_transfers = "INSERT INTO ledger.transfers (tenant, id, position, ordinal, action, hold, last, debit, credit,
-            amount, reason, object_kind, object, created)
-        SELECT * FROM UNNEST($1::int[], $2::uuid[], $3::bigint[], $4::smallint[], $5::smallint[], $6::uuid[],
-            $7::boolean[], $8::text[], $9::text[], $10::bigint[], $11::text[], $12::smallint[], $13::uuid[],
-            $14::timestamptz[])";
-    insert_objects = "INSERT INTO ledger.objects (tenant, kind, id, version, customer, parent_kind, parent, status, due,
-            terms, state, position, start, length)
-        SELECT tenant, kind, id, version, customer, parent_kind, parent, status, due, terms::bigint[], state,
-            position, start, length
-        FROM UNNEST($1::int[], $2::smallint[], $3::uuid[], $4::int[], $5::uuid[], $6::smallint[], $7::uuid[],
-            $8::text[], $9::timestamptz[], $10::text[], $11::text[], $12::bigint[], $13::int[], $14::int[])
-            AS n (tenant, kind, id, version, customer, parent_kind, parent, status, due, terms, state,
-                position, start, length)";
-    update_objects = "UPDATE ledger.objects o
-        SET version = n.version, customer = n.customer, parent_kind = n.parent_kind, parent = n.parent,
-            status = n.status, due = n.due, terms = n.terms::bigint[], state = n.state
-        FROM UNNEST($1::int[], $2::smallint[], $3::uuid[], $4::int[], $5::uuid[], $6::smallint[], $7::uuid[],
-            $8::text[], $9::timestamptz[], $10::text[], $11::text[])
-            AS n (tenant, kind, id, version, customer, parent_kind, parent, status, due, terms, state)
-        WHERE o.tenant = n.tenant AND o.kind = n.kind AND o.id = n.id";
-    insert_revisions = "INSERT INTO ledger.revisions (tenant, kind, object, version, position)
-        SELECT * FROM UNNEST($1::int[], $2::smallint[], $3::uuid[], $4::int[], $5::bigint[])";
-    insert_accounts = "INSERT INTO ledger.accounts
-            (tenant, code, currency, rule, debits_posted, credits_posted, debits_pending, credits_pending)
-        SELECT * FROM UNNEST($1::int[], $2::text[], $3::text[], $4::smallint[], $5::bigint[], $6::bigint[],
-            $7::bigint[], $8::bigint[])";
-    update_accounts = "UPDATE ledger.accounts a
-        SET debits_posted = n.debits_posted, credits_posted = n.credits_posted,
-            debits_pending = n.debits_pending, credits_pending = n.credits_pending
-        FROM UNNEST($1::int[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[])
-            AS n (tenant, code, debits_posted, credits_posted, debits_pending, credits_pending)
-        WHERE a.tenant = n.tenant AND a.code = n.code";
-    insert_keys = "INSERT INTO ledger.idempotency_keys
-            (tenant, key, fingerprint, created, status, object_kind, object, version, body)
-        SELECT * FROM UNNEST($1::int[], $2::text[], $3::bytea[], $4::timestamptz[], $5::smallint[], $6::smallint[],
-            $7::uuid[], $8::int[], $9::text[])";
-    update_keys = "UPDATE ledger.idempotency_keys i
-        SET fingerprint = n.fingerprint, created = n.created, status = n.status, object_kind = n.object_kind,
-            object = n.object, version = n.version, body = n.body
-        FROM UNNEST($1::int[], $2::text[], $3::bytea[], $4::timestamptz[], $5::smallint[], $6::smallint[],
-            $7::uuid[], $8::int[], $9::text[])
-            AS n (tenant, key, fingerprint, created, status, object_kind, object, version, body)
-        WHERE i.tenant = n.tenant AND i.key = n.key";
     /// Which of the given log rows are there, by position.
     look_up_log = "SELECT l.tenant, l.position
         FROM UNNEST($1::int[], $2::bigint[], $3::timestamptz[], $4::bytea[]) AS n (tenant, position, created, entries)
