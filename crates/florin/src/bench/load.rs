@@ -67,7 +67,7 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Measured> {
         recorder: Mutex::new(Recorder::new()?),
         stopping: AtomicBool::new(false),
         journal: load.journal.clone(),
-        pace: load.rate.map(Pace::start),
+        pace: load.rate.map(Pace::start).transpose()?,
     });
     let _stopping = shared.pace.clone().map(Stopping);
     let mut clients = JoinSet::new();
@@ -80,13 +80,18 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Measured> {
     let before = meter.read().await;
     let started = Instant::now();
     shared.recorder().restart();
+    if let Some(pace) = &shared.pace {
+        pace.late().restart();
+    }
     tokio::time::sleep(load.time).await;
     let used = meter.read().await.since(&before);
     let seconds = started.elapsed().as_secs_f64();
     let mut recorder = std::mem::replace(&mut *shared.recorder(), Recorder::new()?);
 
     shared.stopping.store(true, Ordering::Relaxed);
+    let mut late_p99_ms = None;
     if let Some(pace) = &shared.pace {
+        late_p99_ms = Some(pace.late().quantile_ms(0.99));
         for due in pace.stop() {
             // Nobody knows how long it would have taken; at least as long as it has waited.
             recorder.latency(due.elapsed());
@@ -99,7 +104,8 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Measured> {
     for _ in 0..clients.len() {
         recorder.error("unanswered", || format!("a request was not answered within {PATIENCE:?}"));
     }
-    Ok(Measured::new(recorder, seconds, &used, meter.florin_memory_peak()))
+    let measured = Measured::new(recorder, seconds, &used, meter.florin_memory_peak());
+    Ok(Measured { late_p99_ms, ..measured })
 }
 
 /// Makes that many requests as fast as they are answered, and calls `progress` about every second with how many are

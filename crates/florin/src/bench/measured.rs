@@ -18,6 +18,8 @@ pub struct Measured {
     pub p99_ms: f64,
     pub p999_ms: f64,
     pub max_ms: f64,
+    /// Of an open loop: how late its clock was.
+    pub late_p99_ms: Option<f64>,
     /// Answered 429, because the server has enough to do; not an error.
     pub refused: u64,
     pub refused_p99_ms: f64,
@@ -55,6 +57,7 @@ impl Measured {
             p99_ms: recorder.quantile_ms(0.99),
             p999_ms: recorder.quantile_ms(0.999),
             max_ms: recorder.quantile_ms(1.0),
+            late_p99_ms: None,
             refused,
             refused_p99_ms,
             answer_bytes: recorder.bytes as f64 / requests.max(1.0),

@@ -59,10 +59,13 @@ pub async fn run(args: &Bench, output: Output) -> anyhow::Result<Code> {
         }
         _ => None,
     };
-    if let Some(client) = &client
-        && let Err(error) = store::checkpoint(client).await
-    {
-        report.notes.push(format!("no checkpoint before the rounds: {error}"));
+    if let Some(client) = &client {
+        if let Err(error) = store::make_log_files(client).await {
+            report.notes.push(format!("PostgreSQL's log may have to make its files meanwhile: {error}"));
+        }
+        if let Err(error) = store::checkpoint(client).await {
+            report.notes.push(format!("no checkpoint before the rounds: {error}"));
+        }
     }
     let meter = Meter::new(args.server_pid.or(access.pid), client).await;
     report.notes.extend(unseen(&meter));

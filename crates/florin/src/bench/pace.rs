@@ -1,8 +1,9 @@
 //! An open loop's clock: says when each request is to be sent, whether or not the ones before have been answered.
 
+use super::recorder::Times;
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Semaphore;
 
@@ -15,21 +16,24 @@ pub struct Pace {
     /// One permit for each that is due.
     ready: Semaphore,
     stopped: AtomicBool,
+    /// How late the clock itself was: as late as a machine is that stands still, or has something else to do.
+    late: Mutex<Times>,
 }
 
 impl Pace {
     /// Starts the clock, at that many requests a second.
     ///
     /// It runs on a thread of its own: the runtime's timers are a millisecond wide, which is longer than an answer takes.
-    pub fn start(rate: u32) -> Arc<Pace> {
+    pub fn start(rate: u32) -> anyhow::Result<Arc<Pace>> {
         let pace = Arc::new(Pace {
             due: Mutex::new(VecDeque::new()),
             ready: Semaphore::new(0),
             stopped: AtomicBool::new(false),
+            late: Mutex::new(Times::new()?),
         });
         let clock = Arc::clone(&pace);
         std::thread::spawn(move || clock.run(rate));
-        pace
+        Ok(pace)
     }
 
     fn run(&self, rate: u32) {
@@ -45,6 +49,7 @@ impl Pace {
                     _ => break,
                 }
             }
+            self.late().record(at.elapsed());
             self.lock().push_back(at);
             self.ready.add_permits(1);
         }
@@ -63,8 +68,13 @@ impl Pace {
         std::mem::take(&mut *self.lock())
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, VecDeque<Instant>> {
+    fn lock(&self) -> MutexGuard<'_, VecDeque<Instant>> {
         self.due.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How late the clock was, since the last `restart`.
+    pub fn late(&self) -> MutexGuard<'_, Times> {
+        self.late.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -96,7 +106,7 @@ mod tests {
 
     #[tokio::test]
     async fn counts_from_when_a_request_was_due() {
-        let pace = Pace::start(1_000);
+        let pace = Pace::start(1_000).unwrap();
         let first = pace.next().await.unwrap();
         // Whoever was late finds the others waiting, each with its own time.
         tokio::time::sleep(Duration::from_millis(30)).await;

@@ -7,12 +7,33 @@ use std::time::Duration;
 /// The longest latency that is told apart: five minutes, in microseconds.
 const LATENCY_US_MAX: u64 = 300_000_000;
 
+/// Lengths of time, in microseconds, to three digits.
+pub struct Times(Histogram<u64>);
+
+impl Times {
+    pub fn new() -> anyhow::Result<Times> {
+        Ok(Times(Histogram::new_with_bounds(1, LATENCY_US_MAX, 3)?))
+    }
+
+    pub fn record(&mut self, time: Duration) {
+        self.0.saturating_record(u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    pub fn restart(&mut self) {
+        self.0.reset();
+    }
+
+    /// Milliseconds that this share of them did not exceed.
+    pub fn quantile_ms(&self, share: f64) -> f64 {
+        Duration::from_micros(self.0.value_at_quantile(share)).as_secs_f64() * 1_000.0
+    }
+}
+
 /// Requests as they are answered.
 pub struct Recorder {
-    /// Microseconds, to three digits.
-    latency: Histogram<u64>,
+    latency: Times,
     /// Of those that the server has refused because it has enough to do: how long that took.
-    refused: Histogram<u64>,
+    refused: Times,
     pub requests: u64,
     pub payments: u64,
     /// Bytes of the answers' bodies.
@@ -25,10 +46,9 @@ pub struct Recorder {
 
 impl Recorder {
     pub fn new() -> anyhow::Result<Recorder> {
-        let histogram = || Histogram::new_with_bounds(1, LATENCY_US_MAX, 3);
         Ok(Recorder {
-            latency: histogram()?,
-            refused: histogram()?,
+            latency: Times::new()?,
+            refused: Times::new()?,
             requests: 0,
             payments: 0,
             bytes: 0,
@@ -38,11 +58,11 @@ impl Recorder {
     }
 
     pub fn latency(&mut self, latency: Duration) {
-        record(&mut self.latency, latency);
+        self.latency.record(latency);
     }
 
     pub fn refused(&mut self, latency: Duration) {
-        record(&mut self.refused, latency);
+        self.refused.record(latency);
     }
 
     pub fn error(&mut self, kind: &str, detail: impl FnOnce() -> String) {
@@ -52,29 +72,21 @@ impl Recorder {
 
     /// Forgets what was counted, except what went wrong first.
     pub fn restart(&mut self) {
-        self.latency.reset();
-        self.refused.reset();
+        self.latency.restart();
+        self.refused.restart();
         (self.requests, self.payments, self.bytes) = (0, 0, 0);
         self.errors.clear();
     }
 
     /// Milliseconds within which that share of the requests was answered.
     pub fn quantile_ms(&self, share: f64) -> f64 {
-        quantile_ms(&self.latency, share)
+        self.latency.quantile_ms(share)
     }
 
     /// How many were refused, and within how many milliseconds that share of them.
     pub fn refusals(&self, share: f64) -> (u64, f64) {
-        (self.refused.len(), quantile_ms(&self.refused, share))
+        (self.refused.0.len(), self.refused.quantile_ms(share))
     }
-}
-
-fn record(histogram: &mut Histogram<u64>, latency: Duration) {
-    histogram.saturating_record(u64::try_from(latency.as_micros()).unwrap_or(u64::MAX));
-}
-
-fn quantile_ms(histogram: &Histogram<u64>, share: f64) -> f64 {
-    Duration::from_micros(histogram.value_at_quantile(share)).as_secs_f64() * 1_000.0
 }
 
 /// The middle value; of an even number of values the mean of the two in the middle. `None` when there are none.

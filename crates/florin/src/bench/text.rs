@@ -54,6 +54,7 @@ impl Report {
         if let Some(peak) = self.loads.iter().filter_map(|row| row.median.as_ref()?.florin_memory_peak).max() {
             parts.push(format!("the server's memory was {} MB at most", peak.div_ceil(1 << 20)));
         }
+        parts.extend(self.loads.iter().filter_map(lateness));
         parts.extend(self.loads.iter().filter_map(refusals));
         parts.extend(self.loads.iter().filter_map(mistakes));
         parts.extend(self.notes.iter().map(|note| format!("note: {note}")));
@@ -95,6 +96,12 @@ fn yardstick_cells(yardstick: &Yardstick) -> Vec<String> {
     cells[11] = known(yardstick.postgres_us);
     cells[13] = known(yardstick.wal_bytes);
     cells
+}
+
+/// A server cannot answer sooner than its machine runs.
+fn lateness(row: &Row) -> Option<String> {
+    let late = row.median.as_ref()?.late_p99_ms?;
+    Some(format!("a clock on this machine, with nothing else to do, was late by {late:.2} ms meanwhile (p99)"))
 }
 
 fn refusals(row: &Row) -> Option<String> {
@@ -151,6 +158,7 @@ mod tests {
             p99_ms,
             p999_ms: 3.0,
             max_ms: 4.0,
+            late_p99_ms: Some(0.5),
             refused: 7,
             refused_p99_ms: 2.5,
             errors: [("503".to_owned(), 2)].into(),
@@ -208,6 +216,8 @@ mod tests {
         assert_eq!(line("errors"), "errors of payments (64 connections): 6 × 503; the first: 503 not now");
         assert_eq!(line("refused"), "refused of payments (64 connections): 21 × 429, 99 % of them within 2.50 ms");
         assert_eq!(line("note"), "note: something");
+        let late = "a clock on this machine, with nothing else to do, was late by 0.50 ms meanwhile (p99)";
+        assert_eq!(line("a clock"), late);
         assert_eq!(line("the server"), "the server's memory was 100 MB at most");
     }
 

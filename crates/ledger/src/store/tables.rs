@@ -175,20 +175,21 @@ pub(crate) fn statement(parts: &[&Rows]) -> String {
         let names = |of: &dyn Fn(&Column) -> String| rows.columns.iter().map(of).collect::<Vec<_>>().join(", ");
         let stored = |column: &Column| column.stored.map_or_else(|| format!("n.{}", column.name), str::to_owned);
         let listed = names(&|column| column.name.to_owned());
+        let numbered = (parameter + 1..).zip(rows.columns);
         let arrays: Vec<String> =
-            (parameter + 1..).zip(rows.columns).map(|(at, column)| format!("${at}::{}[]", column.of)).collect();
+            numbered.map(|(at, column)| format!("unnest(${at}::{}[]) AS {}", column.of, column.name)).collect();
         parameter += rows.columns.len();
         let (table, arrays) = (rows.table, arrays.join(", "));
         let _ = write!(sql, "{} w{number} AS (", if number == 0 { "WITH" } else { "," });
         let _ = if rows.keys == 0 {
             let values = names(&stored);
-            write!(sql, "INSERT INTO ledger.{table} ({listed}) SELECT {values} FROM UNNEST({arrays}) AS n ({listed}))")
+            write!(sql, "INSERT INTO ledger.{table} ({listed}) SELECT {values} FROM (SELECT {arrays}) AS n)")
         } else {
             let (keys, others) = rows.columns.split_at(rows.keys);
             let set: Vec<_> = others.iter().map(|column| format!("{} = {}", column.name, stored(column))).collect();
             let same: Vec<_> = keys.iter().map(|key| format!("t.{0} = n.{0}", key.name)).collect();
             let (set, same) = (set.join(", "), same.join(" AND "));
-            write!(sql, "UPDATE ledger.{table} t SET {set} FROM UNNEST({arrays}) AS n ({listed}) WHERE {same})")
+            write!(sql, "UPDATE ledger.{table} t SET {set} FROM (SELECT {arrays}) AS n WHERE {same})")
         };
     }
     let _ = write!(sql, " SELECT pg_advisory_xact_lock({LOCKS}, k.tenant) FROM UNNEST($1::int[]) AS k (tenant)");
@@ -206,12 +207,13 @@ mod tests {
             sql,
             "WITH w0 AS (INSERT INTO ledger.revisions (tenant, kind, object, version, position) \
              SELECT n.tenant, n.kind, n.object, n.version, n.position \
-             FROM UNNEST($2::int[], $3::smallint[], $4::uuid[], $5::int[], $6::bigint[]) \
-             AS n (tenant, kind, object, version, position)), \
+             FROM (SELECT unnest($2::int[]) AS tenant, unnest($3::smallint[]) AS kind, unnest($4::uuid[]) AS object, \
+             unnest($5::int[]) AS version, unnest($6::bigint[]) AS position) AS n), \
              w1 AS (UPDATE ledger.accounts t SET debits_posted = n.debits_posted, credits_posted = n.credits_posted, \
              debits_pending = n.debits_pending, credits_pending = n.credits_pending \
-             FROM UNNEST($7::int[], $8::text[], $9::bigint[], $10::bigint[], $11::bigint[], $12::bigint[]) \
-             AS n (tenant, code, debits_posted, credits_posted, debits_pending, credits_pending) \
+             FROM (SELECT unnest($7::int[]) AS tenant, unnest($8::text[]) AS code, \
+             unnest($9::bigint[]) AS debits_posted, unnest($10::bigint[]) AS credits_posted, \
+             unnest($11::bigint[]) AS debits_pending, unnest($12::bigint[]) AS credits_pending) AS n \
              WHERE t.tenant = n.tenant AND t.code = n.code) \
              SELECT pg_advisory_xact_lock(1818584930, k.tenant) FROM UNNEST($1::int[]) AS k (tenant)"
         );
