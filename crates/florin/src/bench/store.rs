@@ -14,19 +14,17 @@ pub async fn backend_pid(client: &Client) -> Result<i32, DatabaseError> {
 }
 
 /// Has PostgreSQL make the files of its log, which it keeps and uses again, as a server has them that is not new: each
-/// takes tens of milliseconds, in which nobody can commit. Needs to be superuser.
+/// takes tens of milliseconds, in which nobody can commit. As many as it will keep, but at most 2 GB. Needs to be superuser.
 pub async fn make_log_files(client: &Client) -> Result<(), DatabaseError> {
-    const THERE: &str = "SELECT count(*) FROM pg_ls_waldir()";
+    const MISSING: &str = "SELECT least(pg_size_bytes(current_setting('max_wal_size')), 2147483648)
+        / pg_size_bytes(current_setting('wal_segment_size')) - (SELECT count(*) FROM pg_ls_waldir())";
     const NEXT: &str = "SELECT pg_switch_wal() FROM pg_logical_emit_message(false, 'florin bench', '')";
-    let there: i64 = client.query_one(THERE, &[]).await?.try_get(0)?;
-    for _ in there..LOG_FILES {
+    let missing: i64 = client.query_one(MISSING, &[]).await?.try_get(0)?;
+    for _ in 0..missing {
         client.execute(NEXT, &[]).await?;
     }
     Ok(())
 }
-
-/// Of 16 MB each: enough for 80 seconds of 1,000 payments a second.
-const LOG_FILES: i64 = 32;
 
 /// Writes out what has changed, so that it is not done during a measurement. Needs `pg_checkpoint`, or to be superuser.
 pub async fn checkpoint(client: &Client) -> Result<(), DatabaseError> {

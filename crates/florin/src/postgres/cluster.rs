@@ -51,6 +51,14 @@ impl Cluster {
         Ok(cluster)
     }
 
+    /// Whether its PostgreSQL knows that value of a setting.
+    pub async fn accepts(&self, name: &str, value: &str) -> bool {
+        let mut postgres = Command::new(self.binaries.program("postgres"));
+        postgres.arg("-D").arg(&self.data).args(["-C", name, "-c"]).arg(format!("{name}={value}"));
+        run_as(&mut postgres, self.account.as_ref());
+        postgres.output().await.is_ok_and(|output| output.status.success())
+    }
+
     async fn create(&self) -> anyhow::Result<()> {
         // A run that was killed while creating leaves a directory without a version: nothing is in it yet.
         if self.data.exists() {
