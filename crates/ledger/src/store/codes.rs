@@ -2,6 +2,7 @@
 
 use domain::account::Rule;
 use domain::commit::{Action, Answer};
+use sha2::{Digest, Sha256};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use types::{Kind, ObjectId, Timestamp};
 use uuid::Uuid;
@@ -63,6 +64,14 @@ pub(crate) fn rule(code: i16) -> Result<Rule, Unknown> {
 pub(crate) fn object_id(kind: i16, value: Uuid) -> Result<ObjectId, Unknown> {
     let kind = Kind::from_code(kind).ok_or_else(|| unknown("a kind", kind))?;
     Ok(ObjectId::from_value(kind, value))
+}
+
+/// What an idempotency key is found by.
+pub(crate) fn key_id(tenant: i32, key: &str) -> Uuid {
+    let digest: [u8; 32] = Sha256::new().chain_update(tenant.to_be_bytes()).chain_update(key).finalize().into();
+    let mut half = [0; 16];
+    half.copy_from_slice(&digest[..16]);
+    Uuid::from_bytes(half)
 }
 
 /// The columns `status`, `object_kind`, `object`, `version` and `body` of an idempotency key.

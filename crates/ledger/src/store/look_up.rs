@@ -1,6 +1,6 @@
 //! Finds out whether a batch was written of whose commit the answer was lost.
 
-use super::codes::to_sql_time;
+use super::codes::{key_id, to_sql_time};
 use super::columns::column;
 use super::open::ReadError;
 use super::rows;
@@ -54,7 +54,7 @@ async fn keys_there(client: &Client, prepared: &Statements, expected: &[(i64, &E
     let writes: Vec<_> =
         expected.iter().filter_map(|(_, entering)| Some((entering, entering.commit.idempotency.as_ref()?))).collect();
     let tenant = column(&writes, |row| row.0.tenant);
-    let key = column(&writes, |row| row.1.key.as_str());
+    let key = column(&writes, |row| key_id(row.0.tenant, &row.1.key));
     for row in client.query(&prepared.keys, &[&tenant, &key]).await? {
         let tenant: i32 = row.try_get(0)?;
         let record = rows::idempotency_from(&row, 1)?;

@@ -1,6 +1,6 @@
 //! Reading for a batch: locks its tenants' books and reads what it touches, in one round trip.
 
-use super::codes::object_id;
+use super::codes::{key_id, object_id};
 use super::columns::{Parameter, column, query};
 use super::rows::{self, RowError};
 use super::statements::{BEGIN, Statements};
@@ -45,7 +45,7 @@ pub(crate) async fn open(client: &Client, prepared: &Statements, touched: &Touch
     let object_columns =
         (column(objects, |key| key.0), column(objects, |key| key.1.kind.code()), column(objects, |key| key.1.value));
     let accounts = (column(&touched.accounts, |key| key.0), column(&touched.accounts, |key| key.1));
-    let keys = (column(&touched.keys, |key| key.0), column(&touched.keys, |key| key.1));
+    let keys = (column(&touched.keys, |key| key.0), column(&touched.keys, |key| key_id(key.0, key.1)));
     let holds = (column(&touched.holds, |key| key.0), column(&touched.holds, |key| key.1));
     // The statements leave in the order in which they are polled first, which is the order here.
     let ((), _, heads, versions, accounts, keys, holds) = try_join!(

@@ -1,6 +1,6 @@
 //! Reads: each takes a connection of the pool, and sees what was committed before it began.
 
-use super::codes::to_sql_time;
+use super::codes::{key_id, to_sql_time};
 use super::lookups::Lookups;
 use super::rows::{self, BALANCE_COLUMNS, KEY_COLUMNS, RowError, STATE, STORED_COLUMNS};
 use super::{history, list, log};
@@ -234,8 +234,8 @@ impl Reader {
 
     pub async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
         let tenant = self.number(tenant).await?;
-        let sql = format!("SELECT {KEY_COLUMNS} FROM ledger.idempotency_keys WHERE tenant = $1 AND key = $2");
-        Ok(self.read(Query::of(tenant, sql).with(key.to_owned()), rows::idempotency).await?.pop())
+        let sql = format!("SELECT {KEY_COLUMNS} FROM ledger.idempotency_keys WHERE tenant = $1 AND id = $2");
+        Ok(self.read(Query::of(tenant, sql).with(key_id(tenant, key)), rows::idempotency).await?.pop())
     }
 
     pub async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {

@@ -55,8 +55,8 @@ statements! {
         FROM UNNEST($1::int[], $2::text[]) AS k (tenant, code)
         JOIN ledger.accounts a ON a.tenant = k.tenant AND a.code = k.code";
     keys = "SELECT k.tenant, i.key, i.fingerprint, i.created, i.status, i.object_kind, i.object, i.version, i.body
-        FROM UNNEST($1::int[], $2::text[]) AS k (tenant, key)
-        JOIN ledger.idempotency_keys i ON i.tenant = k.tenant AND i.key = k.key";
+        FROM UNNEST($1::int[], $2::uuid[]) AS k (tenant, id)
+        JOIN ledger.idempotency_keys i ON i.id = k.id AND i.tenant = k.tenant";
     /// A hold with what was posted of it, and whether it is closed.
     holds = "SELECT k.tenant, h.id, h.debit, h.credit, h.amount, used.posted, used.closed
         FROM UNNEST($1::int[], $2::uuid[]) AS k (tenant, id)

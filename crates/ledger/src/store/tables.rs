@@ -149,21 +149,37 @@ pub(crate) const CHANGED_ACCOUNTS: Rows = Rows {
     ],
 };
 
-const KEYS: &[Column] = &[
-    column("tenant", "int"),
-    column("key", "text"),
-    column("fingerprint", "bytea"),
-    column("created", "timestamptz"),
-    column("status", "smallint"),
-    column("object_kind", "smallint"),
-    column("object", "uuid"),
-    column("version", "int"),
-    column("body", "text"),
-];
+pub(crate) const NEW_KEYS: Rows = Rows {
+    table: "idempotency_keys",
+    keys: 0,
+    columns: &[
+        column("id", "uuid"),
+        column("fingerprint", "bytea"),
+        column("created", "timestamptz"),
+        column("status", "smallint"),
+        column("object_kind", "smallint"),
+        column("object", "uuid"),
+        column("version", "int"),
+        column("body", "text"),
+        column("tenant", "int"),
+        column("key", "text"),
+    ],
+};
 
-pub(crate) const NEW_KEYS: Rows = Rows { table: "idempotency_keys", keys: 0, columns: KEYS };
-
-pub(crate) const CHANGED_KEYS: Rows = Rows { table: "idempotency_keys", keys: 2, columns: KEYS };
+pub(crate) const CHANGED_KEYS: Rows = Rows {
+    table: "idempotency_keys",
+    keys: 1,
+    columns: &[
+        column("id", "uuid"),
+        column("fingerprint", "bytea"),
+        column("created", "timestamptz"),
+        column("status", "smallint"),
+        column("object_kind", "smallint"),
+        column("object", "uuid"),
+        column("version", "int"),
+        column("body", "text"),
+    ],
+};
 
 /// One statement that takes the locks of the tenants, which are its first parameter, and then writes the rows, whose
 /// columns are the others, in their order. PostgreSQL runs the `SELECT` to its end before it begins with what is in the

@@ -1,6 +1,6 @@
 //! Writes a batch: one statement for all of its tables.
 
-use super::codes::{action_columns, answer_columns, rule_code, terms_text, to_sql_time, types_text};
+use super::codes::{action_columns, answer_columns, key_id, rule_code, terms_text, to_sql_time, types_text};
 use super::columns::column;
 use super::session::Session;
 use super::tables::{self, Rows};
@@ -99,7 +99,7 @@ fn parts<'a>(writes: &'a Writes<'a>) -> Vec<Part<'a>> {
     add(&tables::REVISIONS, writes.revisions.len(), &|| revisions(writes));
     add(&tables::NEW_ACCOUNTS, writes.opened.len(), &|| new_accounts(&writes.opened));
     add(&tables::CHANGED_ACCOUNTS, writes.moved.len(), &|| accounts(&writes.moved));
-    add(&tables::NEW_KEYS, writes.keys_begun.len(), &|| keys(&writes.keys_begun));
+    add(&tables::NEW_KEYS, writes.keys_begun.len(), &|| new_keys(&writes.keys_begun));
     add(&tables::CHANGED_KEYS, writes.keys_changed.len(), &|| keys(&writes.keys_changed));
     parts
 }
@@ -202,8 +202,7 @@ fn new_accounts<'a>(rows: &'a [(i32, &'a str, &'a AccountState)]) -> Columns<'a>
 
 fn keys<'a>(rows: &'a [(i32, &'a IdempotencyRecord)]) -> Columns<'a> {
     columns![
-        column(rows, |row| row.0),
-        column(rows, |row| row.1.key.as_str()),
+        column(rows, |row| key_id(row.0, &row.1.key)),
         column(rows, |row| row.1.fingerprint.as_slice()),
         column(rows, |row| to_sql_time(row.1.created)),
         column(rows, |row| answer_columns(&row.1.answer).status),
@@ -212,6 +211,12 @@ fn keys<'a>(rows: &'a [(i32, &'a IdempotencyRecord)]) -> Columns<'a> {
         column(rows, |row| answer_columns(&row.1.answer).version),
         column(rows, |row| answer_columns(&row.1.answer).body),
     ]
+}
+
+fn new_keys<'a>(rows: &'a [(i32, &'a IdempotencyRecord)]) -> Columns<'a> {
+    let mut columns = keys(rows);
+    columns.extend(columns![column(rows, |row| row.0), column(rows, |row| row.1.key.as_str())]);
+    columns
 }
 
 /// Ends a transaction in which there was nothing to write.
