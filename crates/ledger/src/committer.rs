@@ -5,7 +5,7 @@ use crate::fault::{self, Fault};
 use crate::ledger::CommitterConfig;
 use crate::metrics;
 use crate::queue::{Answer, Job, Queue};
-use crate::store::look_up::look_up;
+use crate::store::look_up::is_there;
 use crate::store::open::{self, Opened, ReadError};
 use crate::store::session::{Session, with_cause, within};
 use crate::store::write::{self, Transaction, Written};
@@ -44,17 +44,18 @@ enum Failure {
     /// Nothing is written; to be tried again.
     NotWritten(String),
     /// Whether it is written has to be looked up.
-    Unknown(Unsure),
+    Unknown(Unsure, String),
 }
 
-/// A batch whose transaction may have been committed.
+/// A try at a batch whose transaction may have been committed.
 struct Unsure {
-    reason: String,
     /// Its number, if it has been asked for.
     transaction: Option<String>,
-    /// What each commit is answered if it was: the position of its first event, or why it was refused.
-    checked: Vec<Result<i64, CommitError>>,
+    checked: Checked,
 }
+
+/// What each commit of a batch is answered if it is written: the position of its first event, or why it was refused.
+type Checked = Vec<Result<i64, CommitError>>;
 
 impl Committer {
     pub fn new(queue: Arc<Queue>, pool: Pool, config: &CommitterConfig) -> Self {
@@ -82,16 +83,17 @@ impl Committer {
     }
 
     async fn answers(&mut self, batch: &[&Entering]) -> Vec<Answer> {
-        match self.settle(batch, Care::Trusting).await {
+        let mut lost = Vec::new();
+        match self.settle(batch, Care::Trusting, &mut lost).await {
             Settled::Answered(answers) => answers,
             // Something may be there that was said to be new: this time it is looked for.
-            Settled::Refused(_) => self.answers_with_care(batch).await,
+            Settled::Refused(_) => self.answers_with_care(batch, &mut lost).await,
             Settled::GaveUp(reason) => gave_up(batch, reason),
         }
     }
 
-    async fn answers_with_care(&mut self, batch: &[&Entering]) -> Vec<Answer> {
-        match self.settle(batch, Care::Thorough).await {
+    async fn answers_with_care(&mut self, batch: &[&Entering], lost: &mut Vec<Unsure>) -> Vec<Answer> {
+        match self.settle(batch, Care::Thorough, lost).await {
             Settled::Answered(answers) => answers,
             Settled::Refused(reason) if batch.len() == 1 => vec![Err(CommitError::Invalid(reason))],
             Settled::Refused(reason) => {
@@ -106,11 +108,12 @@ impl Committer {
         }
     }
 
-    /// So that a commit that PostgreSQL refuses hurts only its own caller.
+    /// So that a commit that PostgreSQL refuses hurts only its own caller. If the whole batch was lost before, PostgreSQL
+    /// refuses that too.
     async fn write_singly(&mut self, batch: &[&Entering]) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(batch.len());
         for entering in batch {
-            match self.settle(&[entering], Care::Thorough).await {
+            match self.settle(&[entering], Care::Thorough, &mut Vec::new()).await {
                 Settled::Answered(single) => answers.extend(single),
                 Settled::Refused(reason) => answers.push(Err(CommitError::Invalid(reason))),
                 Settled::GaveUp(reason) => answers.push(Err(CommitError::Unavailable(reason))),
@@ -119,31 +122,25 @@ impl Committer {
         answers
     }
 
-    /// Tries a batch until its outcome is certain.
-    async fn settle(&mut self, batch: &[&Entering], care: Care) -> Settled {
-        let mut unsure: Option<Unsure> = None;
+    /// Tries a batch until its outcome is certain. `lost` are the tries of which it is not known yet what became of them.
+    async fn settle(&mut self, batch: &[&Entering], care: Care, lost: &mut Vec<Unsure>) -> Settled {
         let mut first_failure: Option<Instant> = None;
         let mut backoff = BACKOFF_MIN;
         loop {
-            let tried = match unsure.take() {
-                None => self.attempt(batch, care).await,
-                Some(lost) => match self.look_up(batch, &lost).await {
-                    Ok(true) => Ok(lost.checked),
-                    Ok(false) => Err(Failure::NotWritten(lost.reason)),
-                    Err(reason) => Err(Failure::Unknown(Unsure { reason, ..lost })),
-                },
-            };
-            let reason = match tried {
+            let reason = match self.attempt(batch, care, lost).await {
                 Ok(checked) => return Settled::Answered(checked.into_iter().map(answered).collect()),
                 Err(Failure::Refused(reason)) => return Settled::Refused(reason),
                 Err(Failure::NotWritten(reason)) => reason,
-                Err(Failure::Unknown(lost)) => unsure.insert(lost).reason.clone(),
+                Err(Failure::Unknown(unsure, reason)) => {
+                    lost.push(unsure);
+                    reason
+                }
             };
             let since = *first_failure.get_or_insert_with(Instant::now);
             if since.elapsed() >= self.unreachable_max {
                 return Settled::GaveUp(reason);
             }
-            tracing::warn!(commits = batch.len(), unsure = unsure.is_some(), reason, "a batch has to be tried again");
+            tracing::warn!(commits = batch.len(), lost = lost.len(), reason, "a batch has to be tried again");
             sleep(backoff).await;
             backoff = BACKOFF_MAX.min(backoff * 2);
         }
@@ -159,10 +156,18 @@ impl Committer {
 
     /// One try: what is not known is read, checked, and written. A session of which it is not certain that its
     /// transaction is over is closed.
-    async fn attempt(&mut self, batch: &[&Entering], care: Care) -> Result<Vec<Result<i64, CommitError>>, Failure> {
+    async fn attempt(&mut self, batch: &[&Entering], care: Care, lost: &[Unsure]) -> Result<Checked, Failure> {
         let mut session = self.session().await.map_err(Failure::NotWritten)?;
         let touched = Touched::by(batch, care);
-        let Opened { mut books, transaction } = opened(&mut session, batch, &touched, care).await?;
+        let Opened { mut books, transaction } = opened(&mut session, batch, &touched, care, lost).await?;
+        for Unsure { transaction, checked } in lost {
+            let expected: Vec<_> = accepted(checked, batch).collect();
+            let there = is_there(&session.client, &session.prepared, transaction.as_deref(), &expected);
+            if read(within(there).await)? {
+                // The transaction ends with the session.
+                return Ok(checked.clone());
+            }
+        }
         let mut accept = |entering: &&Entering| books.entry(entering.tenant).or_default().accept(&entering.commit);
         let checked: Vec<_> = batch.iter().map(&mut accept).collect();
         // What was not read might refuse a commit for another reason, which comes first: its key was used.
@@ -176,7 +181,7 @@ impl Committer {
         }
         let within_which = if transaction.is_some() { Transaction::Open } else { Transaction::Own };
         let written = within(write::write(&mut session, within_which, &touched.tenants, &writes)).await;
-        let unsure = |reason| Failure::Unknown(Unsure { reason, transaction, checked: checked.clone() });
+        let unsure = |reason| Failure::Unknown(Unsure { transaction, checked: checked.clone() }, reason);
         match written {
             Ok(Written::Committed) => {
                 let hashes = writes.hashes;
@@ -193,20 +198,6 @@ impl Committer {
             Err(reason) => Err(unsure(reason)),
         }
     }
-
-    /// Whether a batch of which the connection was lost has been written.
-    async fn look_up(&mut self, batch: &[&Entering], lost: &Unsure) -> Result<bool, String> {
-        let session = self.session().await?;
-        let expected: Vec<_> = accepted(&lost.checked, batch).collect();
-        match within(look_up(&session.client, &session.prepared, lost.transaction.as_deref(), &expected)).await? {
-            Ok(there) => {
-                self.session = Some(session);
-                Ok(there)
-            }
-            Err(ReadError::Database(error)) => Err(with_cause(&error)),
-            Err(ReadError::Row(error)) => Err(error.to_string()),
-        }
-    }
 }
 
 /// What a batch touches: as it is known, or read.
@@ -215,20 +206,25 @@ async fn opened(
     batch: &[&Entering],
     touched: &Touched<'_>,
     care: Care,
+    lost: &[Unsure],
 ) -> Result<Opened, Failure> {
     // Without a log row nothing could tell a lost commit from another one's, or refuse it.
     let logged = batch.iter().any(|entering| !entering.commit.events.is_empty());
-    if let Some(books) = (logged && care == Care::Trusting).then(|| session.known.books(touched)).flatten() {
+    let may_rely = logged && care == Care::Trusting && lost.is_empty();
+    if let Some(books) = may_rely.then(|| session.known.books(touched)).flatten() {
         return Ok(Opened { books, transaction: None });
     }
-    let opening = within(open::open(&session.client, &session.prepared, touched)).await;
-    let opened = match opening.map_err(Failure::NotWritten)? {
-        Ok(opened) => opened,
-        Err(ReadError::Row(error)) => return Err(Failure::NotWritten(error.to_string())),
-        Err(ReadError::Database(error)) => return Err(not_written(&error)),
-    };
+    let opened = read(within(open::open(&session.client, &session.prepared, touched)).await)?;
     session.known.read(&opened.books);
     Ok(opened)
+}
+
+fn read<T>(result: Result<Result<T, ReadError>, String>) -> Result<T, Failure> {
+    match result.map_err(Failure::NotWritten)? {
+        Ok(read) => Ok(read),
+        Err(ReadError::Row(error)) => Err(Failure::NotWritten(error.to_string())),
+        Err(ReadError::Database(error)) => Err(not_written(&error)),
+    }
 }
 
 fn gave_up(batch: &[&Entering], reason: String) -> Vec<Answer> {

@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 use support::tenant;
 use testkit::build::{Doc, Draft};
-use testkit::load::{Acknowledged, Load};
+use testkit::load::{Acknowledged, Load, Work};
 use testkit::{Cut, ManualClock, TestDatabase};
 use types::{Clock, Kind, SeededEntropy, TenantId};
 
@@ -53,15 +53,16 @@ async fn all_is_there(ledger: &PgLedger, database: &TestDatabase, acknowledged: 
 async fn killing_postgresql_loses_nothing() {
     let database = prepared(TestDatabase::private().await).await;
     let ledger = opened(&database, CommitterConfig::default());
-    let load = Load::start(ledger.clone(), tenant(), 32);
-    for _ in 0..3 {
+    let mut acknowledged = Vec::new();
+    for work in [Work::New, Work::Changing, Work::New] {
+        let load = Load::start(ledger.clone(), tenant(), 32, work);
         tokio::time::sleep(Duration::from_millis(400)).await;
         database.kill9();
         tokio::time::sleep(Duration::from_millis(100)).await;
         database.restart().await;
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        acknowledged.extend(load.stop().await);
     }
-    tokio::time::sleep(Duration::from_millis(400)).await;
-    let acknowledged = load.stop().await;
     assert!(acknowledged.len() > 100, "only {} commits", acknowledged.len());
     all_is_there(&ledger, &database, &acknowledged).await;
 }
@@ -70,24 +71,28 @@ async fn killing_postgresql_loses_nothing() {
 async fn terminated_connections_lose_nothing() {
     let database = prepared(TestDatabase::start().await).await;
     let ledger = opened(&database, CommitterConfig::default());
-    let load = Load::start(ledger.clone(), tenant(), 32);
+    let loads = [Work::New, Work::Changing];
     let superuser = database.connect().await;
+    let mut acknowledged = Vec::new();
     let mut terminated = 0;
     let began = Instant::now();
-    while terminated < 12 && began.elapsed() < Duration::from_secs(20) {
-        tokio::time::sleep(Duration::from_millis(31)).await;
-        let rows = superuser
-            .query(
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+    for (work, enough) in loads.into_iter().zip([12, 24]) {
+        let load = Load::start(ledger.clone(), tenant(), 32, work);
+        while terminated < enough && began.elapsed() < Duration::from_secs(20) {
+            tokio::time::sleep(Duration::from_millis(31)).await;
+            let rows = superuser
+                .query(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
                 WHERE application_name = 'florin committer' AND datname = current_database()",
-                &[],
-            )
-            .await
-            .unwrap();
-        terminated += rows.len();
+                    &[],
+                )
+                .await
+                .unwrap();
+            terminated += rows.len();
+        }
+        acknowledged.extend(load.stop().await);
     }
-    let acknowledged = load.stop().await;
-    assert!(terminated >= 12 && acknowledged.len() > 100, "{terminated} terminated, {} commits", acknowledged.len());
+    assert!(terminated >= 24 && acknowledged.len() > 100, "{terminated} terminated, {} commits", acknowledged.len());
     all_is_there(&ledger, &database, &acknowledged).await;
 }
 
@@ -98,6 +103,10 @@ async fn a_connection_lost_in_the_commit_is_looked_up() {
     let pool = proxy.pool(ledger::admin::SERVICE_ROLE, 4);
     let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
     let mut cuts = 0;
+    // For so long alone that it no longer reads before it writes, except for a commit without events.
+    for seed in 101..120 {
+        ledger.commit(tenant(), charge(seed).1).await.unwrap();
+    }
     for (seed, cut) in [
         (1, Cut::BeforeCommit),
         (2, Cut::AfterCommit),
@@ -109,7 +118,7 @@ async fn a_connection_lost_in_the_commit_is_looked_up() {
         proxy.cut(cut);
         let (doc, commit) = charge(seed);
         let committed = ledger.commit(tenant(), commit).await.expect("the outcome is known in the end");
-        let position = i64::try_from(seed).unwrap();
+        let position = 20 + 13 * (i64::try_from(seed).unwrap() - 1);
         assert_eq!(committed.first_position, position, "{cut:?}: written once");
         assert_eq!(ledger.event(tenant(), position).await.unwrap().unwrap().object, doc.id);
 
@@ -121,9 +130,13 @@ async fn a_connection_lost_in_the_commit_is_looked_up() {
         assert!(matches!(ledger.commit(tenant(), begin).await, Err(CommitError::KeyUsed(_))));
         cuts += 2;
         assert_eq!(proxy.cuts_made(), cuts);
+        // A new connection knows nothing.
+        for more in 0..12 {
+            ledger.commit(tenant(), charge(1_000 * seed + more).1).await.unwrap();
+        }
     }
     let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
-    assert!(report.is_sound() && report.events == 6, "{report:#?}");
+    assert!(report.is_sound() && report.events == 19 + 6 * 13, "{report:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -132,13 +145,16 @@ async fn connections_lost_under_load_lose_nothing() {
     let proxy = database.proxy().await;
     let pool = proxy.pool(ledger::admin::SERVICE_ROLE, 4);
     let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
-    let load = Load::start(ledger.clone(), tenant(), 32);
-    for round in 0..18usize {
-        proxy.cut([Cut::AfterCommit, Cut::BeforeCommit, Cut::DuringCommit][round % 3]);
-        tokio::time::sleep(Duration::from_millis(150)).await;
+    let mut acknowledged = Vec::new();
+    for work in [Work::New, Work::Changing] {
+        let load = Load::start(ledger.clone(), tenant(), 32, work);
+        for round in 0..12usize {
+            proxy.cut([Cut::AfterCommit, Cut::BeforeCommit, Cut::DuringCommit][round % 3]);
+            tokio::time::sleep(Duration::from_millis(150)).await;
+        }
+        acknowledged.extend(load.stop().await);
     }
-    let acknowledged = load.stop().await;
-    assert!(proxy.cuts_made() > 8 && acknowledged.len() > 100, "{} cuts", proxy.cuts_made());
+    assert!(proxy.cuts_made() > 12 && acknowledged.len() > 100, "{} cuts", proxy.cuts_made());
     all_is_there(&ledger, &database, &acknowledged).await;
 }
 
@@ -146,13 +162,34 @@ async fn connections_lost_under_load_lose_nothing() {
 async fn replicas_share_one_log() {
     let database = prepared(TestDatabase::start().await).await;
     let replicas: Vec<_> = (0..3).map(|_| opened(&database, CommitterConfig::default())).collect();
-    let loads: Vec<_> = replicas.iter().map(|ledger| Load::start(ledger.clone(), tenant(), 8)).collect();
-    tokio::time::sleep(Duration::from_millis(700)).await;
     let mut acknowledged = Vec::new();
-    for load in loads {
-        acknowledged.extend(load.stop().await);
+    // Each alone for a while, so that it relies on what it knows; then all of them at once.
+    let turns = [&replicas[..1], &replicas[1..2], &replicas[2..], &replicas[..], &replicas[..]];
+    for (turn, work) in turns.into_iter().zip([Work::New, Work::New, Work::New, Work::New, Work::Changing]) {
+        let loads: Vec<_> = turn.iter().map(|ledger| Load::start(ledger.clone(), tenant(), 8, work)).collect();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        for load in loads {
+            acknowledged.extend(load.stop().await);
+        }
     }
     all_is_there(&replicas[0], &database, &acknowledged).await;
+}
+
+/// A server to which not everything came: a replica that took over, or a backup that was restored.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_another_server_has_lost_is_not_relied_on() {
+    let database = prepared(TestDatabase::start().await).await;
+    let ledger = opened(&database, CommitterConfig::default());
+    for seed in 1..=20 {
+        ledger.commit(tenant(), charge(seed).1).await.unwrap();
+    }
+    let superuser = database.connect().await;
+    let lost = "DELETE FROM ledger.log WHERE position > 15; DELETE FROM ledger.objects WHERE position > 15;
+        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'florin committer'";
+    superuser.batch_execute(lost).await.unwrap();
+    assert_eq!(ledger.commit(tenant(), charge(21).1).await.unwrap().first_position, 16);
+    let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
+    assert!(report.is_sound(), "{report:#?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -313,7 +350,7 @@ async fn the_committer_never_scans_a_table() {
     let database = prepared(TestDatabase::start().await).await;
     let ledger = opened(&database, CommitterConfig::default());
     support::fill(ledger.as_ref(), tenant()).await;
-    let load = Load::start(ledger.clone(), tenant(), 16);
+    let load = Load::start(ledger.clone(), tenant(), 16, Work::Changing);
     tokio::time::sleep(Duration::from_millis(500)).await;
     load.stop().await;
     ledger.shutdown().await;

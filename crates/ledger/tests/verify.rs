@@ -11,6 +11,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::contract::Subject;
+use testkit::load::{Load, Work};
 use testkit::{ManualClock, ModelLedger, TestDatabase};
 use types::{Clock, Kind, SeededEntropy, TenantId};
 
@@ -165,7 +166,7 @@ async fn verifying_under_load_finds_nothing() {
     let database = TestDatabase::start().await;
     support::prepare(&database, support::tenant()).await;
     let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
-    let load = testkit::load::Load::start(ledger.clone() as Arc<dyn Ledger>, support::tenant(), 16);
+    let load = Load::start(ledger.clone() as Arc<dyn Ledger>, support::tenant(), 16, Work::Changing);
     for _ in 0..5 {
         tokio::time::sleep(Duration::from_millis(100)).await;
         let report = report(&database).await;

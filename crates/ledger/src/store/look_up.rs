@@ -4,40 +4,34 @@ use super::codes::{key_id, to_sql_time};
 use super::columns::column;
 use super::open::ReadError;
 use super::rows;
-use super::statements::{BEGIN, OUTCOME, Statements};
-use super::write::abandon;
+use super::statements::{OUTCOME, Statements};
 use crate::batch::Entering;
 use domain::commit::Step;
 use tokio_postgres::Client;
 
 /// After a connection was lost in the middle of a commit: whether the commits that were to be written, with the
-/// positions of their first entries, are there. They are of one transaction, so if one is there, all are. Waits for
-/// the tenants' locks, so that the lost transaction is over.
-pub(crate) async fn look_up(
+/// positions of their first entries, are there. They are of one transaction, so if one is there, all are.
+///
+/// Asked in a transaction that has the tenants' locks: so the lost one is over, or has not begun, and then it cannot come
+/// before this one; and what this one writes it cannot write any more.
+pub(crate) async fn is_there(
     client: &Client,
     prepared: &Statements,
     transaction: Option<&str>,
     expected: &[(i64, &Entering)],
 ) -> Result<bool, ReadError> {
-    let mut tenants = column(expected, |(_, entering)| entering.tenant);
-    tenants.sort_unstable();
-    tenants.dedup();
-    client.batch_execute(BEGIN).await?;
-    client.execute(&prepared.lock, &[&tenants]).await?;
     let outcome: Option<String> = match transaction {
         Some(number) => client.query_one(OUTCOME, &[&number]).await?.try_get(0)?,
         None => None,
     };
     let logged = expected.iter().any(|(_, entering)| !entering.commit.events.is_empty());
-    let there = match outcome.as_deref() {
-        Some("aborted") => false,
+    match outcome.as_deref() {
+        Some("aborted") => Ok(false),
         // The log decides where it can: after a fail-over the transaction's number may be somebody else's.
-        _ if logged => log_there(client, prepared, expected).await?,
-        Some("committed") => true,
-        _ => keys_there(client, prepared, expected).await?,
-    };
-    abandon(client).await?;
-    Ok(there)
+        _ if logged => log_there(client, prepared, expected).await,
+        Some("committed") => Ok(true),
+        _ => keys_there(client, prepared, expected).await,
+    }
 }
 
 async fn log_there(client: &Client, prepared: &Statements, expected: &[(i64, &Entering)]) -> Result<bool, ReadError> {

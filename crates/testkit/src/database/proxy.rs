@@ -14,11 +14,11 @@ use tokio_postgres::Config;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Cut {
-    /// Before PostgreSQL gets the next `COMMIT`.
+    /// Before PostgreSQL gets the next message that commits.
     BeforeCommit = 1,
-    /// After it got the next `COMMIT` and has carried it out, before the client is told.
+    /// After it got the next message that commits and has carried it out, before the client is told.
     AfterCommit = 2,
-    /// The client loses its connection while the next `COMMIT` is still on its way to PostgreSQL.
+    /// The client loses its connection while the next message that commits is still on its way to PostgreSQL.
     DuringCommit = 3,
 }
 
@@ -97,10 +97,10 @@ async fn forward(
     back: &JoinHandle<()>,
 ) {
     let mut buffer = vec![0; 64 * 1024];
+    let mut watch = Watch::default();
     while let Ok(read) = from.read(&mut buffer).await {
         let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { return };
-        let cut =
-            if chunk.windows(7).any(|window| window == b"COMMIT\0") { plan.cut.swap(0, Ordering::SeqCst) } else { 0 };
+        let cut = if watch.commits(chunk) { plan.cut.swap(0, Ordering::SeqCst) } else { 0 };
         if cut != 0 {
             plan.cuts_made.fetch_add(1, Ordering::SeqCst);
         }
@@ -119,5 +119,29 @@ async fn forward(
             tokio::time::sleep(Duration::from_millis(60)).await;
             return;
         }
+    }
+}
+
+/// Finds the messages that commit: `COMMIT`, and a statement that writes in a transaction of its own.
+#[derive(Default)]
+struct Watch {
+    /// Ends of the messages that execute a prepared statement that writes.
+    writing: Vec<Vec<u8>>,
+    in_transaction: bool,
+}
+
+impl Watch {
+    fn commits(&mut self, chunk: &[u8]) -> bool {
+        let has = |what: &[u8]| chunk.windows(what.len()).any(|window| window == what);
+        // `Parse` has the statement's name before its text, `Bind` the portal's, which is empty, before the statement's.
+        let texts = chunk.windows(11).enumerate().filter(|(_, window)| window == b"\0WITH w0 AS");
+        for (at, _) in texts {
+            let name = chunk[..at].rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();
+            self.writing.push([b"\0", name, b"\0"].concat());
+        }
+        self.in_transaction |= has(b"BEGIN\0");
+        let commits = has(b"COMMIT\0") || !self.in_transaction && self.writing.iter().any(|bound| has(bound));
+        self.in_transaction &= !(has(b"COMMIT\0") || has(b"ROLLBACK\0"));
+        commits
     }
 }
