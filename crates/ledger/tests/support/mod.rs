@@ -2,9 +2,12 @@
 
 #![allow(dead_code, clippy::expect_used)]
 
+use domain::commit::Commit;
 use domain::object::{Column, ColumnType, column};
 use ledger::{CommitterConfig, PgLedger};
+use serde_json::json;
 use std::sync::Arc;
+use testkit::build::{Doc, Draft};
 use testkit::contract::Subject;
 use testkit::{ManualClock, TestDatabase};
 use types::{Clock, Kind, SeededEntropy, TenantId};
@@ -39,6 +42,22 @@ pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterC
     PgLedger::new(database.pool(ledger::admin::SERVICE_ROLE, 8), clock, config)
 }
 
+pub async fn prepared(database: TestDatabase) -> TestDatabase {
+    prepare(&database, tenant()).await;
+    database
+}
+
+pub fn opened(database: &TestDatabase, config: CommitterConfig) -> Arc<PgLedger> {
+    open(database, ManualClock::new(), config)
+}
+
+pub fn charge(seed: u64) -> (Doc, Commit) {
+    let now = ManualClock::new().now();
+    let mut doc = Doc::new(Kind::Charge, now, &mut SeededEntropy::new(seed), json!({"seed": seed}));
+    let commit = Draft::at(now).create(&mut doc, Some("charge.created")).commit();
+    (doc, commit)
+}
+
 /// Empty books on a clean database.
 pub async fn subject() -> Subject {
     let database = TestDatabase::start().await;
@@ -50,10 +69,9 @@ pub async fn subject() -> Subject {
 
 /// Books with a bit of everything in them: five customers, each charged by a hold that is posted, released or still
 /// open; the objects are named by what the log says of them.
-pub async fn fill(ledger: &dyn contracts::Ledger, tenant: TenantId) -> Vec<testkit::build::Doc> {
+pub async fn fill(ledger: &dyn contracts::Ledger, tenant: TenantId) -> Vec<Doc> {
     use domain::commit::{Action, Answer, Step};
-    use serde_json::json;
-    use testkit::build::{self, Doc, Draft};
+    use testkit::build;
     let now = ManualClock::new().now();
     let mut entropy = SeededEntropy::new(7);
     let (cash, purse) = (
