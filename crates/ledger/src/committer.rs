@@ -179,8 +179,8 @@ impl Committer {
             }
             return if doubtful { Err(Failure::Refused("to be read in full".to_owned())) } else { Ok(checked) };
         }
-        let within_which = if transaction.is_some() { Transaction::Open } else { Transaction::Own };
-        let written = within(write::write(&mut session, within_which, &touched.tenants, &writes)).await;
+        let how = if transaction.is_some() { Transaction::Open } else { Transaction::Own };
+        let written = within(write::write(&mut session, how, &touched.tenants, &writes)).await;
         let unsure = |reason| Failure::Unknown(Unsure { transaction, checked: checked.clone() }, reason);
         match written {
             Ok(Written::Committed) => {
@@ -212,8 +212,10 @@ async fn opened(
     let logged = batch.iter().any(|entering| !entering.commit.events.is_empty());
     let may_rely = logged && care == Care::Trusting && lost.is_empty();
     if let Some(books) = may_rely.then(|| session.known.books(touched)).flatten() {
+        metrics::books("known");
         return Ok(Opened { books, transaction: None });
     }
+    metrics::books("read");
     let opened = read(within(open::open(&session.client, &session.prepared, touched)).await)?;
     session.known.read(&opened.books);
     Ok(opened)

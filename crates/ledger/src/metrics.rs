@@ -10,6 +10,11 @@ pub(crate) fn batch(commits: usize) {
     histogram!("florin_commit_batch_size").record(f64::from(commits));
 }
 
+/// Whether what a try at a batch relies on was known, or had to be read.
+pub(crate) fn books(found: &'static str) {
+    counter!("florin_batches_total", "books" => found).increment(1);
+}
+
 /// A caller has been answered.
 pub(crate) fn answered(answer: &Result<Committed, CommitError>, waited: Duration) {
     outcome(answer);
