@@ -54,6 +54,7 @@ CREATE TABLE log (
     -- How many entries the row has. They are at `position`, `position + 1` and so on; there are no gaps.
     size smallint NOT NULL CHECK (size > 0),
     position bigint NOT NULL CHECK (position > 0),
+    -- Never before that of the row before: so a time is a position.
     created timestamptz NOT NULL,
     -- The public types among them, each once, as `tenant/type`; NULL: nobody is told of anything.
     types text[],

@@ -1,12 +1,12 @@
 //! A batch of commits of any tenants as columns: what must be read for it, and what is written.
 
-use crate::chain::{self, Hash};
+use crate::chain::Head;
 use crate::check::{AccountState, Books};
 use crate::entries::Encoded;
 use contracts::ledger::IdempotencyRecord;
 use domain::commit::{Action, Commit, ObjectWrite, Step, Transfer, Version};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use types::ObjectId;
+use types::{ObjectId, Timestamp};
 use uuid::Uuid;
 
 /// A commit on its way into the books with that number, its log entries ready to be stored.
@@ -64,8 +64,8 @@ impl<'a> Touched<'a> {
 /// What the accepted commits of a batch write, each tenant's in the order of its log.
 #[derive(Debug, Default)]
 pub(crate) struct Writes<'a> {
-    /// With the position of the first entry, and the row's hash.
-    pub log: Vec<(i64, Hash, &'a Entering)>,
+    /// With the position of the first entry, and what the row adds to the chain.
+    pub log: Vec<(i64, Head, &'a Entering)>,
     pub transfers: Vec<LoggedTransfer<'a>>,
     /// Objects that come into being in this batch, as the batch leaves them.
     pub created: Vec<Created<'a>>,
@@ -77,8 +77,8 @@ pub(crate) struct Writes<'a> {
     pub moved: Vec<(i32, &'a str, &'a AccountState)>,
     pub keys_begun: Vec<(i32, &'a IdempotencyRecord)>,
     pub keys_changed: Vec<(i32, &'a IdempotencyRecord)>,
-    /// The hash of each tenant's last log row.
-    pub hashes: HashMap<i32, Hash>,
+    /// Where each tenant's log ends then.
+    pub heads: HashMap<i32, Head>,
 }
 
 #[derive(Debug)]
@@ -87,7 +87,8 @@ pub(crate) struct LoggedTransfer<'a> {
     /// The position of its commit's first entry.
     pub position: i64,
     pub ordinal: i16,
-    pub commit: &'a Commit,
+    /// That of its log row.
+    pub time: Timestamp,
     pub transfer: &'a Transfer,
 }
 
@@ -107,20 +108,21 @@ impl<'a> Writes<'a> {
         let mut writes = Writes::default();
         let mut created: HashMap<(i32, ObjectId), Created<'a>> = HashMap::new();
         let mut updated: HashMap<(i32, ObjectId), &ObjectWrite> = HashMap::new();
-        writes.hashes = books.iter().map(|(tenant, books)| (*tenant, books.hash)).collect();
+        writes.heads = books.iter().map(|(tenant, books)| (*tenant, books.head)).collect();
         for (position, entering) in accepted {
             let Entering { tenant, commit, encoded } = entering;
             let tenant = *tenant;
+            let head = writes.heads.entry(tenant).or_default();
             if !commit.events.is_empty() {
-                let last = writes.hashes.entry(tenant).or_default();
-                *last = chain::next(last, &encoded.digest);
-                writes.log.push((position, *last, entering));
+                *head = head.after(commit.at, &encoded.digest);
+                writes.log.push((position, *head, entering));
             }
+            let time = head.time;
             writes.transfers.extend((0..).zip(&commit.transfers).map(|(ordinal, transfer)| LoggedTransfer {
                 tenant,
                 position,
                 ordinal,
-                commit,
+                time,
                 transfer,
             }));
             for write in &commit.objects {

@@ -8,6 +8,22 @@ use uuid::Uuid;
 
 pub(crate) type Hash = [u8; 32];
 
+/// Where a tenant's log ends: what its next row follows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Head {
+    pub hash: Hash,
+    pub time: Timestamp,
+}
+
+impl Head {
+    /// After one more row. The log's time never runs backwards, whichever of several commits that were made at the same time
+    /// comes first, and whatever the clocks of several processes say: so a time is a position.
+    pub fn after(self, at: Timestamp, digest: &Hash) -> Head {
+        let time = self.time.max(at);
+        Head { hash: next(&self.hash, time, digest), time }
+    }
+}
+
 /// A transfer as the log vouches for it.
 pub(crate) struct Moved<'a> {
     pub id: Uuid,
@@ -35,7 +51,6 @@ impl<'a> From<&'a Transfer> for Moved<'a> {
 
 /// What a commit writes, as one number. Texts go in with their length, so that none can run into the next.
 pub(crate) fn digest<'a>(
-    at: Timestamp,
     request: Option<&Request>,
     entries: &[u8],
     transfers: impl Iterator<Item = Moved<'a>>,
@@ -45,7 +60,6 @@ pub(crate) fn digest<'a>(
         digest.update(bytes.len().to_be_bytes());
         digest.update(bytes);
     };
-    add(&at.millis().to_be_bytes());
     add(request.map_or("", |request| &request.id).as_bytes());
     add(request.and_then(|request| request.idempotency_key.as_deref()).unwrap_or_default().as_bytes());
     add(entries);
@@ -65,6 +79,6 @@ pub(crate) fn digest<'a>(
 }
 
 /// The hash of a row after that of the row before, which is all zeros for the first.
-pub(crate) fn next(last: &Hash, digest: &Hash) -> Hash {
-    Sha256::new().chain_update(last).chain_update(digest).finalize().into()
+pub(crate) fn next(last: &Hash, time: Timestamp, digest: &Hash) -> Hash {
+    Sha256::new().chain_update(last).chain_update(time.millis().to_be_bytes()).chain_update(digest).finalize().into()
 }

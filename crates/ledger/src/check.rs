@@ -1,7 +1,7 @@
 //! Decides, in memory, which commits of a batch may be written: versions, idempotency keys, balances and holds are
 //! read once for the whole batch, then each commit is checked against what those before it have left.
 
-use crate::chain::Hash;
+use crate::chain::Head;
 use crate::validate::out_of_range;
 use contracts::ledger::{CommitError, IDEMPOTENCY_LIFETIME, IdempotencyRecord};
 use domain::account::{Account, Rule};
@@ -50,8 +50,8 @@ pub(crate) struct Key {
 pub(crate) struct Books {
     /// The position that the next entry gets.
     pub next: i64,
-    /// The hash of the log's last row before the batch.
-    pub hash: Hash,
+    /// The log's last row before the batch.
+    pub head: Head,
     pub versions: HashMap<ObjectId, Version>,
     pub accounts: HashMap<String, AccountState>,
     pub holds: HashMap<Uuid, Hold>,

@@ -184,8 +184,8 @@ impl Committer {
         let unsure = |reason| Failure::Unknown(Unsure { transaction, checked: checked.clone() }, reason);
         match written {
             Ok(Written::Committed) => {
-                let hashes = writes.hashes;
-                session.known.written(books, &hashes);
+                let heads = writes.heads;
+                session.known.written(books, &heads);
                 self.session = Some(session);
                 Ok(checked)
             }

@@ -60,7 +60,7 @@ pub(crate) fn encode(commit: &Commit) -> Option<Encoded> {
     json.push(b']');
     i32::try_from(json.len()).ok()?;
     let transfers = commit.transfers.iter().map(Moved::from);
-    let digest = chain::digest(commit.at, commit.request.as_ref(), &json, transfers);
+    let digest = chain::digest(commit.request.as_ref(), &json, transfers);
     Some(Encoded { json, places, digest })
 }
 

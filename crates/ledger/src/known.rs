@@ -5,7 +5,7 @@
 //! it the whole batch. So it is only a question of speed whether somebody is likely to.
 
 use crate::batch::Touched;
-use crate::chain::Hash;
+use crate::chain::Head;
 use crate::check::{AccountState, Books};
 use std::collections::{BTreeMap, HashMap};
 
@@ -24,7 +24,7 @@ pub(crate) struct Known {
 #[derive(Debug, Default)]
 struct Tenant {
     next: i64,
-    hash: Hash,
+    head: Head,
     /// How often in a row nobody else had written when the books were read.
     alone: u32,
     accounts: HashMap<String, AccountState>,
@@ -38,11 +38,11 @@ impl Known {
         }
         let mut books = BTreeMap::new();
         for number in &touched.tenants {
-            let Tenant { next, hash, alone, .. } = *self.tenants.get(number)?;
+            let Tenant { next, head, alone, .. } = *self.tenants.get(number)?;
             if alone < ALONE_MIN {
                 return None;
             }
-            books.insert(*number, Books { next, hash, ..Books::default() });
+            books.insert(*number, Books { next, head, ..Books::default() });
         }
         for (number, code) in &touched.accounts {
             let state = self.tenants.get(number)?.accounts.get(*code)?;
@@ -55,24 +55,24 @@ impl Known {
     pub fn read(&mut self, read: &BTreeMap<i32, Books>) {
         for (number, books) in read {
             let known = self.tenants.entry(*number).or_default();
-            if (known.next, known.hash) == (books.next, books.hash) {
+            if (known.next, known.head) == (books.next, books.head) {
                 known.alone = known.alone.saturating_add(1);
             } else {
                 self.accounts -= known.accounts.len();
-                *known = Tenant { next: books.next, hash: books.hash, ..Tenant::default() };
+                *known = Tenant { next: books.next, head: books.head, ..Tenant::default() };
             }
         }
     }
 
     /// Books as a batch has left them that is certain to be written.
-    pub fn written(&mut self, books: BTreeMap<i32, Books>, hashes: &HashMap<i32, Hash>) {
+    pub fn written(&mut self, books: BTreeMap<i32, Books>, heads: &HashMap<i32, Head>) {
         if self.accounts > ACCOUNTS_MAX {
             *self = Known::default();
         }
-        for (number, Books { next, hash, accounts, .. }) in books {
+        for (number, Books { next, head, accounts, .. }) in books {
             let known = self.tenants.entry(number).or_default();
             known.next = next;
-            known.hash = hashes.get(&number).copied().unwrap_or(hash);
+            known.head = heads.get(&number).copied().unwrap_or(head);
             self.accounts -= known.accounts.len();
             let stored = accounts.into_iter().map(|(code, state)| (code, state.into_stored()));
             known.accounts.extend(stored);
@@ -100,7 +100,7 @@ mod tests {
     fn books(next: i64, debits: i64) -> BTreeMap<i32, Books> {
         let state = AccountState { debits_posted: debits, changed: true, ..AccountState::new(&account()) };
         let accounts = [("cash".to_owned(), state)].into();
-        [(TENANT, Books { next, hash: [1; 32], accounts, ..Books::default() })].into()
+        [(TENANT, Books { next, accounts, ..Books::default() })].into()
     }
 
     /// Reads and writes a batch that often, each of which moves the log by one.

@@ -161,9 +161,11 @@ impl Books {
             self.move_money(transfer)?;
         }
         let first_position = self.log.len() as i64 + 1;
+        // The log's time never runs backwards.
+        let created = self.log.last().map_or(commit.at, |last| last.created.max(commit.at));
         for (position, event) in (first_position..).zip(&commit.events) {
             let (event, request) = (event.clone(), commit.request.clone());
-            self.log.push(Arc::new(Logged { position, created: commit.at, event, request }));
+            self.log.push(Arc::new(Logged { position, created, event, request }));
         }
         Ok(Committed { first_position })
     }

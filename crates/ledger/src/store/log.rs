@@ -77,11 +77,11 @@ fn rows_query(tenant: i32, query: &EventQuery, among: Option<&[i64]>, last: Opti
     }
     if let Some(from) = query.created_from {
         let place = builder.bind(to_sql_time(from));
-        builder.and(&format!("created >= {place}"));
+        builder.and(&format!("position >= {}", first_position(">=", &place)));
     }
     if let Some(until) = query.created_until {
         let place = builder.bind(to_sql_time(until));
-        builder.and(&format!("created <= {place}"));
+        builder.and(&format!("position < {}", first_position(">", &place)));
     }
     if let Some(object) = query.object {
         let of_object = of_object(&mut builder, object);
@@ -96,6 +96,16 @@ fn rows_query(tenant: i32, query: &EventQuery, among: Option<&[i64]>, last: Opti
     let limit = builder.bind(i64::from(limit));
     builder.push(&format!(" ORDER BY position {direction} LIMIT {limit}"));
     builder
+}
+
+/// Of the log since that time; the highest number where there is none. The log's time never runs backwards, so a time is a
+/// position. (As a condition on the time PostgreSQL would look at all that came later, to find out that it did.)
+fn first_position(since: &str, time: &str) -> String {
+    format!(
+        "coalesce((
+            SELECT b.position FROM ledger.log b WHERE b.tenant = $1 AND b.created {since} {time}
+            ORDER BY b.created, b.position LIMIT 1), 9223372036854775807)"
+    )
 }
 
 fn of_object(builder: &mut Query, object: ObjectId) -> String {

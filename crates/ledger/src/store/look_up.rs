@@ -1,6 +1,6 @@
 //! Finds out whether a batch was written of whose commit the answer was lost.
 
-use super::codes::{key_id, to_sql_time};
+use super::codes::key_id;
 use super::columns::column;
 use super::open::ReadError;
 use super::rows;
@@ -38,9 +38,8 @@ async fn log_there(client: &Client, prepared: &Statements, expected: &[(i64, &En
     let logged = || expected.iter().filter(|(_, entering)| !entering.commit.events.is_empty());
     let tenant = column(logged(), |row| row.1.tenant);
     let position = column(logged(), |row| row.0);
-    let created = column(logged(), |row| to_sql_time(row.1.commit.at));
     let entries = column(logged(), |row| row.1.encoded.json.as_slice());
-    let rows = client.query(&prepared.look_up_log, &[&tenant, &position, &created, &entries]).await?;
+    let rows = client.query(&prepared.look_up_log, &[&tenant, &position, &entries]).await?;
     Ok(!rows.is_empty())
 }
 

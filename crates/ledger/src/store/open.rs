@@ -1,14 +1,15 @@
 //! Reading for a batch: locks its tenants' books and reads what it touches, in one round trip.
 
-use super::codes::{key_id, object_id};
+use super::codes::{from_sql_time, key_id, object_id};
 use super::columns::{Parameter, column, query};
 use super::rows::{self, RowError};
 use super::statements::{BEGIN, Statements};
 use crate::batch::Touched;
-use crate::chain::Hash;
+use crate::chain::{Hash, Head};
 use crate::check::{AccountState, Books, Hold, Key};
 use futures_util::try_join;
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 use tokio_postgres::{Client, Error, Row};
 
 /// What a batch touches, by tenant.
@@ -61,7 +62,9 @@ pub(crate) async fn open(client: &Client, prepared: &Statements, touched: &Touch
     for row in &heads {
         let hash = row.try_get::<_, Option<&[u8]>>(2)?.map(<Hash>::try_from).transpose();
         let hash = hash.map_err(RowError::from)?.unwrap_or_default();
-        opened.books.insert(row.try_get(0)?, Books { next: row.try_get(1)?, hash, ..Books::default() });
+        let time = row.try_get::<_, Option<SystemTime>>(4)?.map(from_sql_time).unwrap_or_default();
+        let books = Books { next: row.try_get(1)?, head: Head { hash, time }, ..Books::default() };
+        opened.books.insert(row.try_get(0)?, books);
         opened.transaction = Some(row.try_get(3)?);
     }
     let mut of = |row: &Row, enter: &dyn Fn(&mut Books) -> Result<(), RowError>| -> Result<(), ReadError> {

@@ -39,12 +39,12 @@ statements! {
     /// Orders the writers of a tenant, whichever replica they run in. A statement that runs after it sees all that was
     /// committed before. In the order of the numbers, so that two batches cannot wait for each other.
     lock = tables::statement(&[]);
-    /// The positions that the next entries get, the hashes that they follow, and the transaction's own number to ask for its outcome if the
-    /// connection is lost.
-    heads = "SELECT k.tenant, coalesce(l.position + l.size, 1), l.hash, pg_current_xact_id()::text
+    /// The positions that the next entries get, what they follow, and the transaction's own number to ask for its outcome
+    /// if the connection is lost.
+    heads = "SELECT k.tenant, coalesce(l.position + l.size, 1), l.hash, pg_current_xact_id()::text, l.created
         FROM UNNEST($1::int[]) AS k (tenant)
         LEFT JOIN LATERAL (
-            SELECT l.position, l.size, l.hash FROM ledger.log l WHERE l.tenant = k.tenant
+            SELECT l.position, l.size, l.hash, l.created FROM ledger.log l WHERE l.tenant = k.tenant
             ORDER BY l.position DESC LIMIT 1
         ) l ON true";
     versions = "SELECT k.tenant, k.kind, k.id, o.version
@@ -67,9 +67,8 @@ statements! {
         ) used";
     /// Which of the given log rows are there, by position.
     look_up_log = "SELECT l.tenant, l.position
-        FROM UNNEST($1::int[], $2::bigint[], $3::timestamptz[], $4::bytea[]) AS n (tenant, position, created, entries)
-        JOIN ledger.log l ON l.tenant = n.tenant AND l.position = n.position AND l.created = n.created
-            AND l.entries = n.entries";
+        FROM UNNEST($1::int[], $2::bigint[], $3::bytea[]) AS n (tenant, position, entries)
+        JOIN ledger.log l ON l.tenant = n.tenant AND l.position = n.position AND l.entries = n.entries";
 }
 
 /// Whether a transaction was committed; NULL when it is too old, or of another history, to be known.

@@ -43,8 +43,8 @@ fn check_hash(last: &Hash, row: &CommitRow, transfers: &[TransferRow], report: &
         reason: &row.reason,
         object: row.object,
     });
-    let digest = chain::digest(row.log.created, request.as_ref(), &row.log.entries, moved);
-    let due = chain::next(last, &digest);
+    let digest = chain::digest(request.as_ref(), &row.log.entries, moved);
+    let due = chain::next(last, row.log.created, &digest);
     if row.hash != due {
         report.find("hashes", row.log.position, "its hash is not that of its commit and of all before it");
     }

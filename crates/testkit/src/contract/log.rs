@@ -40,6 +40,22 @@ pub async fn events_page_both_ways(mut subject: Subject) {
     assert_eq!(positions(&subject, &paged(3, None, Some(5))).await, (vec![10, 8, 7], false));
 }
 
+pub async fn the_time_of_the_log_never_runs_backwards(mut subject: Subject) {
+    let began = subject.now();
+    let later = subject.tick();
+    for time in [began, later, began] {
+        subject.clock.set(time);
+        let mut doc = subject.doc(Kind::Charge, json!({}));
+        subject.written(subject.draft().create(&mut doc, Some("charge.created"))).await;
+    }
+    let page = subject.ledger.events(subject.tenant, &all()).await.unwrap();
+    assert_eq!(page.items.iter().map(|entry| entry.created).collect::<Vec<_>>(), [later, later, began]);
+    let until = EventQuery { created_until: Some(began), ..all() };
+    assert_eq!(positions(&subject, &until).await, (vec![1], false));
+    let from = EventQuery { created_from: Some(later), ..all() };
+    assert_eq!(positions(&subject, &from).await, (vec![3, 2], false));
+}
+
 pub async fn events_are_chosen_by_type_time_and_object(mut subject: Subject) {
     let began = subject.now();
     let mut charge = subject.doc(Kind::Charge, json!({}));

@@ -117,6 +117,7 @@ macro_rules! contract_suite {
             searches_compare_attributes
             what_is_due_comes_in_order
             events_page_both_ways
+            the_time_of_the_log_never_runs_backwards
             events_are_chosen_by_type_time_and_object
             the_log_says_who_asked
             entries_have_the_states_around_them
