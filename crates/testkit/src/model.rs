@@ -161,12 +161,10 @@ impl Books {
             self.move_money(transfer)?;
         }
         let first_position = self.log.len() as i64 + 1;
-        // The log's time never runs backwards.
         let created = self.log.last().map_or(commit.at, |last| last.created.max(commit.at));
-        for (position, event) in (first_position..).zip(&commit.events) {
-            let (event, request) = (event.clone(), commit.request.clone());
-            self.log.push(Arc::new(Logged { position, created, event, request }));
-        }
+        self.log.extend((first_position..).zip(&commit.events).map(|(position, event)| {
+            Arc::new(Logged { position, created, event: event.clone(), request: commit.request.clone() })
+        }));
         Ok(Committed { first_position })
     }
 
