@@ -32,7 +32,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("timezone", "UTC"),
     ("log_timezone", "UTC"),
 ];
-/// How pages are compressed that go into the log whole after a checkpoint: LZ4 takes a tenth of the time of PostgreSQL's own
+/// How pages are compressed that go into the log whole after a checkpoint: LZ4 takes far less time than PostgreSQL's own
 /// method, which is the other one because not every PostgreSQL is built with it.
 const WAL_COMPRESSION: (&str, [&str; 2]) = ("wal_compression", ["lz4", "on"]);
 /// After a crash PostgreSQL replays its log before it answers.
