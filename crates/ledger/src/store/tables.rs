@@ -14,6 +14,8 @@ pub(crate) struct Rows {
     /// The rows are there already, and are told apart by the first so many columns; 0: they are new.
     keys: usize,
     columns: &'static [Column],
+    /// Further columns that only new rows have.
+    more: &'static [Column],
 }
 
 struct Column {
@@ -47,6 +49,7 @@ pub(crate) const LOG: Rows = Rows {
         column("entries", "bytea"),
         column("hash", "bytea"),
     ],
+    more: &[],
 };
 
 pub(crate) const TRANSFERS: Rows = Rows {
@@ -68,46 +71,31 @@ pub(crate) const TRANSFERS: Rows = Rows {
         column("object", "uuid"),
         column("created", "timestamptz"),
     ],
+    more: &[],
 };
+
+const OBJECT: &[Column] = &[
+    column("tenant", "int"),
+    column("kind", "smallint"),
+    column("id", "uuid"),
+    column("version", "int"),
+    column("customer", "uuid"),
+    column("parent_kind", "smallint"),
+    column("parent", "uuid"),
+    column("status", "text"),
+    column("due", "timestamptz"),
+    array("terms", "n.terms::bigint[]"),
+    column("state", "text"),
+];
 
 pub(crate) const NEW_OBJECTS: Rows = Rows {
     table: "objects",
     keys: 0,
-    columns: &[
-        column("tenant", "int"),
-        column("kind", "smallint"),
-        column("id", "uuid"),
-        column("version", "int"),
-        column("customer", "uuid"),
-        column("parent_kind", "smallint"),
-        column("parent", "uuid"),
-        column("status", "text"),
-        column("due", "timestamptz"),
-        array("terms", "n.terms::bigint[]"),
-        column("state", "text"),
-        column("position", "bigint"),
-        column("start", "int"),
-        column("length", "int"),
-    ],
+    columns: OBJECT,
+    more: &[column("position", "bigint"), column("start", "int"), column("length", "int")],
 };
 
-pub(crate) const CHANGED_OBJECTS: Rows = Rows {
-    table: "objects",
-    keys: 3,
-    columns: &[
-        column("tenant", "int"),
-        column("kind", "smallint"),
-        column("id", "uuid"),
-        column("version", "int"),
-        column("customer", "uuid"),
-        column("parent_kind", "smallint"),
-        column("parent", "uuid"),
-        column("status", "text"),
-        column("due", "timestamptz"),
-        array("terms", "n.terms::bigint[]"),
-        column("state", "text"),
-    ],
-};
+pub(crate) const CHANGED_OBJECTS: Rows = Rows { table: "objects", keys: 3, columns: OBJECT, more: &[] };
 
 pub(crate) const REVISIONS: Rows = Rows {
     table: "revisions",
@@ -119,67 +107,42 @@ pub(crate) const REVISIONS: Rows = Rows {
         column("version", "int"),
         column("position", "bigint"),
     ],
+    more: &[],
 };
+
+const ACCOUNT: &[Column] = &[
+    column("tenant", "int"),
+    column("code", "text"),
+    column("debits_posted", "bigint"),
+    column("credits_posted", "bigint"),
+    column("debits_pending", "bigint"),
+    column("credits_pending", "bigint"),
+];
 
 pub(crate) const NEW_ACCOUNTS: Rows = Rows {
     table: "accounts",
     keys: 0,
-    columns: &[
-        column("tenant", "int"),
-        column("code", "text"),
-        column("debits_posted", "bigint"),
-        column("credits_posted", "bigint"),
-        column("debits_pending", "bigint"),
-        column("credits_pending", "bigint"),
-        column("currency", "text"),
-        column("rule", "smallint"),
-    ],
+    columns: ACCOUNT,
+    more: &[column("currency", "text"), column("rule", "smallint")],
 };
 
-pub(crate) const CHANGED_ACCOUNTS: Rows = Rows {
-    table: "accounts",
-    keys: 2,
-    columns: &[
-        column("tenant", "int"),
-        column("code", "text"),
-        column("debits_posted", "bigint"),
-        column("credits_posted", "bigint"),
-        column("debits_pending", "bigint"),
-        column("credits_pending", "bigint"),
-    ],
-};
+pub(crate) const CHANGED_ACCOUNTS: Rows = Rows { table: "accounts", keys: 2, columns: ACCOUNT, more: &[] };
 
-pub(crate) const NEW_KEYS: Rows = Rows {
-    table: "idempotency_keys",
-    keys: 0,
-    columns: &[
-        column("id", "uuid"),
-        column("fingerprint", "bytea"),
-        column("created", "timestamptz"),
-        column("status", "smallint"),
-        column("object_kind", "smallint"),
-        column("object", "uuid"),
-        column("version", "int"),
-        column("body", "text"),
-        column("tenant", "int"),
-        column("key", "text"),
-    ],
-};
+const KEY: &[Column] = &[
+    column("id", "uuid"),
+    column("fingerprint", "bytea"),
+    column("created", "timestamptz"),
+    column("status", "smallint"),
+    column("object_kind", "smallint"),
+    column("object", "uuid"),
+    column("version", "int"),
+    column("body", "text"),
+];
 
-pub(crate) const CHANGED_KEYS: Rows = Rows {
-    table: "idempotency_keys",
-    keys: 1,
-    columns: &[
-        column("id", "uuid"),
-        column("fingerprint", "bytea"),
-        column("created", "timestamptz"),
-        column("status", "smallint"),
-        column("object_kind", "smallint"),
-        column("object", "uuid"),
-        column("version", "int"),
-        column("body", "text"),
-    ],
-};
+pub(crate) const NEW_KEYS: Rows =
+    Rows { table: "idempotency_keys", keys: 0, columns: KEY, more: &[column("tenant", "int"), column("key", "text")] };
+
+pub(crate) const CHANGED_KEYS: Rows = Rows { table: "idempotency_keys", keys: 1, columns: KEY, more: &[] };
 
 /// One statement that takes the locks of the tenants, which are its first parameter, and then writes the rows, whose
 /// columns are the others, in their order. PostgreSQL runs the `SELECT` to its end before it begins with what is in the
@@ -188,20 +151,21 @@ pub(crate) fn statement(parts: &[&Rows]) -> String {
     let mut sql = String::new();
     let mut parameter = 1;
     for (number, rows) in parts.iter().enumerate() {
-        let names = |of: &dyn Fn(&Column) -> String| rows.columns.iter().map(of).collect::<Vec<_>>().join(", ");
+        let columns: Vec<&Column> = rows.columns.iter().chain(rows.more).collect();
+        let names = |of: &dyn Fn(&Column) -> String| columns.iter().copied().map(of).collect::<Vec<_>>().join(", ");
         let stored = |column: &Column| column.stored.map_or_else(|| format!("n.{}", column.name), str::to_owned);
         let listed = names(&|column| column.name.to_owned());
-        let numbered = (parameter + 1..).zip(rows.columns);
+        let numbered = (parameter + 1..).zip(&columns);
         let arrays: Vec<String> =
             numbered.map(|(at, column)| format!("unnest(${at}::{}[]) AS {}", column.of, column.name)).collect();
-        parameter += rows.columns.len();
+        parameter += columns.len();
         let (table, arrays) = (rows.table, arrays.join(", "));
         let _ = write!(sql, "{} w{number} AS (", if number == 0 { "WITH" } else { "," });
         let _ = if rows.keys == 0 {
             let values = names(&stored);
             write!(sql, "INSERT INTO ledger.{table} ({listed}) SELECT {values} FROM (SELECT {arrays}) AS n)")
         } else {
-            let (keys, others) = rows.columns.split_at(rows.keys);
+            let (keys, others) = columns.split_at(rows.keys);
             let set: Vec<_> = others.iter().map(|column| format!("{} = {}", column.name, stored(column))).collect();
             let same: Vec<_> = keys.iter().map(|key| format!("t.{0} = n.{0}", key.name)).collect();
             let (set, same) = (set.join(", "), same.join(" AND "));
