@@ -98,8 +98,10 @@ async fn a_connection_lost_in_the_commit_is_looked_up() {
         (6, Cut::DuringCommit),
     ] {
         proxy.cut(cut);
+        let unread = proxy.written_unread();
         let (doc, commit) = charge(seed);
         let committed = ledger.commit(tenant(), commit).await.expect("the outcome is known in the end");
+        assert_eq!(proxy.written_unread(), unread + 1, "the try that was lost had read nothing, the next one had");
         let position = 20 + 13 * (i64::try_from(seed).unwrap() - 1);
         assert_eq!(committed.first_position, position, "{cut:?}: written once");
         assert_eq!(ledger.event(tenant(), position).await.unwrap().unwrap().object, doc.id);

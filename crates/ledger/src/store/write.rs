@@ -1,7 +1,7 @@
 //! Writes a batch: one statement for all of its tables.
 
 use super::codes::{action_columns, answer_columns, key_id, rule_code, terms_text, to_sql_time, types_text};
-use super::columns::column;
+use super::columns::{Parameter, column};
 use super::session::Session;
 use super::tables::{self, Rows};
 use crate::batch::Writes;
@@ -48,8 +48,8 @@ pub(crate) async fn write(
         Err(error) => return Written::Unsent(error),
     };
     let tenants: Vec<i32> = tenants.iter().copied().collect();
-    let columns = parts.iter().flat_map(|part| &part.columns).map(|column| &**column as &(dyn ToSql + Sync));
-    let parameters: Vec<&(dyn ToSql + Sync)> = std::iter::once(&tenants as _).chain(columns).collect();
+    let columns = parts.iter().flat_map(|part| &part.columns).map(|column| &**column as Parameter<'_>);
+    let parameters: Vec<Parameter<'_>> = std::iter::once(&tenants as _).chain(columns).collect();
     let execute = session.client.execute(&statement, &parameters);
     match transaction {
         Transaction::Own => match execute.await {

@@ -33,6 +33,7 @@ pub struct Proxy {
 struct Plan {
     cut: AtomicU8,
     cuts_made: AtomicU32,
+    unread: AtomicU32,
 }
 
 impl Proxy {
@@ -65,6 +66,11 @@ impl Proxy {
 
     pub fn cuts_made(&self) -> u32 {
         self.plan.cuts_made.load(Ordering::SeqCst)
+    }
+
+    /// Batches that were written in a transaction of their own, with nothing read before.
+    pub fn written_unread(&self) -> u32 {
+        self.plan.unread.load(Ordering::SeqCst)
     }
 }
 
@@ -100,7 +106,10 @@ async fn forward(
     let mut watch = Watch::default();
     while let Ok(read) = from.read(&mut buffer).await {
         let Some(chunk) = buffer.get(..read).filter(|chunk| !chunk.is_empty()) else { return };
-        let cut = if watch.commits(chunk) { plan.cut.swap(0, Ordering::SeqCst) } else { 0 };
+        let alone = !watch.in_transaction;
+        let commits = watch.commits(chunk);
+        plan.unread.fetch_add(u32::from(commits && alone), Ordering::SeqCst);
+        let cut = if commits { plan.cut.swap(0, Ordering::SeqCst) } else { 0 };
         if cut != 0 {
             plan.cuts_made.fetch_add(1, Ordering::SeqCst);
         }
