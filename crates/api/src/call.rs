@@ -231,7 +231,7 @@ impl Call {
                 commit.idempotency = Some(IdempotencyWrite { key, fingerprint, step, answer });
             }
         }
-        if commit.events.is_empty() && commit.idempotency.is_none() {
+        if commit.entries.is_empty() && commit.idempotency.is_none() {
             return Ok(());
         }
         commit.request = (!self.request_id.is_empty()).then(|| Request {

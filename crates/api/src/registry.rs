@@ -9,7 +9,7 @@ use crate::reply::Reply;
 use crate::resource::{Facts, Resource};
 use crate::search::{self, SearchField, SearchParams};
 use contracts::ListQuery;
-use domain::object::Column;
+use domain::SqlView;
 use http::Method;
 use matchit::Params;
 use serde_json::Value;
@@ -80,11 +80,11 @@ impl Registry {
         self.resources.get(&kind)
     }
 
-    /// Every kind of object that is known, with the columns of its view.
-    pub fn kinds(&self) -> Vec<(Kind, &'static [Column])> {
-        let mut kinds: Vec<_> = self.resources.values().map(|facts| (facts.kind, facts.columns)).collect();
-        kinds.sort_unstable_by_key(|(kind, _)| *kind);
-        kinds
+    /// The SQL views of all kinds of object, in the order of their numbers.
+    pub fn sql_views(&self) -> Vec<SqlView> {
+        let mut views: Vec<_> = self.resources.values().map(|facts| facts.sql_view).collect();
+        views.sort_unstable_by_key(|view| view.kind);
+        views
     }
 
     pub fn get<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Operation

@@ -2,9 +2,8 @@
 
 use crate::error::ApiError;
 use crate::json::Json;
-use domain::Object;
 use domain::commit::Index;
-use domain::object::Column;
+use domain::{Object, SqlView};
 use serde_json::Value;
 use types::{Kind, TenantId, Timestamp};
 
@@ -61,8 +60,7 @@ pub struct Facts {
     pub expandable: &'static [Expandable],
     pub public: &'static [&'static str],
     pub render: fn(&str, &View) -> Result<Value, ApiError>,
-    /// What analysts see as columns of the kind's view.
-    pub columns: &'static [Column],
+    pub sql_view: SqlView,
     /// How an object in this state has to be indexed; `None` when the state cannot be read.
     pub index: fn(&Value) -> Option<Index>,
 }
@@ -74,7 +72,7 @@ impl Facts {
             expandable: T::EXPANDABLE,
             public: T::PUBLIC,
             render: render_state::<T>,
-            columns: T::COLUMNS,
+            sql_view: SqlView::of::<T>(),
             index: |state| T::deserialize(state).ok().map(|object| object.index()),
         }
     }

@@ -272,6 +272,7 @@ impl Attempt {
 
 impl Object for Attempt {
     const KIND: Kind = Kind::Attempt;
+    const PLURAL: &'static str = "attempts";
     const COLUMNS: &'static [Column] = &[
         column("processor", ColumnType::Text),
         column("operation", ColumnType::Text),
@@ -280,6 +281,7 @@ impl Object for Attempt {
         column("reference", ColumnType::Text),
         column("queries", ColumnType::Integer),
     ];
+    const HIDDEN: &'static [&'static [&'static str]] = &[&["credential"], &["secret"]];
 
     fn id(&self) -> ObjectId {
         self.id

@@ -78,7 +78,9 @@ pub fn release(changes: &mut Changes, lines: &[Line], identify: impl Fn(&Line) -
 
 impl Object for Snapshot {
     const KIND: Kind = Kind::Balance;
+    const PLURAL: &'static str = "balances";
     const COLUMNS: &'static [Column] = &[column("available", ColumnType::Json), column("pending", ColumnType::Json)];
+    const HIDDEN: &'static [&'static [&'static str]] = &[];
 
     fn id(&self) -> ObjectId {
         self.id

@@ -79,6 +79,7 @@ impl BalanceTransaction {
 
 impl Object for BalanceTransaction {
     const KIND: Kind = Kind::BalanceTransaction;
+    const PLURAL: &'static str = "balance_transactions";
     const COLUMNS: &'static [Column] = &[
         column("amount", ColumnType::Integer),
         column("fee", ColumnType::Integer),
@@ -88,6 +89,7 @@ impl Object for BalanceTransaction {
         column("available_on", ColumnType::Time),
         column("description", ColumnType::Text),
     ];
+    const HIDDEN: &'static [&'static [&'static str]] = &[];
 
     fn id(&self) -> ObjectId {
         self.id

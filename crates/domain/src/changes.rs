@@ -1,7 +1,7 @@
 //! Gathers what a decision changes: states, log entries and transfers that fit together by construction.
 
 use crate::account::Account;
-use crate::commit::{Action, Commit, EventWrite, Index, ObjectWrite, Transfer, Version};
+use crate::commit::{Action, Commit, EntryWrite, Index, ObjectWrite, Transfer, Version};
 use crate::object::{Object, Versioned};
 use crate::patch;
 use serde::Serialize;
@@ -16,7 +16,7 @@ pub struct Changes {
     pub now: Timestamp,
     entropy: Box<dyn Entropy>,
     objects: Vec<Tracked>,
-    events: Vec<EventWrite>,
+    entries: Vec<EntryWrite>,
     transfers: Vec<Transfer>,
 }
 
@@ -36,7 +36,7 @@ struct Tracked {
 
 impl Changes {
     pub fn new(now: Timestamp, entropy: Box<dyn Entropy>) -> Self {
-        Changes { now, entropy, objects: Vec::new(), events: Vec::new(), transfers: Vec::new() }
+        Changes { now, entropy, objects: Vec::new(), entries: Vec::new(), transfers: Vec::new() }
     }
 
     /// A new id, of this moment.
@@ -102,7 +102,7 @@ impl Changes {
         match tracked.untold.take() {
             // The step before was told to nobody: this one takes its place, at the end of the log.
             Some(untold) => {
-                self.events.remove(untold);
+                self.entries.remove(untold);
                 let later = self.objects.iter_mut().filter_map(|tracked| tracked.untold.as_mut());
                 later.filter(|place| **place > untold).for_each(|place| *place -= 1);
             }
@@ -120,12 +120,12 @@ impl Changes {
             Some(_) => tracked.change(|| to_value(&**object)),
             // Found out when the commit is made, unless another step follows.
             None => {
-                tracked.untold = Some(self.events.len());
+                tracked.untold = Some(self.entries.len());
                 String::new()
             }
         };
         let (id, version) = (tracked.id, tracked.version);
-        self.events.push(EventWrite { object: id, version, event_type: event, change });
+        self.entries.push(EntryWrite { object: id, version, event_type: event, change });
     }
 
     /// Where an object is kept track of.
@@ -164,20 +164,20 @@ impl Changes {
 
     /// Whether nothing has been decided yet.
     pub fn is_empty(&self) -> bool {
-        self.events.is_empty() && self.transfers.is_empty()
+        self.entries.is_empty() && self.transfers.is_empty()
     }
 
     /// What was decided, ready to be written.
     pub fn into_commit(mut self) -> Commit {
         for tracked in &self.objects {
             if let Some(at) = tracked.untold {
-                self.events[at].change = tracked.change(|| serde_json::from_str(&tracked.state).unwrap_or_default());
+                self.entries[at].change = tracked.change(|| serde_json::from_str(&tracked.state).unwrap_or_default());
             }
         }
         Commit {
             at: self.now,
             objects: self.objects.into_iter().map(Tracked::into_write).collect(),
-            events: self.events,
+            entries: self.entries,
             transfers: self.transfers,
             idempotency: None,
             request: None,
@@ -227,7 +227,9 @@ mod tests {
 
     impl Object for Doc {
         const KIND: Kind = Kind::Customer;
+        const PLURAL: &'static str = "docs";
         const COLUMNS: &'static [Column] = &[];
+        const HIDDEN: &'static [&'static [&'static str]] = &[];
 
         fn id(&self) -> ObjectId {
             self.id
@@ -243,10 +245,10 @@ mod tests {
     }
 
     fn log(commit: &Commit) -> Vec<(i32, Option<&'static str>, Value)> {
-        let entry = |event: &EventWrite| {
+        let entry = |event: &EntryWrite| {
             (event.version, event.event_type, serde_json::from_str(&event.change).expect("a change is JSON"))
         };
-        commit.events.iter().map(entry).collect()
+        commit.entries.iter().map(entry).collect()
     }
 
     /// What happens untold in one commit is told with the next step, so the log has one entry for both.

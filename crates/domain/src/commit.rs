@@ -16,7 +16,7 @@ pub struct Commit {
     pub at: Timestamp,
     pub objects: Vec<ObjectWrite>,
     /// In the order of their happening; an object's events have consecutive versions.
-    pub events: Vec<EventWrite>,
+    pub entries: Vec<EntryWrite>,
     pub transfers: Vec<Transfer>,
     pub idempotency: Option<IdempotencyWrite>,
     /// Who asked, for the events' `request`.
@@ -78,7 +78,7 @@ pub fn metadata_terms(metadata: &BTreeMap<String, String>) -> Vec<i64> {
 
 /// One log entry: what happened to one object.
 #[derive(Clone, Debug, PartialEq)]
-pub struct EventWrite {
+pub struct EntryWrite {
     pub object: ObjectId,
     /// The object's version after this entry.
     pub version: Version,

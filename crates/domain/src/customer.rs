@@ -46,6 +46,7 @@ impl Customer {
 
 impl Object for Customer {
     const KIND: Kind = Kind::Customer;
+    const PLURAL: &'static str = "customers";
     const COLUMNS: &'static [Column] = &[
         column("name", ColumnType::Text),
         column("email", ColumnType::Text),
@@ -54,6 +55,7 @@ impl Object for Customer {
         column("deleted", ColumnType::Boolean),
         column("metadata", ColumnType::Json),
     ];
+    const HIDDEN: &'static [&'static [&'static str]] = &[];
 
     fn id(&self) -> ObjectId {
         self.id

@@ -23,23 +23,4 @@ mod words;
 
 pub use changes::Changes;
 pub use commit::{Commit, Version};
-pub use object::{Column, Object, Versioned};
-
-use types::Kind;
-
-/// Every kind of object with the columns of its SQL view.
-pub const COLUMNS: &[(Kind, &[Column])] = &[
-    columns::<customer::Customer>(),
-    columns::<payment_method::PaymentMethod>(),
-    columns::<payment_intent::PaymentIntent>(),
-    columns::<setup_intent::SetupIntent>(),
-    columns::<charge::Charge>(),
-    columns::<refund::Refund>(),
-    columns::<balance_transaction::BalanceTransaction>(),
-    columns::<attempt::Attempt>(),
-    columns::<balance::Snapshot>(),
-];
-
-const fn columns<T: Object>() -> (Kind, &'static [Column]) {
-    (T::KIND, T::COLUMNS)
-}
+pub use object::{Object, SqlView, Versioned};

@@ -9,8 +9,13 @@ use types::{Kind, ObjectId};
 /// A resource: a typed struct here, its JSON in the store.
 pub trait Object: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
     const KIND: Kind;
-    /// What of its state analysts see as columns of the view that is named after the kind.
+    /// Several of them, in snake case: `payment_intents`. The name of the kind's SQL view.
+    const PLURAL: &'static str;
+    /// Attributes of the state that are columns of the SQL view.
     const COLUMNS: &'static [Column];
+    /// Attributes of the state that the SQL view leaves out, because they give access to something: secrets,
+    /// credentials. A path is written as a list: `["next_action", "secret"]`.
+    const HIDDEN: &'static [&'static [&'static str]];
 
     fn id(&self) -> ObjectId;
     fn index(&self) -> Index;
@@ -33,8 +38,21 @@ pub enum ColumnType {
     Json,
 }
 
-/// Attributes of states that are shown to nobody who reads the database: they open something.
-pub const HIDDEN_ATTRIBUTES: &[&str] = &["client_secret", "secret", "credential"];
+/// How a kind of object is seen with SQL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SqlView {
+    pub kind: Kind,
+    pub name: &'static str,
+    pub columns: &'static [Column],
+    /// Paths of attributes that the view does not show.
+    pub hidden: &'static [&'static [&'static str]],
+}
+
+impl SqlView {
+    pub const fn of<T: Object>() -> Self {
+        SqlView { kind: T::KIND, name: T::PLURAL, columns: T::COLUMNS, hidden: T::HIDDEN }
+    }
+}
 
 /// Shorthand for the tables of columns.
 pub const fn column(name: &'static str, sql_type: ColumnType) -> Column {

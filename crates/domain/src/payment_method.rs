@@ -56,7 +56,9 @@ pub struct Card {
 
 impl Object for PaymentMethod {
     const KIND: Kind = Kind::PaymentMethod;
+    const PLURAL: &'static str = "payment_methods";
     const COLUMNS: &'static [Column] = &[column("card", ColumnType::Json), column("metadata", ColumnType::Json)];
+    const HIDDEN: &'static [&'static [&'static str]] = &[&["credential"]];
 
     fn id(&self) -> ObjectId {
         self.id

@@ -249,6 +249,7 @@ fn tell(changes: &mut Changes, refund: &mut Versioned<Refund>, event: &'static s
 
 impl Object for Refund {
     const KIND: Kind = Kind::Refund;
+    const PLURAL: &'static str = "refunds";
     const COLUMNS: &'static [Column] = &[
         column("charge", ColumnType::Text),
         column("payment_intent", ColumnType::Text),
@@ -259,6 +260,7 @@ impl Object for Refund {
         column("failure_reason", ColumnType::Text),
         column("metadata", ColumnType::Json),
     ];
+    const HIDDEN: &'static [&'static [&'static str]] = &[];
 
     fn id(&self) -> ObjectId {
         self.id

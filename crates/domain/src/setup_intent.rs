@@ -191,6 +191,7 @@ pub fn cancel(changes: &mut Changes, intent: &mut Versioned<SetupIntent>, reason
 
 impl Object for SetupIntent {
     const KIND: Kind = Kind::SetupIntent;
+    const PLURAL: &'static str = "setup_intents";
     const COLUMNS: &'static [Column] = &[
         column("payment_method", ColumnType::Text),
         column("usage", ColumnType::Text),
@@ -198,6 +199,8 @@ impl Object for SetupIntent {
         column("cancellation_reason", ColumnType::Text),
         column("metadata", ColumnType::Json),
     ];
+    const HIDDEN: &'static [&'static [&'static str]] =
+        &[&["client_secret"], &["next_action", "secret"], &["last_setup_error", "payment_method", "credential"]];
 
     fn id(&self) -> ObjectId {
         self.id

@@ -133,7 +133,7 @@ impl World {
                 _ => (),
             }
         }
-        for event in &commit.events {
+        for event in &commit.entries {
             assert!(event.version <= self.versions[&event.object]);
         }
         for transfer in &commit.transfers {

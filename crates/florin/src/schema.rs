@@ -42,14 +42,14 @@ async fn tenants(settings: &DatabaseSettings) -> anyhow::Result<Vec<Tenant>> {
 
 /// The tenants that have no books yet, or none with the views of this release.
 async fn unopened<'a>(client: &Client, tenants: &'a [Tenant]) -> anyhow::Result<Vec<&'a Tenant>> {
-    let opened = ledger::admin::opened(client, &api::resources::registry().kinds()).await?;
+    let opened = ledger::admin::opened(client, &api::resources::registry().sql_views()).await?;
     Ok(tenants.iter().filter(|tenant| !opened.contains(&tenant.id)).collect())
 }
 
 /// Opens a tenant's books, or makes their views anew.
 pub async fn open_books(owner: &mut Client, tenant: &Tenant) -> anyhow::Result<()> {
-    let kinds = api::resources::registry().kinds();
-    Ok(ledger::admin::open_books(owner, tenant.id, &kinds).await?)
+    let views = api::resources::registry().sql_views();
+    Ok(ledger::admin::open_books(owner, tenant.id, &views).await?)
 }
 
 /// What this binary's migrations have not reached; empty when all is up to date.

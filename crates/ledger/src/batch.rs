@@ -113,7 +113,7 @@ impl<'a> Writes<'a> {
             let Entering { tenant, commit, encoded } = entering;
             let tenant = *tenant;
             let head = writes.heads.entry(tenant).or_default();
-            if !commit.events.is_empty() {
+            if !commit.entries.is_empty() {
                 *head = head.after(commit.at, &encoded.digest);
                 writes.log.push((position, *head, entering));
             }
@@ -128,7 +128,7 @@ impl<'a> Writes<'a> {
             for write in &commit.objects {
                 let key = (tenant, write.id);
                 if write.base == 0 {
-                    let first = commit.events.iter().position(|event| event.object == write.id);
+                    let first = commit.entries.iter().position(|event| event.object == write.id);
                     let place = first.and_then(|at| encoded.places.get(at)).copied().unwrap_or_default();
                     created.insert(key, Created { tenant, write, position, place });
                     continue;

@@ -80,7 +80,7 @@ impl Books {
         for transfer in &commit.transfers {
             self.stage(&mut staged, transfer)?;
         }
-        let events = i64::try_from(commit.events.len()).map_err(|_| out_of_range("events"))?;
+        let events = i64::try_from(commit.entries.len()).map_err(|_| out_of_range("events"))?;
         let next = self.next.checked_add(events).ok_or_else(|| out_of_range("log"))?;
 
         let first_position = std::mem::replace(&mut self.next, next);

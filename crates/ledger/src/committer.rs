@@ -209,7 +209,7 @@ async fn opened(
     lost: &[Unsure],
 ) -> Result<Opened, Failure> {
     // Without a log row nothing could tell a lost commit from another one's, or refuse it.
-    let logged = batch.iter().any(|entering| !entering.commit.events.is_empty());
+    let logged = batch.iter().any(|entering| !entering.commit.entries.is_empty());
     let may_rely = logged && care == Care::Trusting && lost.is_empty();
     if let Some(books) = may_rely.then(|| session.known.books(touched)).flatten() {
         metrics::books("known");

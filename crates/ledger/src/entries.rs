@@ -40,11 +40,11 @@ pub(crate) struct Encoded {
 
 /// `None` if it is too much for one row.
 pub(crate) fn encode(commit: &Commit) -> Option<Encoded> {
-    let changes: usize = commit.events.iter().map(|event| event.change.len() + 128).sum();
+    let changes: usize = commit.entries.iter().map(|event| event.change.len() + 128).sum();
     let mut json = Vec::with_capacity(changes);
     json.push(b'[');
-    let mut places = Vec::with_capacity(commit.events.len());
-    for event in &commit.events {
+    let mut places = Vec::with_capacity(commit.entries.len());
+    for event in &commit.entries {
         if !places.is_empty() {
             json.push(b',');
         }
@@ -71,7 +71,7 @@ pub(crate) fn decode(json: &[u8]) -> Result<Vec<Entry<'_>>, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::commit::EventWrite;
+    use domain::commit::EntryWrite;
     use types::Kind;
     use uuid::Uuid;
 
@@ -79,13 +79,13 @@ mod tests {
     fn entries_come_back_and_changes_are_where_it_was_said() {
         let object = ObjectId::from_value(Kind::Charge, Uuid::from_u128(7));
         let event =
-            |version, event_type, change: &str| EventWrite { object, version, event_type, change: change.to_owned() };
+            |version, event_type, change: &str| EntryWrite { object, version, event_type, change: change.to_owned() };
         let events = vec![event(1, Some("charge.succeeded"), r#"{"a":"ä\"]"}"#), event(2, None, "{}")];
-        let commit = Commit { events, ..Commit::default() };
+        let commit = Commit { entries: events, ..Commit::default() };
         let encoded = encode(&commit).unwrap();
         let decoded = decode(&encoded.json).unwrap();
         assert_eq!(decoded.len(), 2);
-        for ((entry, event), (start, length)) in decoded.iter().zip(&commit.events).zip(&encoded.places) {
+        for ((entry, event), (start, length)) in decoded.iter().zip(&commit.entries).zip(&encoded.places) {
             assert_eq!((entry.object, entry.version), (event.object, event.version));
             assert_eq!(entry.event_type.as_deref(), event.event_type);
             assert_eq!(entry.change.get(), event.change);

@@ -19,7 +19,7 @@ fn invalid(text: String) -> CommitError {
 /// Refuses a commit that contradicts itself.
 pub(crate) fn validate(commit: &Commit) -> Result<(), CommitError> {
     check_time("the time of the commit", commit.at)?;
-    if commit.events.is_empty() {
+    if commit.entries.is_empty() {
         if !commit.objects.is_empty() || !commit.transfers.is_empty() {
             return Err(invalid("objects and transfers need an event".to_owned()));
         }
@@ -28,7 +28,7 @@ pub(crate) fn validate(commit: &Commit) -> Result<(), CommitError> {
         }
     }
     check_events(commit)?;
-    if i16::try_from(commit.transfers.len()).is_err() || i16::try_from(commit.events.len()).is_err() {
+    if i16::try_from(commit.transfers.len()).is_err() || i16::try_from(commit.entries.len()).is_err() {
         return Err(out_of_range("the number of transfers or events"));
     }
     commit.transfers.iter().try_for_each(check_transfer)?;
@@ -49,7 +49,7 @@ fn check_events(commit: &Commit) -> Result<(), CommitError> {
             return Err(invalid(format!("{} is written twice", write.id)));
         }
     }
-    for event in &commit.events {
+    for event in &commit.entries {
         let Some(version) = reached.get_mut(&event.object) else {
             return Err(invalid(format!("an event of {}, which is not written", event.object)));
         };
@@ -65,7 +65,7 @@ fn check_events(commit: &Commit) -> Result<(), CommitError> {
             return Err(invalid(format!("{:?} is not an event type", event.event_type)));
         }
     }
-    let first = |write: &ObjectWrite| commit.events.iter().find(|event| event.object == write.id);
+    let first = |write: &ObjectWrite| commit.entries.iter().find(|event| event.object == write.id);
     for write in &commit.objects {
         if write.version == 1 && first(write).is_some_and(|event| event.change != write.state) {
             return Err(invalid(format!("the state of {} is not that of its creation", write.id)));

@@ -2,7 +2,7 @@
 
 use domain::account::{Account, Rule};
 use domain::commit::{
-    Action, Answer, Commit, EventWrite, IdempotencyWrite, Index, ObjectWrite, Step, Transfer, Version,
+    Action, Answer, Commit, EntryWrite, IdempotencyWrite, Index, ObjectWrite, Step, Transfer, Version,
 };
 use domain::patch;
 use serde_json::Value;
@@ -51,7 +51,7 @@ impl Draft {
     }
 
     fn write(&mut self, doc: &Doc, base: Version, event: Option<&'static str>, change: String) {
-        self.0.events.push(EventWrite { object: doc.id, version: doc.version, event_type: event, change });
+        self.0.entries.push(EntryWrite { object: doc.id, version: doc.version, event_type: event, change });
         let state = doc.state.to_string();
         match self.0.objects.iter_mut().find(|write| write.id == doc.id) {
             Some(write) => {

@@ -7,7 +7,7 @@ use contracts::ledger::{
     LedgerError, ListQuery, LogEntry, Operator, Page, Paging, Stored,
 };
 use domain::account::{Account, Rule};
-use domain::commit::{Action, Commit, EventWrite, Index, Request, Step, Transfer, Version};
+use domain::commit::{Action, Commit, EntryWrite, Index, Request, Step, Transfer, Version};
 use domain::patch;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -35,7 +35,7 @@ struct Books {
 struct Logged {
     position: i64,
     created: Timestamp,
-    event: EventWrite,
+    event: EntryWrite,
     request: Option<Request>,
 }
 
@@ -162,7 +162,7 @@ impl Books {
         }
         let first_position = self.log.len() as i64 + 1;
         let created = self.log.last().map_or(commit.at, |last| last.created.max(commit.at));
-        self.log.extend((first_position..).zip(&commit.events).map(|(position, event)| {
+        self.log.extend((first_position..).zip(&commit.entries).map(|(position, event)| {
             Arc::new(Logged { position, created, event: event.clone(), request: commit.request.clone() })
         }));
         Ok(Committed { first_position })
@@ -288,7 +288,7 @@ impl Books {
 
     /// A log entry with the states before and after it.
     fn shown(&self, logged: &Logged) -> LogEntry {
-        let EventWrite { object, version, event_type, .. } = logged.event;
+        let EntryWrite { object, version, event_type, .. } = logged.event;
         let state = |version| self.object_at(object, version).map(|stored| stored.state);
         let request = logged.request.as_ref();
         LogEntry {
@@ -327,7 +327,7 @@ fn obeys_rule(balance: &Balance) -> Result<(), CommitError> {
 }
 
 fn agrees_with_itself(commit: &Commit) -> Result<(), CommitError> {
-    let nothing_happens = commit.events.is_empty();
+    let nothing_happens = commit.entries.is_empty();
     if nothing_happens && (!commit.objects.is_empty() || !commit.transfers.is_empty()) {
         return invalid("nothing happens without an event");
     }
@@ -336,9 +336,9 @@ fn agrees_with_itself(commit: &Commit) -> Result<(), CommitError> {
     }
     for (at, write) in commit.objects.iter().enumerate() {
         let versions: Vec<Version> =
-            commit.events.iter().filter(|event| event.object == write.id).map(|event| event.version).collect();
+            commit.entries.iter().filter(|event| event.object == write.id).map(|event| event.version).collect();
         let due: Vec<Version> = (write.base + 1..=write.version).collect();
-        let first = commit.events.iter().find(|event| event.object == write.id);
+        let first = commit.entries.iter().find(|event| event.object == write.id);
         if write.version == 1 && first.is_some_and(|event| event.change != write.state) {
             return invalid("the first state is not that of the event");
         }
@@ -352,13 +352,13 @@ fn agrees_with_itself(commit: &Commit) -> Result<(), CommitError> {
             return invalid("the customer is not one");
         }
     }
-    for event in &commit.events {
+    for event in &commit.entries {
         if !commit.objects.iter().any(|write| write.id == event.object) {
             return invalid("an event of an object that is not written");
         }
     }
     let states = commit.objects.iter().map(|write| &write.state);
-    for text in states.chain(commit.events.iter().map(|event| &event.change)) {
+    for text in states.chain(commit.entries.iter().map(|event| &event.change)) {
         match serde_json::from_str::<Value>(text) {
             Ok(value) if !holds_nul(&value) => {}
             _ => return invalid("it is not JSON that can be kept"),

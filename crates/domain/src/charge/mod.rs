@@ -214,6 +214,7 @@ impl Charge {
 
 impl Object for Charge {
     const KIND: Kind = Kind::Charge;
+    const PLURAL: &'static str = "charges";
     const COLUMNS: &'static [Column] = &[
         column("payment_intent", ColumnType::Text),
         column("payment_method", ColumnType::Text),
@@ -230,6 +231,7 @@ impl Object for Charge {
         column("transfer_group", ColumnType::Text),
         column("metadata", ColumnType::Json),
     ];
+    const HIDDEN: &'static [&'static [&'static str]] = &[&["credential"]];
 
     fn id(&self) -> ObjectId {
         self.id

@@ -231,6 +231,7 @@ impl PaymentIntent {
 
 impl Object for PaymentIntent {
     const KIND: Kind = Kind::PaymentIntent;
+    const PLURAL: &'static str = "payment_intents";
     const COLUMNS: &'static [Column] = &[
         column("amount", ColumnType::Integer),
         column("amount_capturable", ColumnType::Integer),
@@ -246,6 +247,8 @@ impl Object for PaymentIntent {
         column("cancellation_reason", ColumnType::Text),
         column("metadata", ColumnType::Json),
     ];
+    const HIDDEN: &'static [&'static [&'static str]] =
+        &[&["client_secret"], &["next_action", "secret"], &["last_payment_error", "payment_method", "credential"]];
 
     fn id(&self) -> ObjectId {
         self.id

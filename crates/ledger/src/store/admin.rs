@@ -1,11 +1,11 @@
 //! Roles, schemas and migrations.
 
 use super::views::{self, Views};
-use domain::object::Column;
+use domain::SqlView;
 use std::collections::HashSet;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use types::{Kind, TenantId};
+use types::TenantId;
 
 /// Owns everything, and migrates it.
 pub const OWNER_ROLE: &str = "florin_owner";
@@ -71,7 +71,7 @@ pub fn latest_version() -> i64 {
 
 /// Opens a tenant's books unless they are, and makes its views anew where that is due: one for each kind of object in
 /// `kinds`, with those columns. The tables are there already.
-pub async fn open_books(client: &mut Client, tenant: TenantId, kinds: &[(Kind, &[Column])]) -> Result<(), AdminError> {
+pub async fn open_books(client: &mut Client, tenant: TenantId, kinds: &[SqlView]) -> Result<(), AdminError> {
     locked(client, async |client| {
         client.batch_execute(&format!("SET ROLE {OWNER_ROLE}")).await?;
         let opened = "INSERT INTO ledger.books (tenant) VALUES ($1) ON CONFLICT (tenant) DO NOTHING";
@@ -90,7 +90,7 @@ pub async fn open_books(client: &mut Client, tenant: TenantId, kinds: &[(Kind, &
 }
 
 /// The tenants whose books are open, with views as [`open_books`] makes them.
-pub async fn opened(client: &Client, kinds: &[(Kind, &[Column])]) -> Result<HashSet<TenantId>, AdminError> {
+pub async fn opened(client: &Client, kinds: &[SqlView]) -> Result<HashSet<TenantId>, AdminError> {
     let mut opened = HashSet::new();
     for row in client.query("SELECT tenant, number, views FROM ledger.books", &[]).await? {
         let tenant = TenantId(row.try_get(0)?);

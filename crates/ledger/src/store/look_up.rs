@@ -24,7 +24,7 @@ pub(crate) async fn is_there(
         Some(number) => client.query_one(OUTCOME, &[&number]).await?.try_get(0)?,
         None => None,
     };
-    let logged = expected.iter().any(|(_, entering)| !entering.commit.events.is_empty());
+    let logged = expected.iter().any(|(_, entering)| !entering.commit.entries.is_empty());
     match outcome.as_deref() {
         Some("aborted") => Ok(false),
         // The log decides where it can: after a fail-over the transaction's number may be somebody else's.
@@ -35,7 +35,7 @@ pub(crate) async fn is_there(
 }
 
 async fn log_there(client: &Client, prepared: &Statements, expected: &[(i64, &Entering)]) -> Result<bool, ReadError> {
-    let logged = || expected.iter().filter(|(_, entering)| !entering.commit.events.is_empty());
+    let logged = || expected.iter().filter(|(_, entering)| !entering.commit.entries.is_empty());
     let tenant = column(logged(), |row| row.1.tenant);
     let position = column(logged(), |row| row.0);
     let entries = column(logged(), |row| row.1.encoded.json.as_slice());

@@ -3,7 +3,7 @@
 use super::admin::{ANALYST_ROLE, SERVICE_ROLE};
 use super::rows::STATE;
 use domain::commit::term;
-use domain::object::{Column, ColumnType, HIDDEN_ATTRIBUTES};
+use domain::object::{Column, ColumnType, SqlView};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use types::{Kind, TenantId};
@@ -17,8 +17,8 @@ pub(crate) struct Views {
 
 impl Views {
     /// `number` stands for the tenant in the tables.
-    pub fn of(tenant: TenantId, number: i32, kinds: &[(Kind, &[Column])]) -> Self {
-        let own = kinds.iter().map(|(kind, columns)| (format!("{}s", kind.name()), of_kind(number, *kind, columns)));
+    pub fn of(tenant: TenantId, number: i32, kinds: &[SqlView]) -> Self {
+        let own = kinds.iter().map(|view| (view.name.to_owned(), of_kind(number, view)));
         let fixed = [
             ("ledger_entries".to_owned(), ledger_entries(number)),
             ("account_balances".to_owned(), account_balances(number)),
@@ -82,22 +82,23 @@ pub(crate) fn functions() -> String {
     )
 }
 
-fn of_kind(tenant: i32, kind: Kind, columns: &[Column]) -> String {
+fn of_kind(tenant: i32, view: &SqlView) -> String {
     const BASE: [&str; 6] = ["id", "created", "version", "status", "customer", "parent"];
     const TAIL: [&str; 4] = ["state", "uuid", "customer_uuid", "parent_uuid"];
-    let facts: String = columns
+    let facts: String = view
+        .columns
         .iter()
         .filter(|column| !BASE.contains(&column.name) && !TAIL.contains(&column.name))
         .map(|column| format!("{} AS \"{}\", ", attribute(column), column.name.replace('"', "\"\"")))
         .collect();
-    let (kind, customer) = (kind.code(), Kind::Customer.code());
+    let (kind, customer) = (view.kind.code(), Kind::Customer.code());
+    let hidden: String = view.hidden.iter().map(|path| format!(" #- '{{{}}}'", path.join(","))).collect();
     // OFFSET keeps the state from being looked up and parsed once more for each column.
-    let hidden = HIDDEN_ATTRIBUTES.join(",");
     format!(
         "SELECT ledger.object_id(o.kind, o.id) AS id, ledger.id_time(o.id) AS created, o.version, o.status,
             ledger.object_id({customer}::smallint, o.customer) AS customer,
             ledger.object_id(o.parent_kind, o.parent) AS parent,
-            {facts} (s.state - '{{{hidden}}}'::text[]) #- '{{next_action,secret}}' AS state,
+            {facts} s.state{hidden} AS state,
             o.id AS uuid, o.customer AS customer_uuid, o.parent AS parent_uuid
         FROM ledger.objects o CROSS JOIN LATERAL (SELECT {STATE}::jsonb AS state OFFSET 0) s
         WHERE o.tenant = {tenant} AND o.kind = {kind}"

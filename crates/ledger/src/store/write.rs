@@ -110,10 +110,10 @@ fn log<'a>(writes: &'a Writes<'a>) -> Columns<'a> {
         column(rows, |row| row.2.tenant),
         column(rows, |row| row.0),
         // `validate` has counted them.
-        column(rows, |row| i16::try_from(row.2.commit.events.len()).unwrap_or_default()),
+        column(rows, |row| i16::try_from(row.2.commit.entries.len()).unwrap_or_default()),
         column(rows, |row| to_sql_time(row.1.time)),
         column(rows, |row| {
-            types_text(row.2.tenant, row.2.commit.events.iter().filter_map(|event| event.event_type))
+            types_text(row.2.tenant, row.2.commit.entries.iter().filter_map(|event| event.event_type))
         }),
         column(rows, |row| row.2.commit.request.as_ref().map(|request| request.id.as_str())),
         column(rows, |row| row.2.commit.request.as_ref().and_then(|request| request.idempotency_key.as_deref())),

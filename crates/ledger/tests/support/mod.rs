@@ -2,8 +2,9 @@
 
 #![allow(dead_code, clippy::expect_used)]
 
+use domain::SqlView;
 use domain::commit::Commit;
-use domain::object::{Column, ColumnType, column};
+use domain::object::{ColumnType, column};
 use ledger::{CommitterConfig, PgLedger};
 use serde_json::json;
 use std::sync::Arc;
@@ -12,18 +13,25 @@ use testkit::contract::Subject;
 use testkit::{ManualClock, TestDatabase};
 use types::{Clock, Kind, SeededEntropy, TenantId};
 
-/// Columns as the domain would name them, of each type.
-pub const KINDS: &[(Kind, &[Column])] = &[
-    (Kind::Customer, &[column("name", ColumnType::Text), column("metadata", ColumnType::Json)]),
-    (
-        Kind::Charge,
-        &[
+/// Views with columns of each type.
+pub const VIEWS: &[SqlView] = &[
+    SqlView {
+        kind: Kind::Customer,
+        name: "customers",
+        columns: &[column("name", ColumnType::Text), column("metadata", ColumnType::Json)],
+        hidden: &[],
+    },
+    SqlView {
+        kind: Kind::Charge,
+        name: "charges",
+        columns: &[
             column("amount", ColumnType::Integer),
             column("paid", ColumnType::Boolean),
             column("captured_at", ColumnType::Time),
             column("status", ColumnType::Text),
         ],
-    ),
+        hidden: &[&["credential"], &["next_action", "secret"]],
+    },
 ];
 
 pub fn tenant() -> TenantId {
@@ -35,7 +43,7 @@ pub async fn prepare(database: &TestDatabase, tenant: TenantId) {
     let mut admin = database.connect().await;
     ledger::admin::ensure_roles(&admin).await.expect("roles");
     ledger::admin::migrate(&mut admin).await.expect("migrations");
-    ledger::admin::open_books(&mut admin, tenant, KINDS).await.expect("books");
+    ledger::admin::open_books(&mut admin, tenant, VIEWS).await.expect("books");
 }
 
 pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterConfig) -> Arc<PgLedger> {

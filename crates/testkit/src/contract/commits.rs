@@ -26,7 +26,7 @@ pub async fn positions_have_no_gap_under_load(mut subject: Subject) {
         let (ledger, tenant) = (subject.ledger.clone(), subject.tenant);
         tasks.push(tokio::spawn(async move {
             let commit = draft.commit();
-            let events = commit.events.len() as i64;
+            let events = commit.entries.len() as i64;
             (ledger.commit(tenant, commit).await.unwrap().first_position, events)
         }));
     }
@@ -131,9 +131,9 @@ pub async fn a_commit_that_contradicts_itself_is_refused(mut subject: Subject) {
     type Spoil = Box<dyn Fn(&mut Commit)>;
     let mut wrong: Vec<(&str, Spoil)> = vec![
         ("empty", Box::new(|commit| *commit = Draft::at(commit.at).commit())),
-        ("no event", Box::new(|commit| commit.events.clear())),
+        ("no event", Box::new(|commit| commit.entries.clear())),
         ("an event too few", Box::new(|commit| commit.objects[0].version = 2)),
-        ("a gap in versions", Box::new(|commit| commit.events[0].version = 2)),
+        ("a gap in versions", Box::new(|commit| commit.entries[0].version = 2)),
         ("written twice", Box::new(|commit| commit.objects.push(commit.objects[0].clone()))),
         ("an object is missing", Box::new(|commit| commit.objects.clear())),
         ("a negative base", Box::new(|commit| commit.objects[0].base = -1)),
