@@ -115,7 +115,7 @@ async fn tenants_share_batches_and_nothing_else() {
         (1..5).map(|seed| TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(seed))).collect();
     let mut admin = database.connect().await;
     for other in &others {
-        ledger::admin::open_books(&mut admin, *other, support::KINDS).await.unwrap();
+        ledger::admin::open_books(&mut admin, *other, support::VIEWS).await.unwrap();
     }
     let ledger = opened(&database, CommitterConfig { writers: 1, ..CommitterConfig::default() });
     let all: Vec<TenantId> = std::iter::once(tenant()).chain(others).collect();

@@ -95,8 +95,8 @@ async fn entries_add_up_to_balances() {
 async fn views_follow_their_columns() {
     let (_database, mut client, _) = filled().await;
     let tenant = support::tenant();
-    let columns = &[column("amount", ColumnType::Text)];
-    let fewer = [SqlView { kind: Kind::Charge, name: "charges", columns, hidden: &[] }];
+    const COLUMNS: &[domain::object::Column] = &[column("amount", ColumnType::Text)];
+    let fewer = [SqlView { kind: Kind::Charge, name: "charges", columns: COLUMNS, hidden: &[] }];
     ledger::admin::open_books(&mut client, tenant, &fewer).await.unwrap();
     client.batch_execute(&format!("SET search_path = {}, ledger", tenant.schema())).await.unwrap();
     let row = client.query_one("SELECT amount FROM charges ORDER BY id LIMIT 1", &[]).await.unwrap();
