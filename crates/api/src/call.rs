@@ -1,86 +1,64 @@
-//! One request under way: who asks, what it may load, and how it commits.
+//! One request under way: its caller, what it may load, and how it commits.
 
-use crate::Api;
 use crate::error::{ApiError, Failure, Result};
+use crate::idempotency::{Key, KeyState};
 use crate::json::pretty;
 use crate::reply::Reply;
-use crate::resource::{Resource, View, decode, show};
-use contracts::{Caller, KeyKind, Stored, Tenant};
-use domain::commit::{Answer, IdempotencyWrite, Request, Step};
+use crate::resource::{Audience, Resource, decoded, show};
+use crate::services::Services;
+use contracts::{Caller, KeyKind, Tenant};
+use domain::commit::{Answer, IdempotencyWrite, Request, RequestKey, Step};
 use domain::{Changes, Object, Versioned};
+use std::any::Any;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use types::{Kind, ObjectId, SystemEntropy, TenantId, Timestamp};
+use types::{ObjectId, SystemEntropy, TenantId, Timestamp};
 
 /// A request under way; cheap to clone.
 #[derive(Clone)]
 pub struct Call {
-    pub api: Arc<Api>,
+    pub services: Arc<Services>,
     pub caller: Caller,
     pub now: Timestamp,
     pub request_id: Arc<str>,
-    pub path: Arc<[(String, String)]>,
-    pub url: Arc<str>,
-    /// Whether the caller asked for expansions: then the answer is more than one object's state.
+    /// The parameters in the path, by name.
+    pub path_params: Arc<[(String, String)]>,
+    /// The path that was asked for.
+    pub path: Arc<str>,
+    /// Whether the caller asks for expansions: then the answer is more than one object's state.
     pub expands: bool,
     pub(crate) key: Option<Arc<Key>>,
 }
 
-/// The request's idempotency key, and how far it has got.
-pub(crate) struct Key {
-    pub key: String,
-    pub fingerprint: [u8; 32],
-    state: AtomicU8,
-}
-
-/// How much of an idempotency key is in the store.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KeyState {
-    Unused,
-    /// Something was written; the answer was not known then.
-    Running,
-    Answered,
-}
-
-impl Key {
-    pub fn new(key: String, fingerprint: [u8; 32]) -> Self {
-        Key { key, fingerprint, state: AtomicU8::new(0) }
-    }
-
-    /// The key of a request that was interrupted, and is still to be answered.
-    pub fn running(key: String, fingerprint: [u8; 32]) -> Self {
-        Key { key, fingerprint, state: AtomicU8::new(1) }
-    }
-
-    pub fn state(&self) -> KeyState {
-        match self.state.load(Ordering::Acquire) {
-            0 => KeyState::Unused,
-            1 => KeyState::Running,
-            _ => KeyState::Answered,
-        }
-    }
-
-    fn advance(&self, state: KeyState) {
-        self.state.store(if state == KeyState::Running { 1 } else { 2 }, Ordering::Release);
-    }
-}
-
-/// What a handler makes of a decision: the reply, or the error that the decision itself amounts to (a decline).
+/// The result of a decision: the reply, or the error that the decision itself leads to (a decline).
 pub type Outcome = Result<Reply, ApiError>;
 
 impl Call {
-    /// Work that no request asks for now; `key` is that of a request which was interrupted.
-    pub(crate) fn of_worker(api: &Arc<Api>, caller: &Caller, key: Option<Key>) -> Self {
+    /// Work of the worker, or for a request that shows no API key. `request` is the idempotency key of an interrupted
+    /// request, which gets the outcome as its answer.
+    pub fn background(services: &Arc<Services>, caller: &Caller, request: Option<&RequestKey>) -> Self {
         Call {
-            api: api.clone(),
+            services: services.clone(),
             caller: caller.clone(),
-            now: api.clock.now(),
+            now: services.clock.now(),
             request_id: "".into(),
-            path: Arc::new([]),
-            url: "".into(),
+            path_params: Arc::new([]),
+            path: "".into(),
             expands: false,
-            key: key.map(Arc::new),
+            key: request.and_then(Key::interrupted).map(Arc::new),
         }
+    }
+
+    /// What another crate has put into the registry; an error if it has not.
+    pub fn extension<T: Any + Send + Sync>(&self) -> Result<&T> {
+        self.services.extension::<T>().ok_or_else(|| {
+            tracing::error!(extension = std::any::type_name::<T>(), "not in the registry");
+            ApiError::internal().into()
+        })
+    }
+
+    /// The request's idempotency key, for an object that must remember it.
+    pub fn request_key(&self) -> Option<RequestKey> {
+        self.key.as_ref().map(|key| key.to_request_key())
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -97,13 +75,13 @@ impl Call {
     }
 
     /// How this caller sees objects.
-    pub fn view(&self) -> View {
-        View {
+    pub fn audience(&self) -> Audience {
+        Audience {
             tenant: self.tenant_id(),
             livemode: self.caller.livemode,
             now: self.now,
             public: self.is_public(),
-            public_url: self.api.config.public_url.clone(),
+            public_url: self.services.environment.public_url.clone(),
         }
     }
 
@@ -127,26 +105,21 @@ impl Call {
         Changes::new(self.now, Box::new(SystemEntropy::new()))
     }
 
-    /// The id in the URL, or 404.
-    pub fn path_id(&self, kind: Kind, name: &str) -> Result<ObjectId> {
-        let text = self.path_text(name);
-        ObjectId::parse(kind, text).ok_or_else(|| ApiError::missing(kind, text, None).into())
-    }
-
     pub fn path_text(&self, name: &str) -> &str {
-        self.path.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
+        self.path_params.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 
     /// The object in the URL, or 404.
     pub async fn path_object<T: Object>(&self, name: &str) -> Result<Versioned<T>> {
-        let id = self.path_id(T::KIND, name)?;
-        let missing = || ApiError::missing(T::KIND, self.path_text(name), None).into();
-        self.load::<T>(id).await?.ok_or_else(missing)
+        let text = self.path_text(name);
+        let missing = || ApiError::missing(T::NOUN, text, None);
+        let id = ObjectId::parse(T::KIND, text).ok_or_else(missing)?;
+        Ok(self.load::<T>(id).await?.ok_or_else(missing)?)
     }
 
     /// The object that a parameter names, or 400.
     pub async fn param_object<T: Object>(&self, param: &str, id: &str) -> Result<Versioned<T>> {
-        let missing = || ApiError::missing(T::KIND, id, Some(param)).into();
+        let missing = || ApiError::missing(T::NOUN, id, Some(param)).into();
         match ObjectId::parse(T::KIND, id) {
             Some(id) => self.load::<T>(id).await?.ok_or_else(missing),
             None => Err(missing()),
@@ -155,11 +128,11 @@ impl Call {
 
     /// The object of that id, which may come from another object's state.
     pub async fn load<T: Object>(&self, id: ObjectId) -> Result<Option<Versioned<T>>> {
-        let stored = self.api.ledger.objects(self.tenant_id(), &[id]).await?;
-        stored.into_iter().flatten().next().map(|stored| decoded(&stored)).transpose()
+        let stored = self.services.ledger.objects(self.tenant_id(), &[id]).await?;
+        Ok(stored.into_iter().flatten().next().map(|stored| decoded(&stored)).transpose()?)
     }
 
-    /// An object that another one refers to: it must be there.
+    /// An object that another object refers to: it must exist.
     pub async fn referenced<T: Object>(&self, id: ObjectId) -> Result<Versioned<T>> {
         self.load::<T>(id).await?.ok_or_else(|| {
             tracing::error!(%id, "a referenced object is not there");
@@ -168,14 +141,14 @@ impl Call {
     }
 
     /// An object as the answer.
-    pub fn reply<T: Resource>(&self, object: &Versioned<T>) -> Reply {
-        Reply { body: pretty(&show(&**object, &self.view())), shows: Some((object.id(), object.version)) }
+    pub fn reply<R: Resource>(&self, object: &Versioned<R::Object>) -> Reply {
+        Reply { body: pretty(&show::<R>(object, &self.audience())), shows: Some((object.id(), object.version)) }
     }
 
     /// Writes a decision together with the request's answer.
     pub async fn commit(&self, changes: Changes, outcome: &Outcome) -> Result<()> {
         let answer = match outcome {
-            // Still to be expanded, perhaps: until it is, a repeated request expands it.
+            // It may have to be expanded: until it is, a repeated request expands it.
             Ok(Reply { shows: Some((id, version)), .. }) => Answer::Object { status: 200, id: *id, version: *version },
             Ok(_) => Answer::Running,
             Err(error) => Answer::Body { status: error.status, body: pretty(&error.to_json()) },
@@ -184,8 +157,8 @@ impl Call {
     }
 
     /// Writes a decision and answers with one of its objects.
-    pub async fn commit_and_show<T: Resource>(&self, changes: Changes, object: &Versioned<T>) -> Result<Reply> {
-        let outcome = Ok(self.reply(object));
+    pub async fn commit_and_show<R: Resource>(&self, changes: Changes, object: &Versioned<R::Object>) -> Result<Reply> {
+        let outcome = Ok(self.reply::<R>(object));
         self.commit(changes, &outcome).await?;
         outcome.map_err(Failure::from)
     }
@@ -195,10 +168,10 @@ impl Call {
         self.write(changes.into_commit(), Answer::Running).await
     }
 
-    /// Writes a decision that answers nobody.
-    pub(crate) async fn commit_bare(&self, changes: Changes) -> Result<()> {
+    /// Writes a decision that is no request's answer.
+    pub async fn commit_bare(&self, changes: Changes) -> Result<()> {
         if !changes.is_empty() {
-            self.api.ledger.commit(self.tenant_id(), changes.into_commit()).await?;
+            self.services.ledger.commit(self.tenant_id(), changes.into_commit()).await?;
         }
         Ok(())
     }
@@ -209,7 +182,7 @@ impl Call {
         self.write(empty, Answer::Body { status, body: body.to_owned() }).await
     }
 
-    /// Keeps what an object, the answer so far, was expanded to.
+    /// Keeps the expansion of an object that is the answer so far.
     pub(crate) async fn keep_expanded(&self, status: u16, body: &str) -> Result<()> {
         if let Some(key) = &self.key {
             key.advance(KeyState::Running);
@@ -238,15 +211,10 @@ impl Call {
             id: self.request_id.to_string(),
             idempotency_key: self.key.as_ref().map(|key| key.key.clone()),
         });
-        self.api.ledger.commit(self.tenant_id(), commit).await?;
+        self.services.ledger.commit(self.tenant_id(), commit).await?;
         if let Some(key) = &self.key {
             key.advance(reached);
         }
         Ok(())
     }
-}
-
-/// A stored object, typed.
-pub fn decoded<T: Object>(stored: &Stored) -> std::result::Result<Versioned<T>, Failure> {
-    Ok(Versioned::new(stored.version, decode::<T>(&stored.state)?))
 }

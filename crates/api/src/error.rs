@@ -1,9 +1,9 @@
 //! Errors in Stripe's shape: what was wrong, with which parameter, and which object it happened to.
 
 use contracts::{CommitError, IdempotencyRecord, LedgerError};
+use domain::Refusal;
 use serde_json::{Map, Value, json};
 use std::ops::{Deref, DerefMut};
-use types::Kind;
 
 /// The result of a handler, unless another error is named.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
@@ -28,7 +28,7 @@ impl ErrorType {
     }
 }
 
-/// An error as the caller sees it. Small, for it is passed through many hands and rarely there.
+/// An error as the caller sees it. Small, because many functions may return it and few do.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ApiError(Box<Content>);
 
@@ -83,13 +83,13 @@ impl ApiError {
         Self::new(401, ErrorType::InvalidRequest, None, message)
     }
 
-    /// 403: the key may not do this.
+    /// 403: the key has no right to do this.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(403, ErrorType::InvalidRequest, None, message)
     }
 
-    /// 404: there is no such operation.
-    pub fn no_such_operation(message: impl Into<String>) -> Self {
+    /// 404: there is no such endpoint.
+    pub fn no_such_endpoint(message: impl Into<String>) -> Self {
         Self::new(404, ErrorType::InvalidRequest, None, message)
     }
 
@@ -104,7 +104,7 @@ impl ApiError {
         Self::new(429, ErrorType::InvalidRequest, Some("lock_timeout"), message)
     }
 
-    /// 500: something is wrong here, not with the request. The cause belongs in the log, not in the answer.
+    /// 500: a defect of the server. The cause belongs into the log, not into the answer.
     pub fn internal() -> Self {
         Self::new(500, ErrorType::Api, None, "An error occurred here; the request id tells us which one.")
     }
@@ -129,13 +129,9 @@ impl ApiError {
         Self::new(400, ErrorType::Idempotency, None, message)
     }
 
-    /// The id in the URL (404), or in the parameter named (400), is of no object here.
-    pub fn missing(kind: Kind, id: &str, param: Option<&str>) -> Self {
-        Self::missing_named(noun(kind), id, param)
-    }
-
-    /// The same for what is no stored object.
-    pub fn missing_named(noun: &str, id: &str, param: Option<&str>) -> Self {
+    /// The id in the URL (404), or in the parameter named (400), is of no object. `noun` says what was looked for:
+    /// `customer`.
+    pub fn missing(noun: &str, id: &str, param: Option<&str>) -> Self {
         let status = if param.is_some() { 400 } else { 404 };
         let shown: String = id.chars().take(200).collect();
         Self::new(status, ErrorType::InvalidRequest, Some("resource_missing"), format!("No such {noun}: '{shown}'"))
@@ -152,8 +148,7 @@ impl ApiError {
         self
     }
 
-    /// Nothing of the request, not even a hash of its parameters, is stored: they may hold a card number.
-    pub fn not_kept(mut self) -> Self {
+    fn not_kept(mut self) -> Self {
         self.kept = false;
         self
     }
@@ -176,14 +171,6 @@ impl ApiError {
     }
 }
 
-/// The kind's name in a sentence: `PaymentMethod`, but `payment_intent`, as client code is known to match on it.
-fn noun(kind: Kind) -> &'static str {
-    match kind {
-        Kind::PaymentMethod => "PaymentMethod",
-        other => other.name(),
-    }
-}
-
 impl Deref for ApiError {
     type Target = Content;
 
@@ -198,9 +185,38 @@ impl DerefMut for ApiError {
     }
 }
 
+impl Failure {
+    /// Nothing of the request, not even a hash of its parameters, is stored: they may hold a card number.
+    pub fn not_kept(self) -> Self {
+        match self {
+            Failure::Error(error) => Failure::Error(error.not_kept()),
+            other => other,
+        }
+    }
+}
+
 impl From<ApiError> for Failure {
     fn from(error: ApiError) -> Self {
         Failure::Error(error)
+    }
+}
+
+/// A refused command.
+impl From<Refusal> for ApiError {
+    fn from(refusal: Refusal) -> Self {
+        if refusal.busy {
+            return ApiError::lock_timeout();
+        }
+        let mut error = ApiError::invalid(refusal.message);
+        error.code = refusal.code;
+        error.param = refusal.param.map(str::to_owned);
+        error
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Error(refusal.into())
     }
 }
 

@@ -1,10 +1,11 @@
-//! Expansion: references replaced by what they refer to, up to four levels deep.
+//! Expansion: references are replaced by the objects that they refer to, up to four levels deep.
 
 use crate::call::Call;
 use crate::error::{ApiError, Result};
 use crate::json::pretty;
 use crate::list;
-use crate::registry::{Registry, Returns};
+use crate::endpoint::Returns;
+use crate::kinds::Kinds;
 use crate::resource::Expandable;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -31,7 +32,7 @@ impl Tree {
 }
 
 /// Checks the paths asked for against what the operation answers with, before anything is done.
-pub fn plan(registry: &Registry, returns: Returns, paths: &[String]) -> Result<Tree, ApiError> {
+pub fn plan(kinds: &Kinds, returns: Returns, paths: &[String]) -> Result<Tree, ApiError> {
     let mut tree = Tree::default();
     for path in paths {
         let parts: Vec<&str> = path.split('.').collect();
@@ -49,7 +50,7 @@ pub fn plan(registry: &Registry, returns: Returns, paths: &[String]) -> Result<T
             let message = format!("You cannot expand more than {LEVELS_MAX} levels of a property ({path}).");
             return Err(ApiError::invalid(message).param("expand"));
         }
-        if below.is_empty() || !allowed(registry, &[kind], below) {
+        if below.is_empty() || !allowed(kinds, &[kind], below) {
             return Err(cannot(path));
         }
         tree.insert(&parts);
@@ -57,19 +58,20 @@ pub fn plan(registry: &Registry, returns: Returns, paths: &[String]) -> Result<T
     Ok(tree)
 }
 
-fn expandable(registry: &Registry, kind: Kind, name: &str) -> Option<&'static Expandable> {
-    registry.facts(kind)?.expandable.iter().find(|expandable| expandable.name == name)
+fn expandable(kinds: &Kinds, kind: Kind, name: &str) -> Option<&'static Expandable> {
+    kinds.facts(kind)?.expandable.iter().find(|expandable| expandable.name == name)
 }
 
-fn allowed(registry: &Registry, kinds: &[Kind], path: &[&str]) -> bool {
+/// Whether a path names references, where an object of any of these kinds is (of any kind at all, if none is named).
+fn allowed(kinds: &Kinds, at: &[Kind], path: &[&str]) -> bool {
     if path.is_empty() {
         return true;
     }
-    let known = kinds.iter().filter_map(|kind| registry.facts(*kind)).flat_map(|facts| facts.expandable);
-    known.into_iter().any(|found| match after_name(found.name, path) {
+    let mut known = kinds.iter().filter(|facts| at.is_empty() || at.contains(&facts.kind)).flat_map(|facts| facts.expandable);
+    known.any(|found| match after_name(found.name, path) {
         Some(rest) => {
             let rest = if found.list { rest.strip_prefix(&["data"]).unwrap_or(rest) } else { rest };
-            allowed(registry, found.kinds, rest)
+            allowed(kinds, found.kinds, rest)
         }
         None => false,
     })
@@ -109,7 +111,7 @@ async fn expand_all(call: &Call, targets: &mut [&mut Value], tree: &Tree) -> Res
     for (name, below) in &tree.0 {
         let list = targets.iter().find_map(|target| {
             let kind = Kind::from_name(target.get("object")?.as_str()?)?;
-            expandable(&call.api.registry, kind, name).filter(|found| found.list)
+            expandable(&call.services.kinds, kind, name).filter(|found| found.list)
         });
         match list {
             Some(found) => include_children(call, targets, found).await?,
@@ -141,12 +143,12 @@ async fn replace_references(call: &Call, targets: &mut [&mut Value], name: &str)
     if ids.is_empty() {
         return Ok(());
     }
-    let stored = call.api.ledger.objects(call.tenant_id(), &ids).await?;
-    let view = call.view();
+    let stored = call.services.ledger.objects(call.tenant_id(), &ids).await?;
+    let audience = call.audience();
     let mut shown = HashMap::new();
     for object in stored.into_iter().flatten() {
-        if let Some(facts) = call.api.registry.facts(object.id.kind) {
-            shown.insert(object.id, (facts.render)(&object.state, &view)?);
+        if let Some(facts) = call.services.kinds.facts(object.id.kind) {
+            shown.insert(object.id, (facts.render)(&object.state, &audience)?);
         }
     }
     for target in targets.iter_mut() {
@@ -158,8 +160,8 @@ async fn replace_references(call: &Call, targets: &mut [&mut Value], name: &str)
 }
 
 async fn include_children(call: &Call, targets: &mut [&mut Value], found: &Expandable) -> Result<()> {
-    let Some(facts) = found.kinds.first().and_then(|kind| call.api.registry.facts(*kind)) else { return Ok(()) };
-    let view = call.view();
+    let Some(facts) = found.kinds.first().and_then(|kind| call.services.kinds.facts(*kind)) else { return Ok(()) };
+    let audience = call.audience();
     for target in targets.iter_mut() {
         let Some(id) = target.get("id").and_then(Value::as_str).and_then(|id| id.parse::<ObjectId>().ok()) else {
             continue;
@@ -167,10 +169,11 @@ async fn include_children(call: &Call, targets: &mut [&mut Value], found: &Expan
         let mut query = list::all(facts.kind);
         query.parents = vec![id];
         query.paging.limit = CHILDREN_SHOWN;
-        let page = call.api.ledger.list(call.tenant_id(), &query).await?;
-        let data = page.items.iter().map(|stored| (facts.render)(&stored.state, &view));
+        let page = call.services.ledger.list(call.tenant_id(), &query).await?;
+        let data = page.items.iter().map(|stored| (facts.render)(&stored.state, &audience));
         let data = data.collect::<Result<Vec<_>, ApiError>>()?;
-        let url = format!("/v1/{}s/{id}/{}", id.kind.name(), found.name);
+        let parent = call.services.kinds.facts(id.kind).map_or("", |facts| facts.path);
+        let url = format!("{parent}/{id}/{}", found.name);
         target[found.name] = list::envelope(data, page.has_more, &url).into();
     }
     Ok(())

@@ -1,33 +1,30 @@
-//! Idempotency keys: the store keeps answers, this keeps track of requests that are running in this process.
+//! Idempotency keys: how far a request has got with its key, and which keys are in use in this process.
 
-use crate::call::Call;
-use crate::error::{ApiError, Result};
-use crate::expand;
 use crate::form::Node;
-use crate::json::pretty;
-use contracts::{IdempotencyRecord, KeyKind};
-use domain::commit::Answer;
+use contracts::KeyKind;
+use domain::commit::RequestKey;
 use http::Method;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicU8, Ordering};
 use std::sync::{Arc, Mutex};
 use types::TenantId;
 
 /// The longest key, in characters.
 pub const KEY_MAX: usize = 255;
 
-/// The keys of requests under way.
+/// The keys of requests under way in this process.
 #[derive(Clone, Default)]
 pub struct Running(Arc<Mutex<HashSet<(TenantId, String)>>>);
 
-/// Held while a request runs; gives the key back when dropped.
+/// Held while a request runs; releases the key when dropped.
 pub struct Guard {
     running: Running,
     key: (TenantId, String),
 }
 
 impl Running {
-    /// `None` when a request with the key is under way here.
+    /// `None` if a request with the key is under way in this process.
     pub fn enter(&self, tenant: TenantId, key: &str) -> Option<Guard> {
         let key = (tenant, key.to_owned());
         let mut keys = self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
@@ -53,38 +50,49 @@ pub fn fingerprint(method: &Method, path: &str, params: &Node, kind: KeyKind) ->
     Sha256::digest(&text).into()
 }
 
-/// The answer that a record stands for: status and body.
-pub async fn replay(
-    call: &Call,
-    fingerprint: &[u8; 32],
-    record: &IdempotencyRecord,
-    tree: &expand::Tree,
-) -> Result<(u16, String)> {
-    if record.fingerprint != *fingerprint {
-        return Err(ApiError::key_reused(&record.key).into());
+/// A request's idempotency key, and how far the request has got.
+pub struct Key {
+    pub key: String,
+    pub fingerprint: [u8; 32],
+    state: AtomicU8,
+}
+
+/// How much of an idempotency key is in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyState {
+    Unused,
+    /// Something was written; the answer was not known then.
+    Running,
+    Answered,
+}
+
+impl Key {
+    pub fn new(key: String, fingerprint: [u8; 32]) -> Self {
+        Key { key, fingerprint, state: AtomicU8::new(0) }
     }
-    match &record.answer {
-        Answer::Running => Err(ApiError::key_in_use(&record.key).into()),
-        Answer::Body { status, body } => Ok((*status, body.clone())),
-        Answer::Object { status, id, version } => {
-            let stored = call.api.ledger.objects_at(call.tenant_id(), &[(*id, *version)]).await?;
-            let facts = call.api.registry.facts(id.kind);
-            match (stored.into_iter().flatten().next(), facts) {
-                (Some(stored), Some(facts)) => {
-                    let body = pretty(&(facts.render)(&stored.state, &call.view())?);
-                    if !call.expands {
-                        return Ok((*status, body));
-                    }
-                    // The first request was interrupted before its answer was expanded.
-                    let body = expand::expanded(call, &body, tree).await?;
-                    call.keep_expanded(*status, &body).await?;
-                    Ok((*status, body))
-                }
-                _ => {
-                    tracing::error!(%id, version, "the answer to a repeated request cannot be read");
-                    Err(ApiError::internal().into())
-                }
-            }
+
+    /// The key of an interrupted request, which is not answered yet. `None` if it cannot be read.
+    pub fn interrupted(request: &RequestKey) -> Option<Self> {
+        let mut fingerprint = [0u8; 32];
+        for (at, byte) in fingerprint.iter_mut().enumerate() {
+            *byte = u8::from_str_radix(request.fingerprint.get(at * 2..at * 2 + 2)?, 16).ok()?;
         }
+        Some(Key { key: request.key.clone(), fingerprint, state: AtomicU8::new(1) })
+    }
+
+    pub fn to_request_key(&self) -> RequestKey {
+        RequestKey { key: self.key.clone(), fingerprint: types::hex(&self.fingerprint) }
+    }
+
+    pub fn state(&self) -> KeyState {
+        match self.state.load(Ordering::Acquire) {
+            0 => KeyState::Unused,
+            1 => KeyState::Running,
+            _ => KeyState::Answered,
+        }
+    }
+
+    pub fn advance(&self, state: KeyState) {
+        self.state.store(if state == KeyState::Running { 1 } else { 2 }, Ordering::Release);
     }
 }

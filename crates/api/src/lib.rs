@@ -1,72 +1,42 @@
-//! The Stripe-shaped resources: one module per resource, everything shared in one place.
+//! The API kit: what every resource needs and no payment is in. Parameters, errors, lists, search, expansion,
+//! idempotency, events, the OpenAPI document, and the worker.
 //!
-//! A request goes `Api::handle` → `Registry::find` → the resource's handler → `domain` decides → `Call::commit` →
-//! `Reply` → `expand` → bytes.
+//! A request goes `Api::answer` → the endpoint's handler → `domain` decides → `Call::commit` → `Reply` → `expand` →
+//! bytes. Resources live in crates by area, which enter them into a [`Registry`].
 
 #![recursion_limit = "256"]
 
-pub mod attempts;
+mod api;
 pub mod call;
+pub mod choice;
+pub mod conflict;
+pub mod due;
+pub mod endpoint;
 pub mod error;
+pub mod event;
 mod expand;
+mod extensions;
 pub mod form;
-pub mod hosted;
 mod idempotency;
 pub mod json;
+pub mod kinds;
 pub mod list;
+pub mod metadata;
+pub mod open;
 pub mod openapi;
 pub mod params;
 mod pipeline;
 pub mod registry;
+mod replay;
 pub mod reply;
+pub mod request;
 pub mod resource;
-pub mod resources;
 pub mod search;
+pub mod services;
+pub mod version;
 pub mod worker;
 
-pub use pipeline::{Incoming, Outgoing};
-
-use contracts::{Identity, Ledger};
-use processors::Processors;
-use registry::Registry;
-use std::sync::Arc;
-use types::Clock;
-
-/// The API, whole: give it a request and it answers.
-pub struct Api {
-    pub ledger: Arc<dyn Ledger>,
-    pub identity: Arc<dyn Identity>,
-    pub processors: Processors,
-    pub clock: Arc<dyn Clock>,
-    pub config: Config,
-    pub registry: Registry,
-    running: idempotency::Running,
-}
-
-/// What the API needs to know of where it runs.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Where payers' browsers reach this server, without a trailing slash: `http://127.0.0.1:8420`.
-    pub public_url: Arc<str>,
-}
-
-impl Api {
-    pub fn new(
-        ledger: Arc<dyn Ledger>,
-        identity: Arc<dyn Identity>,
-        processors: Processors,
-        clock: Arc<dyn Clock>,
-        config: Config,
-    ) -> Arc<Self> {
-        let registry = resources::registry();
-        Arc::new(Api {
-            ledger,
-            identity,
-            processors,
-            clock,
-            config,
-            registry,
-            running: idempotency::Running::default(),
-        })
-    }
-}
+pub use api::Api;
+pub use registry::Registry;
+pub use request::{Answer, Request};
+pub use services::Environment;

@@ -10,6 +10,7 @@ use crate::resource::{Resource, decode, show};
 use crate::{object, params};
 use contracts::{ListQuery, Paging};
 use serde_json::{Value, json};
+use domain::Object;
 use types::{Kind, ObjectId, Timestamp};
 
 params! {
@@ -89,18 +90,18 @@ pub fn limit(param: Option<i64>) -> Result<u32, ApiError> {
 }
 
 /// The query of a whole list of a kind.
-pub async fn query<T: Resource>(call: &Call, params: ListParams) -> Result<ListQuery> {
+pub async fn query<R: Resource>(call: &Call, params: ListParams) -> Result<ListQuery> {
     let cursor =
-        |param: &str, id: &str| ObjectId::parse(T::KIND, id).ok_or_else(|| ApiError::missing(T::KIND, id, Some(param)));
+        |param: &str, id: &str| ObjectId::parse(R::Object::KIND, id).ok_or_else(|| ApiError::missing(R::Object::NOUN, id, Some(param)));
     let paging = params.paging(cursor)?;
     for (param, id) in [("starting_after", paging.starting_after), ("ending_before", paging.ending_before)] {
         if let Some(id) = id {
-            call.param_object::<T>(param, &id.to_string()).await?;
+            call.param_object::<R::Object>(param, &id.to_string()).await?;
         }
     }
     let created = params.created.unwrap_or(Created { from: None, until: None });
-    let status = T::LISTED.map(str::to_owned);
-    Ok(ListQuery { paging, status, created_from: created.from, created_until: created.until, ..all(T::KIND) })
+    let status = R::LISTED.map(str::to_owned);
+    Ok(ListQuery { paging, status, created_from: created.from, created_until: created.until, ..all(R::Object::KIND) })
 }
 
 /// Everything of a kind, a page of ten.
@@ -119,12 +120,12 @@ pub fn all(kind: Kind) -> ListQuery {
 }
 
 /// The answer to a list's query.
-pub async fn reply<T: Resource>(call: &Call, query: &ListQuery) -> Result<Reply> {
-    let page = call.api.ledger.list(call.tenant_id(), query).await?;
-    let view = call.view();
-    let objects = page.items.iter().map(|stored| decode::<T>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
-    let data: Vec<_> = objects.iter().map(|object| show(object, &view)).collect();
-    Ok(Reply::value(envelope(data, page.has_more, &call.url)))
+pub async fn reply<R: Resource>(call: &Call, query: &ListQuery) -> Result<Reply> {
+    let page = call.services.ledger.list(call.tenant_id(), query).await?;
+    let audience = call.audience();
+    let objects = page.items.iter().map(|stored| decode::<R::Object>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
+    let data: Vec<_> = objects.iter().map(|object| show::<R>(object, &audience)).collect();
+    Ok(Reply::value(envelope(data, page.has_more, &call.path)))
 }
 
 /// A list as it is shown.

@@ -1,14 +1,14 @@
-//! The OpenAPI document of what is implemented, and how much of Stripe's API that is. Both come from the registry, so
-//! they cannot say anything else than what is served.
+//! The OpenAPI document of what is served, and how much of Stripe's API that is. Both are made from the endpoints that are
+//! served.
 
-use crate::registry::{Access, Operation, Registry, Returns};
+use crate::endpoint::{Access, Endpoint, Endpoints, Returns};
+use crate::kinds::Kinds;
+use crate::resource::Schema;
+use crate::version::API_VERSION;
 use http::Method;
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::OnceLock;
-
-/// The version of Stripe's API whose shapes are served.
-pub const API_VERSION: &str = "2026-10-28.endive";
 
 const STRIPE_SCHEMAS: &str = include_str!("../schema/stripe.json");
 const STRIPE_OPERATIONS: &str = include_str!("../schema/operations.json");
@@ -54,9 +54,9 @@ pub(crate) fn is_known_elsewhere(method: &Method, path: &str) -> bool {
 }
 
 /// Which of Stripe's operations are implemented.
-pub fn coverage(registry: &Registry) -> Value {
+pub fn coverage(endpoints: &Endpoints) -> Value {
     let served: BTreeSet<(String, String)> =
-        registry.operations.iter().map(|operation| (operation.method.to_string(), shape(operation.path))).collect();
+        endpoints.iter().map(|endpoint| (endpoint.method.to_string(), shape(endpoint.path))).collect();
     let operations: Vec<Value> = known_operations()
         .iter()
         .map(|known| {
@@ -79,13 +79,13 @@ fn shape(path: &str) -> String {
 }
 
 /// The OpenAPI document.
-pub fn document(registry: &Registry) -> Value {
+pub fn document(kinds: &Kinds, endpoints: &Endpoints) -> Value {
     let mut paths: BTreeMap<&str, Map<String, Value>> = BTreeMap::new();
-    for operation in &registry.operations {
+    for endpoint in endpoints.iter() {
         paths
-            .entry(operation.path)
+            .entry(endpoint.path)
             .or_default()
-            .insert(operation.method.as_str().to_ascii_lowercase(), describe(operation));
+            .insert(endpoint.method.as_str().to_ascii_lowercase(), describe(endpoint));
     }
     let stripe: Value = serde_json::from_str(STRIPE_SCHEMAS).unwrap_or_default();
     let mut components = stripe["components"].clone();
@@ -93,7 +93,11 @@ pub fn document(registry: &Registry) -> Value {
         "key": { "type": "http", "scheme": "bearer", "description": "A secret key, sk_…; where an operation says so, a publishable one, pk_…" },
         "basic": { "type": "http", "scheme": "basic", "description": "The key as user name, no password." },
     });
-    components["schemas"]["attempt"] = crate::resources::attempts::schema();
+    for facts in kinds.iter() {
+        if let Schema::Own(schema) = facts.schema {
+            components["schemas"][facts.kind.name()] = schema();
+        }
+    }
     json!({
         "openapi": "3.0.3",
         "info": {
@@ -108,12 +112,12 @@ pub fn document(registry: &Registry) -> Value {
     })
 }
 
-fn describe(operation: &Operation) -> Value {
+fn describe(endpoint: &Endpoint) -> Value {
     let mut described = json!({
-        "operationId": operation_id(operation),
-        "x-publishable-key": operation.access == Access::Publishable,
+        "operationId": operation_id(endpoint),
+        "x-publishable-key": endpoint.access == Access::Publishable,
         "responses": {
-            "200": { "description": "Success.", "content": { "application/json": { "schema": response(operation.returns) } } },
+            "200": { "description": "Success.", "content": { "application/json": { "schema": response(endpoint.returns) } } },
             "default": {
                 "description": "Error.",
                 "content": { "application/json": { "schema": { "$ref": "#/components/schemas/error" } } },
@@ -121,13 +125,13 @@ fn describe(operation: &Operation) -> Value {
         },
     });
     let expand = json!({ "type": "array", "items": { "type": "string" } });
-    let in_path = operation.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
+    let in_path = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = in_path
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
-    let mut params = operation.params.clone();
+    let mut params = endpoint.params.clone();
     params["properties"]["expand"] = expand;
-    if operation.method == Method::POST {
+    if endpoint.method == Method::POST {
         described["requestBody"] = json!({ "content": { "application/x-www-form-urlencoded": { "schema": params } } });
         parameters.push(
             json!({ "name": "Idempotency-Key", "in": "header", "schema": { "type": "string", "maxLength": 255 } }),
@@ -144,16 +148,16 @@ fn describe(operation: &Operation) -> Value {
 }
 
 /// The name that Stripe's operation has, or one in the same style.
-fn operation_id(operation: &Operation) -> String {
+fn operation_id(endpoint: &Endpoint) -> String {
     let known = known_operations()
         .iter()
-        .find(|known| known.method == operation.method.as_str() && shape(&known.path) == shape(operation.path));
+        .find(|known| known.method == endpoint.method.as_str() && shape(&known.path) == shape(endpoint.path));
     match known {
         Some(known) => known.operation_id.clone(),
         None => {
-            let words = operation.path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
-            let one = if operation.path.ends_with('}') { "_one" } else { "" };
-            format!("{}_{}{one}", operation.method.as_str().to_ascii_lowercase(), words.collect::<Vec<_>>().join("_"))
+            let words = endpoint.path.split('/').filter(|part| !part.is_empty() && !part.starts_with('{'));
+            let one = if endpoint.path.ends_with('}') { "_one" } else { "" };
+            format!("{}_{}{one}", endpoint.method.as_str().to_ascii_lowercase(), words.collect::<Vec<_>>().join("_"))
         }
     }
 }

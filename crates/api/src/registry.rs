@@ -1,134 +1,124 @@
-//! The operations and resources there are. Each resource's file registers its own.
+//! Where the areas enter their kinds of object, their endpoints, and what is done without a request.
 
 use crate::call::Call;
-use crate::error::{ApiError, Failure, Result};
-use crate::form::Node;
+use crate::due::{DueHandlers, Job};
+use crate::endpoint::{Access, Endpoint, Endpoints, Handler, Returns};
+use crate::error::Result;
+use crate::extensions::Extensions;
+use crate::kinds::Kinds;
 use crate::list::{self, ListParams};
+use crate::open::{OpenAnswer, OpenRequest, OpenRoutes};
 use crate::params::{Param, ParamGroup};
 use crate::reply::Reply;
-use crate::resource::{Facts, Resource};
+use crate::resource::Resource;
 use crate::search::{self, SearchField, SearchParams};
 use contracts::ListQuery;
-use domain::SqlView;
+use domain::{Object, Versioned};
 use http::Method;
-use matchit::Params;
-use serde_json::Value;
-use std::collections::HashMap;
-use std::future::Future;
-use std::pin::Pin;
+use std::any::Any;
 use std::sync::Arc;
-use types::Kind;
+use std::time::Duration;
 
-type Handler = Arc<dyn Fn(Call, Node) -> Pin<Box<dyn Future<Output = Result<Reply>> + Send>> + Send + Sync>;
-
-/// Which keys may call an operation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    Secret,
-    /// Publishable keys too; the handler checks the client secret.
-    Publishable,
-}
-
-/// What an operation answers with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Returns {
-    Object(Kind),
-    List(Kind),
-    Search(Kind),
-    /// A shape of its own, by the name of its schema.
-    Schema(&'static str),
-    ListOf(&'static str),
-}
-
-impl Returns {
-    /// The kind whose references `expand[]` may name, and whether they are below `data`.
-    pub fn expansion(self) -> Option<(Kind, bool)> {
-        match self {
-            Returns::Object(kind) => Some((kind, false)),
-            Returns::List(kind) | Returns::Search(kind) => Some((kind, true)),
-            Returns::Schema(_) | Returns::ListOf(_) => None,
-        }
-    }
-}
-
-/// One operation of the API.
-pub struct Operation {
-    pub method: Method,
-    pub path: &'static str,
-    pub access: Access,
-    pub returns: Returns,
-    /// The parameters' JSON schema.
-    pub params: Value,
-    pub(crate) handler: Handler,
-}
-
-/// Every operation and every resource.
+/// Everything that the areas have entered.
 #[derive(Default)]
 pub struct Registry {
-    pub operations: Vec<Operation>,
-    resources: HashMap<Kind, Facts>,
-    routes: HashMap<Method, matchit::Router<usize>>,
+    pub kinds: Kinds,
+    pub endpoints: Endpoints,
+    pub(crate) extensions: Extensions,
+    pub(crate) open: OpenRoutes,
+    pub(crate) due: DueHandlers,
+    pub(crate) jobs: Vec<Job>,
 }
 
 impl Registry {
-    /// Makes a kind of object known.
-    pub fn resource<T: Resource>(&mut self) {
-        self.resources.insert(T::KIND, Facts::of::<T>());
+    /// Enters a kind of object that never falls due.
+    pub fn resource<R: Resource>(&mut self) {
+        const { assert!(!R::Object::FALLS_DUE, "objects of this kind fall due: enter it by `resource_due`") }
+        self.kinds.add::<R>();
     }
 
-    pub fn facts(&self, kind: Kind) -> Option<&Facts> {
-        self.resources.get(&kind)
+    /// Enters a kind of object that falls due, and what the worker does then.
+    pub fn resource_due<R, F, D>(&mut self, when_due: F)
+    where
+        R: Resource,
+        F: Fn(Call, Versioned<R::Object>) -> D + Send + Sync + 'static,
+        D: Future<Output = Result<()>> + Send + 'static,
+    {
+        const { assert!(R::Object::FALLS_DUE, "objects of this kind never fall due: enter it by `resource`") }
+        self.kinds.add::<R>();
+        self.due.add::<R::Object, F, D>(when_due);
     }
 
-    /// The SQL views of all kinds of object, in the order of their numbers.
-    pub fn sql_views(&self) -> Vec<SqlView> {
-        let mut views: Vec<_> = self.resources.values().map(|facts| facts.sql_view).collect();
-        views.sort_unstable_by_key(|view| view.kind);
-        views
+    /// Something that the worker does for each tenant, again and again.
+    pub fn job<F, R>(&mut self, name: &'static str, every: Duration, run: F)
+    where
+        F: Fn(Call) -> R + Send + Sync + 'static,
+        R: Future<Output = Result<()>> + Send + 'static,
+    {
+        self.jobs.push(Job { name, every, run: Arc::new(move |call| Box::pin(run(call))) });
     }
 
-    pub fn get<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Operation
+    /// A path that is served without an API key, whatever the method.
+    pub fn open<F, R>(&mut self, path: &'static str, handler: F)
+    where
+        F: Fn(OpenRequest) -> R + Send + Sync + 'static,
+        R: Future<Output = OpenAnswer> + Send + 'static,
+    {
+        self.open.add(path, Arc::new(move |request| Box::pin(handler(request))));
+    }
+
+    /// Shares a value with other crates; handlers get it by [`Call::extension`].
+    pub fn extend<T: Any + Send + Sync>(&mut self, value: T) {
+        self.extensions.insert(value);
+    }
+
+    /// A shared value.
+    pub fn extension_mut<T: Any + Send + Sync>(&mut self) -> Option<&mut T> {
+        self.extensions.get_mut()
+    }
+
+    pub fn get<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Endpoint
     where
         P: Param + Send + 'static,
         F: Fn(Call, P) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Reply>> + Send + 'static,
     {
-        self.operation(Method::GET, path, returns, handler)
+        self.endpoint(Method::GET, path, returns, handler)
     }
 
-    pub fn post<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Operation
+    pub fn post<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Endpoint
     where
         P: Param + Send + 'static,
         F: Fn(Call, P) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Reply>> + Send + 'static,
     {
-        self.operation(Method::POST, path, returns, handler)
+        self.endpoint(Method::POST, path, returns, handler)
     }
 
-    pub fn delete<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Operation
+    pub fn delete<P, F, R>(&mut self, path: &'static str, returns: Returns, handler: F) -> &mut Endpoint
     where
         P: Param + Send + 'static,
         F: Fn(Call, P) -> R + Send + Sync + 'static,
         R: Future<Output = Result<Reply>> + Send + 'static,
     {
-        self.operation(Method::DELETE, path, returns, handler)
+        self.endpoint(Method::DELETE, path, returns, handler)
     }
 
     /// `GET path/{id}` for a resource that needs no more than to be shown.
-    pub fn retrieve<T: Resource>(&mut self, path: &'static str) -> &mut Operation {
-        self.get(path, Returns::Object(T::KIND), |call: Call, _: crate::params::NoParams| async move {
-            let object = call.path_object::<T>("id").await?;
-            Ok(call.reply(&object))
+    pub fn retrieve<R: Resource>(&mut self, path: &'static str) -> &mut Endpoint {
+        self.get(path, Returns::Object(R::Object::KIND), |call: Call, _: crate::params::NoParams| async move {
+            let object = call.path_object::<R::Object>("id").await?;
+            Ok(call.reply::<R>(&object))
         })
     }
 
     /// A list, newest first. `narrow` adds the conditions of the list's own parameters to the query.
-    pub fn list<T, P, F, R>(&mut self, path: &'static str, narrow: F) -> &mut Operation
+    pub fn list<R, P, F, Q>(&mut self, path: &'static str, narrow: F) -> &mut Endpoint
     where
-        T: Resource,
+        R: Resource,
         P: Param + ParamGroup + Send + 'static,
-        F: Fn(Call, P, ListQuery) -> R + Send + Sync + 'static,
-        R: Future<Output = Result<ListQuery>> + Send + 'static,
+        F: Fn(Call, P, ListQuery) -> Q + Send + Sync + 'static,
+        Q: Future<Output = Result<ListQuery>> + Send + 'static,
     {
         let narrow = Arc::new(narrow);
         let handler: Handler = Arc::new(move |call, mut node| {
@@ -136,45 +126,45 @@ impl Registry {
             Box::pin(async move {
                 let paging = ListParams::take(&mut node, "")?;
                 let params = P::parse(node, "")?;
-                let query = list::query::<T>(&call, paging).await?;
+                let query = list::query::<R>(&call, paging).await?;
                 let query = narrow(call.clone(), params, query).await?;
-                list::reply::<T>(&call, &query).await
+                list::reply::<R>(&call, &query).await
             })
         });
         let (mut properties, mut required) = Default::default();
         ListParams::describe(&mut properties, &mut required);
         P::describe(&mut properties, &mut required);
         let params = serde_json::json!({ "type": "object", "properties": properties });
-        self.add(Operation {
+        self.endpoints.add(Endpoint {
             method: Method::GET,
             path,
             access: Access::Secret,
-            returns: Returns::List(T::KIND),
+            returns: Returns::List(R::Object::KIND),
             params,
             handler,
         })
     }
 
     /// A search by Stripe's query language over the attributes named.
-    pub fn search<T: Resource>(&mut self, path: &'static str, fields: &'static [SearchField]) -> &mut Operation {
+    pub fn search<R: Resource>(&mut self, path: &'static str, fields: &'static [SearchField]) -> &mut Endpoint {
         let handler: Handler = Arc::new(move |call, node| {
             Box::pin(async move {
                 let params = SearchParams::parse(node, "")?;
-                search::reply::<T>(&call, params, fields).await
+                search::reply::<R>(&call, params, fields).await
             })
         });
         let params = SearchParams::schema();
-        self.add(Operation {
+        self.endpoints.add(Endpoint {
             method: Method::GET,
             path,
             access: Access::Secret,
-            returns: Returns::Search(T::KIND),
+            returns: Returns::Search(R::Object::KIND),
             params,
             handler,
         })
     }
 
-    fn operation<P, F, R>(&mut self, method: Method, path: &'static str, returns: Returns, handler: F) -> &mut Operation
+    fn endpoint<P, F, R>(&mut self, method: Method, path: &'static str, returns: Returns, handler: F) -> &mut Endpoint
     where
         P: Param + Send + 'static,
         F: Fn(Call, P) -> R + Send + Sync + 'static,
@@ -185,44 +175,6 @@ impl Registry {
             let handler = handler.clone();
             Box::pin(async move { handler(call, P::parse(node, "")?).await })
         });
-        self.add(Operation { method, path, access: Access::Secret, returns, params: P::schema(), handler })
+        self.endpoints.add(Endpoint { method, path, access: Access::Secret, returns, params: P::schema(), handler })
     }
-
-    fn add(&mut self, operation: Operation) -> &mut Operation {
-        let at = self.operations.len();
-        let routes = self.routes.entry(operation.method.clone()).or_default();
-        if let Err(error) = routes.insert(operation.path, at) {
-            // Found by the first test that builds the registry; a program with two meanings for one path must not run.
-            #[allow(clippy::panic)]
-            {
-                panic!("{} {}: {error}", operation.method, operation.path);
-            }
-        }
-        self.operations.push(operation);
-        &mut self.operations[at]
-    }
-
-    /// The operation for a request, with the parameters in its path.
-    pub fn find<'a, 'p>(&'a self, method: &Method, path: &'p str) -> Option<(&'a Operation, Params<'a, 'p>)> {
-        let found = self.routes.get(method)?.at(path.strip_suffix('/').unwrap_or(path)).ok()?;
-        Some((self.operations.get(*found.value)?, found.params))
-    }
-}
-
-impl Operation {
-    /// Opens the operation to publishable keys.
-    pub fn publishable(&mut self) {
-        self.access = Access::Publishable;
-    }
-}
-
-/// The answer to a request that no operation serves.
-pub(crate) fn unknown_operation(method: &Method, path: &str) -> Failure {
-    let shown: String = path.chars().take(200).collect();
-    let message = if crate::openapi::is_known_elsewhere(method, path) {
-        format!("{method} {shown} is not implemented by Florin; /openapi.json lists what is.")
-    } else {
-        format!("Unrecognized request URL ({method}: {shown}); /openapi.json lists what there is.")
-    };
-    ApiError::no_such_operation(message).into()
 }

@@ -10,12 +10,12 @@ use types::ObjectId;
 pub struct Reply {
     /// JSON.
     pub body: String,
-    /// The object that the body shows, so that a repeated request can be answered by showing it again.
+    /// The object that the body shows: a repeated request is answered by showing it again.
     pub shows: Option<(ObjectId, Version)>,
 }
 
 impl Reply {
-    /// An answer that is no single object.
+    /// An answer that is not a single object.
     pub fn value(value: impl Serialize) -> Self {
         Reply { body: pretty(&value), shows: None }
     }

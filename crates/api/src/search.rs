@@ -7,6 +7,7 @@ use crate::reply::Reply;
 use crate::resource::{Resource, decode, show};
 use crate::{object, params};
 use contracts::{FieldFilter, ListQuery, Operator};
+use domain::Object;
 use types::{Kind, ObjectId, Timestamp};
 
 params! {
@@ -53,36 +54,36 @@ pub const fn indexed(name: &'static str, path: &'static [&'static str]) -> Searc
 }
 
 /// The answer to a search.
-pub async fn reply<T: Resource>(call: &Call, params: SearchParams, fields: &[SearchField]) -> Result<Reply> {
+pub async fn reply<R: Resource>(call: &Call, params: SearchParams, fields: &[SearchField]) -> Result<Reply> {
     let (filters, any) = parse(&params.query, fields)?;
-    let mut query = list::all(T::KIND);
+    let mut query = list::all(R::Object::KIND);
     query.paging.limit = list::limit(params.limit)?;
     query.paging.starting_after = match &params.page {
         Some(page) => Some(
-            ObjectId::parse(T::KIND, page)
+            ObjectId::parse(R::Object::KIND, page)
                 .ok_or_else(|| ApiError::invalid("page must be a next_page that was returned before.").param("page"))?,
         ),
         None => None,
     };
-    query.status = T::LISTED.map(str::to_owned);
+    query.status = R::LISTED.map(str::to_owned);
     query.fields = filters;
     query.any_field = any;
     narrow(&mut query);
-    let page = call.api.ledger.list(call.tenant_id(), &query).await?;
-    let view = call.view();
-    let objects = page.items.iter().map(|stored| decode::<T>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
-    let data: Vec<_> = objects.iter().map(|object| show(object, &view)).collect();
+    let page = call.services.ledger.list(call.tenant_id(), &query).await?;
+    let audience = call.audience();
+    let objects = page.items.iter().map(|stored| decode::<R::Object>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
+    let data: Vec<_> = objects.iter().map(|object| show::<R>(object, &audience)).collect();
     let next_page = page.items.last().filter(|_| page.has_more).map(|last| last.id);
     Ok(Reply::value(object! {
         "object": "search_result",
         "data": data,
         "has_more": page.has_more,
         "next_page": next_page,
-        "url": &*call.url,
+        "url": &*call.path,
     }))
 }
 
-/// What all results must have, and lists are filtered by quickly, is said as lists say it.
+/// Conditions that lists filter by quickly become conditions of the list, if all results must fulfil them.
 fn narrow(query: &mut ListQuery) {
     if query.any_field {
         return;

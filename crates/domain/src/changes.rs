@@ -10,8 +10,9 @@ use types::{Entropy, Kind, ObjectId, Timestamp};
 
 /// The time and the randomness that a decision is given, and what it has decided so far.
 ///
-/// The log is told what somebody is told: a step without an event becomes part of the object's next step, if that is
-/// in the same commit.
+/// Only `domain` can change objects with it: its methods for that are not public.
+///
+/// A step without an event becomes part of the object's next step in the same commit: the log has one entry for both.
 pub struct Changes {
     pub now: Timestamp,
     entropy: Box<dyn Entropy>,
@@ -28,10 +29,10 @@ struct Tracked {
     index: Index,
     /// The object's JSON, after all steps so far.
     state: String,
-    /// The state that the next entry starts from; `Null` before the object's creation.
-    told: Value,
-    /// Where the last entry is, while nobody is told of it.
-    untold: Option<usize>,
+    /// The state before the last entry; `Null` before the object's creation.
+    before: Value,
+    /// Where the last entry is, if it has no event: the next step is merged into it.
+    mergeable: Option<usize>,
 }
 
 impl Changes {
@@ -49,15 +50,16 @@ impl Changes {
         self.entropy.alphanumeric(length)
     }
 
-    /// Brings an object into being. `event` is the public event type, if the world is told.
-    pub fn create<T: Object>(&mut self, value: T, event: Option<&'static str>) -> Versioned<T> {
+    /// Creates an object; `event` is the public type of its log entry, if it has one.
+    pub(crate) fn create<T: Object>(&mut self, value: T, event: Option<&'static str>) -> Versioned<T> {
         let mut created = Versioned::new(0, value);
         self.append(&mut created, || Value::Null, event);
         created
     }
 
-    /// Changes an object. One that is left as it was, with no event to tell, is not written at all.
-    pub fn update<T: Object>(
+    /// Changes an object; `event` is the public type of the log entry, if it has one. An object that stays as it was is
+    /// not written, unless there is an event.
+    pub(crate) fn update<T: Object>(
         &mut self,
         object: &mut Versioned<T>,
         event: Option<&'static str>,
@@ -70,8 +72,8 @@ impl Changes {
         }
     }
 
-    /// Changes an object and tells of it; when the change makes no difference, neither.
-    pub fn update_if_changed<T: Object>(
+    /// Changes an object, with an event; if the object stays as it was, there is no event either.
+    pub(crate) fn update_if_changed<T: Object>(
         &mut self,
         object: &mut Versioned<T>,
         event: &'static str,
@@ -84,8 +86,8 @@ impl Changes {
         }
     }
 
-    /// Tells of something that happened to an object without changing it.
-    pub fn announce<T: Object>(&mut self, object: &mut Versioned<T>, event: &'static str) {
+    /// An event of an object that does not change.
+    pub(crate) fn emit<T: Object>(&mut self, object: &mut Versioned<T>, event: &'static str) {
         let before = (**object).clone();
         self.append(object, || to_value(&before), Some(event));
     }
@@ -99,28 +101,29 @@ impl Changes {
     ) {
         let at = self.track(object);
         let tracked = &mut self.objects[at];
-        match tracked.untold.take() {
-            // The step before was told to nobody: this one takes its place, at the end of the log.
-            Some(untold) => {
-                self.entries.remove(untold);
-                let later = self.objects.iter_mut().filter_map(|tracked| tracked.untold.as_mut());
-                later.filter(|place| **place > untold).for_each(|place| *place -= 1);
+        match tracked.mergeable.take() {
+            // The step before had no event: this step's entry replaces its entry, at the end of the log.
+            Some(replaced) => {
+                self.entries.remove(replaced);
+                let later = self.objects.iter_mut().filter_map(|tracked| tracked.mergeable.as_mut());
+                later.filter(|place| **place > replaced).for_each(|place| *place -= 1);
             }
             None => {
-                tracked.told = before();
+                tracked.before = before();
                 tracked.version += 1;
             }
         }
         let tracked = &mut self.objects[at];
         tracked.index = object.index();
+        debug_assert!(T::FALLS_DUE || tracked.index.due.is_none(), "a {} does not fall due", T::KIND);
         tracked.state = to_json(&**object);
         debug_assert!(!patch::has_null(&to_value(&**object)), "a merge patch cannot say null: {}", tracked.state);
         object.version = tracked.version;
         let change = match event {
             Some(_) => tracked.change(|| to_value(&**object)),
-            // Found out when the commit is made, unless another step follows.
+            // Computed when the commit is made, unless another step follows.
             None => {
-                tracked.untold = Some(self.entries.len());
+                tracked.mergeable = Some(self.entries.len());
                 String::new()
             }
         };
@@ -128,7 +131,7 @@ impl Changes {
         self.entries.push(EntryWrite { object: id, version, event_type: event, change });
     }
 
-    /// Where an object is kept track of.
+    /// The place of an object among those tracked.
     fn track<T: Object>(&mut self, object: &Versioned<T>) -> usize {
         let (id, base) = (object.id(), object.version);
         self.objects.iter().position(|tracked| tracked.id == id).unwrap_or_else(|| {
@@ -138,8 +141,8 @@ impl Changes {
                 version: base,
                 index: Index::default(),
                 state: String::new(),
-                told: Value::Null,
-                untold: None,
+                before: Value::Null,
+                mergeable: None,
             });
             self.objects.len() - 1
         })
@@ -147,7 +150,7 @@ impl Changes {
 
     /// Moves money. An amount of zero moves nothing and is left out. Returns the transfer's id (of a hold, to post
     /// or void it later).
-    pub fn transfer(
+    pub(crate) fn transfer(
         &mut self,
         action: Action,
         reason: &'static str,
@@ -170,7 +173,7 @@ impl Changes {
     /// What was decided, ready to be written.
     pub fn into_commit(mut self) -> Commit {
         for tracked in &self.objects {
-            if let Some(at) = tracked.untold {
+            if let Some(at) = tracked.mergeable {
                 self.entries[at].change = tracked.change(|| serde_json::from_str(&tracked.state).unwrap_or_default());
             }
         }
@@ -186,11 +189,11 @@ impl Changes {
 }
 
 impl Tracked {
-    /// What the log is told of the steps since it was last told something; `state` is the state after them.
+    /// The change that the last entry records; `state` is the state after it.
     fn change(&self, state: impl FnOnce() -> Value) -> String {
-        match &self.told {
+        match &self.before {
             Value::Null => self.state.clone(),
-            told => patch::between(told, &state()).map_or("{}".to_owned(), |patch| patch.to_string()),
+            before => patch::between(before, &state()).map_or("{}".to_owned(), |patch| patch.to_string()),
         }
     }
 
@@ -201,7 +204,7 @@ impl Tracked {
 }
 
 fn to_value<T: Serialize>(value: &T) -> Value {
-    // Objects are plain structs with text keys: there is nothing in them that JSON cannot say.
+    // Objects are plain structs with text keys: JSON can represent all of them.
     #[allow(clippy::expect_used)]
     serde_json::to_value(value).expect("an object is JSON")
 }
@@ -214,7 +217,7 @@ fn to_json<T: Serialize>(value: &T) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::object::Column;
+    use crate::object::{Column, Path};
     use serde::Deserialize;
     use types::SeededEntropy;
 
@@ -229,7 +232,8 @@ mod tests {
         const KIND: Kind = Kind::Customer;
         const PLURAL: &'static str = "docs";
         const COLUMNS: &'static [Column] = &[];
-        const HIDDEN: &'static [&'static [&'static str]] = &[];
+        const HIDDEN: &'static [Path] = &[];
+        const FALLS_DUE: bool = false;
 
         fn id(&self) -> ObjectId {
             self.id
@@ -251,18 +255,18 @@ mod tests {
         commit.entries.iter().map(entry).collect()
     }
 
-    /// What happens untold in one commit is told with the next step, so the log has one entry for both.
+    /// Steps of one commit that have no event share the next step's log entry.
     #[test]
-    fn untold_steps_become_part_of_the_next() {
+    fn steps_without_an_event_become_part_of_the_next() {
         let mut changes = changes();
         let id = changes.new_id(Kind::Customer);
         let other_id = changes.new_id(Kind::Customer);
         let mut other = changes.create(Doc { id: other_id, a: 0, b: 0 }, None);
         let mut doc = changes.create(Doc { id, a: 1, b: 1 }, None);
-        changes.update(&mut doc, Some("told"), |doc| doc.a = 2);
+        changes.update(&mut doc, Some("first"), |doc| doc.a = 2);
         changes.update(&mut doc, None, |doc| doc.b = 3);
         changes.update(&mut other, None, |other| other.a = 9);
-        changes.update(&mut doc, Some("told again"), |doc| doc.a = 4);
+        changes.update(&mut doc, Some("second"), |doc| doc.a = 4);
         changes.update(&mut doc, None, |doc| doc.a = 4);
         changes.update(&mut doc, None, |doc| doc.a = 5);
         assert_eq!((doc.version, other.version), (3, 1));
@@ -270,9 +274,9 @@ mod tests {
         assert_eq!(
             log(&commit),
             [
-                (1, Some("told"), serde_json::json!({"id": id, "a": 2, "b": 1})),
+                (1, Some("first"), serde_json::json!({"id": id, "a": 2, "b": 1})),
                 (1, None, serde_json::json!({"id": other.id, "a": 9, "b": 0})),
-                (2, Some("told again"), serde_json::json!({"a": 4, "b": 3})),
+                (2, Some("second"), serde_json::json!({"a": 4, "b": 3})),
                 (3, None, serde_json::json!({"a": 5})),
             ]
         );

@@ -1,25 +1,26 @@
 //! What was decided, as one value: written in one database transaction, or not at all.
 
 use crate::account::Account;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use types::{ObjectId, Timestamp};
 use uuid::Uuid;
 
-/// Counts the log entries of one object: 1 at creation, one more with each event.
+/// Counts the log entries of one object: 1 at creation, one more with each entry.
 pub type Version = i32;
 
-/// Everything that one decision changes. Objects, events and transfers belong together: the committer writes all of
-/// them, or answers with the reason why none was written.
+/// Everything that one decision changes. Objects, log entries and transfers belong together: the committer writes all
+/// of them, or answers with the reason why none was written.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Commit {
     pub at: Timestamp,
     pub objects: Vec<ObjectWrite>,
-    /// In the order of their happening; an object's events have consecutive versions.
+    /// In the order in which they happened; an object's entries have consecutive versions.
     pub entries: Vec<EntryWrite>,
     pub transfers: Vec<Transfer>,
     pub idempotency: Option<IdempotencyWrite>,
-    /// Who asked, for the events' `request`.
+    /// The request that caused it, for the events' `request`.
     pub request: Option<Request>,
 }
 
@@ -31,34 +32,34 @@ pub struct Request {
     pub idempotency_key: Option<String>,
 }
 
-/// The new state of one object, after all of the commit's events on it.
+/// The new state of one object, after all of the commit's entries for it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ObjectWrite {
     pub id: ObjectId,
     /// The version that this write replaces: 0 for a new object. Any other version found is a conflict.
     pub base: Version,
-    /// `base` plus the number of the commit's events on this object.
+    /// `base` plus the number of the commit's entries for this object.
     pub version: Version,
     pub index: Index,
-    /// The object as JSON, absent attributes left out. Whoever makes a commit answers for its being JSON.
+    /// The object as JSON, absent attributes left out. The ledger does not check that it is JSON.
     pub state: String,
 }
 
-/// What of an object can be looked up quickly; the rest is in its state.
+/// How an object can be looked up quickly; everything else is in its state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
     pub customer: Option<ObjectId>,
     /// The object that this one belongs to: a charge's intent, a refund's charge.
     pub parent: Option<ObjectId>,
     pub status: Option<String>,
-    /// When a worker has to look at this object again; `None` when it is at rest.
+    /// When the worker has to look at this object again; `None` if it need not.
     pub due: Option<Timestamp>,
     /// Texts that the object can be found by, each as a [`term`].
     pub terms: Vec<i64>,
 }
 
-/// What stands in an index for the text of an attribute (`["metadata", "order"]`): 64 bits of a SHA-256. Two texts may
-/// share a term, so what is found by it is still to be compared.
+/// The number by which an index finds the text of an attribute (`["metadata", "order"]`): 64 bits of a SHA-256. Two
+/// texts may share a term, so what is found by it is compared afterwards.
 pub fn term<'a>(path: impl IntoIterator<Item = &'a str>, text: &'a str) -> i64 {
     let mut digest = Sha256::new();
     for part in path.into_iter().chain([text]) {
@@ -82,7 +83,7 @@ pub struct EntryWrite {
     pub object: ObjectId,
     /// The object's version after this entry.
     pub version: Version,
-    /// The public event type (`charge.succeeded`); `None` for a change that the log keeps and nobody is told of.
+    /// The public event type (`charge.succeeded`); `None` for a change that is in the log but is no event.
     pub event_type: Option<&'static str>,
     /// The whole state when `version` is 1, afterwards a JSON merge patch (RFC 7396).
     pub change: String,
@@ -95,7 +96,7 @@ pub struct Transfer {
     pub action: Action,
     pub debit: Account,
     pub credit: Account,
-    /// Minor units, greater than zero; the amount held is given up by `Void`, which moves none (0).
+    /// Minor units, greater than zero; 0 for `VoidHold`, which moves nothing.
     pub amount: i64,
     /// What the movement is for: `charge`, `fee`, `refund`.
     pub reason: &'static str,
@@ -116,7 +117,15 @@ pub enum Action {
     VoidHold { hold: Uuid },
 }
 
-/// The caller's key and what to answer when it comes again; written with the effect itself, or not at all.
+/// The idempotency key of a request that is not answered yet, as an object remembers it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RequestKey {
+    pub key: String,
+    /// In hexadecimal.
+    pub fingerprint: String,
+}
+
+/// The caller's key and the answer to a repeated request; written with the effect itself, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyWrite {
     pub key: String,
@@ -137,7 +146,7 @@ pub enum Step {
 /// How a repeated request is answered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
-    /// The first request has not been answered yet.
+    /// The first request is not answered yet.
     Running,
     /// With an object as of one version, rendered anew: the same bytes, without storing them.
     Object { status: u16, id: ObjectId, version: Version },

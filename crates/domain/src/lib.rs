@@ -1,26 +1,20 @@
-//! Objects and state machines, pure: no IO, no clock, no randomness of their own.
+//! Objects and state machines, pure: no IO, no clock, no randomness of their own. The folders are areas; the files
+//! beside them are what every area uses.
 
 pub mod account;
-pub mod attempt;
-pub mod balance;
-pub mod balance_transaction;
+pub mod attempts;
 pub mod books;
 pub mod changes;
-pub mod charge;
 pub mod commit;
-pub mod customer;
+pub mod contact;
+pub mod named;
 pub mod object;
-pub mod party;
 pub mod patch;
-pub mod payment_intent;
-pub mod payment_method;
-pub mod policy;
-pub mod refund;
+pub mod payments;
 pub mod refusal;
-pub mod settle;
-pub mod setup_intent;
-mod words;
 
 pub use changes::Changes;
 pub use commit::{Commit, Version};
+pub use named::Named;
 pub use object::{Object, SqlView, Versioned};
+pub use refusal::Refusal;

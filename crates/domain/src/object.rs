@@ -1,4 +1,4 @@
-//! What every resource is: a typed struct with an id, kept with a version.
+//! What every object is: a typed struct with an id, kept with a version.
 
 use crate::commit::{Index, Version};
 use serde::Serialize;
@@ -6,22 +6,29 @@ use serde::de::DeserializeOwned;
 use std::ops::Deref;
 use types::{Kind, ObjectId};
 
-/// A resource: a typed struct here, its JSON in the store.
+/// A kind of object: a typed struct here, its JSON in the store.
 pub trait Object: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync + 'static {
     const KIND: Kind;
+    /// The kind in an error's sentence, as client code is known to match on it: `No such customer: …`.
+    const NOUN: &'static str = Self::KIND.name();
     /// Several of them, in snake case: `payment_intents`. The name of the kind's SQL view.
     const PLURAL: &'static str;
     /// Attributes of the state that are columns of the SQL view.
     const COLUMNS: &'static [Column];
     /// Attributes of the state that the SQL view leaves out, because they give access to something: secrets,
-    /// credentials. A path is written as a list: `["next_action", "secret"]`.
-    const HIDDEN: &'static [&'static [&'static str]];
+    /// credentials.
+    const HIDDEN: &'static [Path];
+    /// Whether objects of this kind have something to be done later, so that their index may say when (`due`). The
+    /// resource says what.
+    const FALLS_DUE: bool;
 
     fn id(&self) -> ObjectId;
+
+    /// How the object can be looked up.
     fn index(&self) -> Index;
 }
 
-/// A column of a kind's SQL view: an attribute of the state, by its name.
+/// A column of an SQL view: an attribute of the state, by its name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Column {
     pub name: &'static str,
@@ -38,6 +45,9 @@ pub enum ColumnType {
     Json,
 }
 
+/// Where an attribute is in a state, from the outside in: `["next_action", "secret"]`.
+pub type Path = &'static [&'static str];
+
 /// How a kind of object is seen with SQL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct SqlView {
@@ -45,7 +55,7 @@ pub struct SqlView {
     pub name: &'static str,
     pub columns: &'static [Column],
     /// Paths of attributes that the view does not show.
-    pub hidden: &'static [&'static [&'static str]],
+    pub hidden: &'static [Path],
 }
 
 impl SqlView {
@@ -63,7 +73,7 @@ pub const fn column(name: &'static str, sql_type: ColumnType) -> Column {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Versioned<T> {
     pub version: Version,
-    /// Apart, because objects are large and are handed from one function to the next.
+    /// In a box, because objects are large and are passed from one function to the next.
     value: Box<T>,
 }
 
@@ -83,7 +93,7 @@ impl<T> Deref for Versioned<T> {
 }
 
 impl<T> Versioned<T> {
-    /// Only [`Changes`](crate::Changes) changes objects, and keeps account of it.
+    /// For [`Changes`](crate::Changes) alone, which records every change.
     pub(crate) fn value_mut(&mut self) -> &mut T {
         &mut self.value
     }

@@ -1,15 +1,17 @@
 //! Payments taken through any sequence of commands and processors' answers: after each decision the books say what the
 //! objects say, to the cent.
 
-use domain::attempt::{Attempt, Decline, Done, Outcome};
-use domain::balance_transaction::BalanceTransaction;
-use domain::charge::{Charge, capture};
+use domain::attempts::{self, Attempt, Capabilities, Conditions, Decline, Done, Outcome, PayerPage, Target};
+use domain::books::balance_transaction::BalanceTransaction;
+use domain::books::fees::Fees;
 use domain::commit::{Action, Commit};
-use domain::payment_intent::{self, CaptureMethod, CardOptions, PaymentIntent, Status, cancel, confirm, increment};
-use domain::payment_method::{Card, PaymentMethod};
-use domain::policy::Policy;
-use domain::refund::{self, Refund};
-use domain::settle::{Affected, settle};
+use domain::payments::charge::{self, Charge, capture};
+use domain::payments::intent::Status;
+use domain::payments::payment_intent::{
+    self, CaptureMethod, CardOptions, Draft, IfAvailable, PaymentIntent, cancel, confirm, increment,
+};
+use domain::payments::payment_method::{self, Card, NewPaymentMethod, PaymentMethod};
+use domain::payments::refund::{self, Refund};
 use domain::{Changes, Versioned};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
@@ -58,7 +60,7 @@ fn commands() -> impl Strategy<Value = Vec<(Command, Vec<Saying>)>> {
 
 /// The objects and books of one payment.
 struct World {
-    policy: Policy,
+    conditions: Conditions,
     seed: u64,
     now: Timestamp,
     intent: Versioned<PaymentIntent>,
@@ -77,22 +79,20 @@ struct World {
 impl World {
     fn new(capture_method: CaptureMethod, features: bool) -> Self {
         let mut changes = Changes::new(Timestamp::from_seconds(1_800_000_000), Box::new(SeededEntropy::new(1)));
-        let option = features.then(|| "if_available".to_owned());
-        let intent = PaymentIntent {
-            capture_method,
-            card_options: CardOptions {
-                request_incremental_authorization: option.clone(),
-                request_multicapture: option.clone(),
-                request_overcapture: option,
-                ..CardOptions::default()
-            },
-            ..payment_intent::new(&mut changes, Money::new(1_000, Currency::USD))
+        let option = features.then_some(IfAvailable::IfAvailable);
+        let mut draft = Draft::new(&mut changes, Money::new(1_000, Currency::USD));
+        let described = draft.describe();
+        described.capture_method = capture_method;
+        described.card_options = CardOptions {
+            request_incremental_authorization: option,
+            request_multicapture: option,
+            request_overcapture: option,
+            ..CardOptions::default()
         };
-        let method = method(changes.new_id(Kind::PaymentMethod));
-        let intent = changes.create(intent, Some("payment_intent.created"));
-        let method = changes.create(method, None);
+        let intent = payment_intent::create(&mut changes, draft, None).expect("the amount can be charged");
+        let method = payment_method::create(&mut changes, new_method());
         let mut world = World {
-            policy: Policy::default(),
+            conditions: conditions(),
             seed: 1,
             now: changes.now,
             intent,
@@ -121,7 +121,7 @@ impl World {
             match write.id.kind {
                 Kind::Charge => {
                     let charge: Charge = serde_json::from_str(&write.state).expect("a state is its object's");
-                    if charge.status == domain::charge::Status::Succeeded {
+                    if charge.status == charge::Status::Succeeded {
                         self.charge = Some(Versioned::new(write.version, charge));
                     }
                 }
@@ -161,29 +161,27 @@ impl World {
         }
     }
 
-    /// Takes an attempt to its end, in a commit of its own for each answer, as with a processor far away.
-    fn attempt(&mut self, changes: Changes, mut attempt: Versioned<Attempt>, mut affected: Affected, says: &[Saying]) {
+    /// Takes an attempt to its end, in a commit of its own for each answer, as with a processor that is far away.
+    fn attempt<T: Target>(
+        &mut self,
+        changes: Changes,
+        mut attempt: Versioned<Attempt>,
+        (target, related): (&mut Versioned<T>, &mut T::Related),
+        says: &[Saying],
+    ) {
         self.write(changes.into_commit());
         for saying in says.iter().copied().chain([Saying::Done]) {
             let mut changes = self.changes();
-            if attempt.status == domain::attempt::Status::RequiresAction {
-                changes.update(&mut attempt, None, |attempt| attempt.authenticated = Some(true));
-                if let Some(intent) = &mut affected.payment_intent {
-                    confirm::resume(&mut changes, intent);
-                }
+            if attempt.status == attempts::Status::RequiresAction {
+                // Only intents wait for a payer; what other targets wait for, ends with the next answer.
+                let _ = T::authenticated(target, &mut changes, &mut attempt, true);
             }
-            settle(&mut changes, &mut attempt, &mut affected, &self.policy, &outcome(saying));
+            attempts::apply(&mut changes, &mut attempt, target, related, &self.conditions, &outcome(saying))
+                .expect("the operation is one of the target's");
             self.write(changes.into_commit());
             if attempt.status.is_final() {
                 break;
             }
-        }
-        let Affected { payment_intent, payment_method, refund, charge, .. } = affected;
-        self.intent = payment_intent.unwrap_or_else(|| self.intent.clone());
-        self.method = payment_method.unwrap_or_else(|| self.method.clone());
-        self.charge = charge.or(self.charge.take());
-        if let Some(refund) = refund {
-            self.refunds.push(refund);
         }
     }
 
@@ -193,41 +191,44 @@ impl World {
         let charge = self.charge.clone().filter(|charge| intent.latest_charge == Some(charge.id));
         let begun = match (command, charge) {
             (Command::Confirm, _) => {
-                confirm::begin(&mut changes, &mut intent, &self.method, "sandbox", confirm::Confirmation::default())
-                    .map(|attempt| (attempt, None))
+                let mut method = Some(self.method.clone());
+                let confirmation = confirm::Confirmation::default();
+                if let Ok(attempt) = confirm::begin(&mut changes, &mut intent, &self.method, "sandbox", confirmation) {
+                    self.attempt(changes, attempt, (&mut intent, &mut method), says);
+                    self.intent = intent;
+                    self.method = method.expect("it stays");
+                }
+                return;
+            }
+            (Command::Refund { amount }, Some(mut charge)) => {
+                let request = refund::Request { amount: *amount, reason: None, metadata: BTreeMap::new(), key: None };
+                if let Ok((mut refund, attempt)) = refund::begin(&mut changes, &mut charge, request) {
+                    self.attempt(changes, attempt, (&mut refund, &mut charge), says);
+                    self.refunds.push(refund);
+                    self.charge = Some(charge);
+                }
+                return;
             }
             (Command::Capture { amount, more_to_come }, Some(mut charge)) => {
                 let request = capture::Request { amount: *amount, more_to_come: *more_to_come, key: None };
                 let shown = intent.id;
                 payment_intent::capture::begin(&mut changes, &mut intent, &mut charge, shown, request)
-                    .map(|attempt| (attempt, Some(charge)))
+                    .map(|attempt| (attempt, charge))
             }
             (Command::Cancel, Some(mut charge)) if intent.status == Status::RequiresCapture => {
-                cancel::begin(&mut changes, &mut intent, &mut charge, None, None).map(|attempt| (attempt, Some(charge)))
+                cancel::begin(&mut changes, &mut intent, &mut charge, None, None).map(|attempt| (attempt, charge))
             }
             (Command::Increment { by }, Some(mut charge)) => {
                 let amount = intent.amount + by;
-                increment::begin(&mut changes, &mut intent, &mut charge, amount, None)
-                    .map(|attempt| (attempt, Some(charge)))
-            }
-            (Command::Refund { amount }, Some(mut charge)) => {
-                let request = refund::Request { amount: *amount, reason: None, metadata: BTreeMap::new(), key: None };
-                if let Ok((refund, attempt)) = refund::begin(&mut changes, &mut charge, request) {
-                    let affected = Affected { charge: Some(charge), refund: Some(refund), ..Affected::default() };
-                    self.attempt(changes, attempt, affected, says);
-                }
-                return;
+                increment::begin(&mut changes, &mut intent, &mut charge, amount, None).map(|attempt| (attempt, charge))
             }
             _ => return,
         };
-        if let Ok((attempt, charge)) = begun {
-            let affected = Affected {
-                payment_intent: Some(intent),
-                payment_method: Some(self.method.clone()),
-                charge,
-                ..Affected::default()
-            };
-            self.attempt(changes, attempt, affected, says);
+        if let Ok((attempt, mut charge)) = begun {
+            let mut intent = Some(intent);
+            self.attempt(changes, attempt, (&mut charge, &mut intent), says);
+            self.charge = Some(charge);
+            self.intent = intent.expect("it stays");
         }
     }
 
@@ -288,18 +289,29 @@ fn outcome(saying: Saying) -> Outcome {
             },
             reference: None,
         },
-        Saying::Action => Outcome::ActionRequired { reference: None },
+        Saying::Action => Outcome::ActionRequired { reference: None, page: PayerPage::Sandbox },
         Saying::Unknown => Outcome::Unknown { reason: "timeout".to_owned() },
         Saying::Pending => Outcome::Pending { reference: None, due: None },
     }
 }
 
-fn method(id: ObjectId) -> PaymentMethod {
-    PaymentMethod {
-        id,
-        created: Timestamp::from_seconds(1_800_000_000),
-        customer: None,
-        billing_details: domain::party::BillingDetails::default(),
+fn conditions() -> Conditions {
+    Conditions {
+        fees: Fees { basis_points: 290, fixed: 30 },
+        settlement_days: 2,
+        statement_descriptor: "FLORIN".to_owned(),
+        capabilities: Capabilities {
+            multicapture: true,
+            overcapture_percent: 20,
+            increments: true,
+            authorization_days: 7,
+        },
+    }
+}
+
+fn new_method() -> NewPaymentMethod {
+    NewPaymentMethod {
+        billing_details: domain::contact::BillingDetails::default(),
         card: Card {
             brand: "visa".to_owned(),
             country: "US".to_owned(),
@@ -315,7 +327,28 @@ fn method(id: ObjectId) -> PaymentMethod {
         metadata: BTreeMap::new(),
         allow_redisplay: None,
         credential: "sandbox:ok".to_owned(),
-        set_up: false,
-        spent: false,
+    }
+}
+
+/// An operation without an arm used to be recorded as final, and its money was never posted.
+#[test]
+fn an_operation_that_a_target_cannot_have_is_an_error() {
+    let mut world = World::new(CaptureMethod::Automatic, false);
+    world.carry_out(&Command::Confirm, &[]);
+    let mut changes = world.changes();
+    let mut charge = world.charge.clone().expect("a charge");
+    let request = refund::Request { amount: None, reason: None, metadata: BTreeMap::new(), key: None };
+    let (mut refund, attempt) = refund::begin(&mut changes, &mut charge, request).expect("a refund");
+    for operation in [attempts::Operation::Sale, attempts::Operation::Void, attempts::Operation::Setup] {
+        let mut wrong = Versioned::new(attempt.version, Attempt { operation, ..(*attempt).clone() });
+        let applied = attempts::apply(
+            &mut world.changes(),
+            &mut wrong,
+            &mut refund,
+            &mut charge,
+            &conditions(),
+            &outcome(Saying::Done),
+        );
+        assert_eq!(applied, Err(attempts::Unexpected(operation)));
     }
 }

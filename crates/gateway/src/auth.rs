@@ -1,4 +1,4 @@
-//! Who is asking: a key as bearer token, or as the user name of HTTP Basic.
+//! Authentication: a key as bearer token, or as the user name of HTTP Basic.
 
 use api::error::ApiError;
 use base64::Engine;

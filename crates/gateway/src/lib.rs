@@ -1,13 +1,16 @@
-//! The public edge: HTTP, authentication, limits. What a request asks for is the API's business.
+//! The public edge: HTTP, authentication, limits.
 
+mod answer_headers;
 mod auth;
-mod edge;
-mod headers;
+mod body;
 mod limits;
-mod server;
+mod listener;
+mod open;
+mod parameters;
+mod routes;
 
 pub use limits::Limits;
-pub use server::serve;
+pub use listener::serve;
 
 use api::Api;
 use contracts::Identity;
@@ -15,7 +18,7 @@ use futures_util::future::BoxFuture;
 use std::sync::Arc;
 use tokio::sync::Semaphore;
 
-/// What the edge stands in front of.
+/// What the edge needs.
 pub struct Gateway {
     pub api: Arc<Api>,
     pub identity: Arc<dyn Identity>,
@@ -26,7 +29,7 @@ pub struct Gateway {
     pub limits: Limits,
 }
 
-/// A gateway with what it has worked out once.
+/// A gateway, with what is computed once.
 struct Edge {
     gateway: Gateway,
     openapi: String,

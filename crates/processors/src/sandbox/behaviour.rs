@@ -95,7 +95,7 @@ const BEHAVIOURS: &[(&str, Behaviour)] = &[
         Behaviour { authentication: Always, charge: Some(InsufficientFunds), ..OK },
     ),
     ("sandbox:authentication_processing_error", Behaviour { authentication: Always, ..declined(ProcessingError) }),
-    // The dispute that follows is made by whoever plays the payer's bank; for the processor the payment is good.
+    // The dispute that follows is made elsewhere; for the processor the payment succeeds.
     ("sandbox:dispute", OK),
     ("sandbox:available_now", Behaviour { available_now: true, ..OK }),
     ("sandbox:refund_pending", Behaviour { refund: Refunding::Later, ..OK }),

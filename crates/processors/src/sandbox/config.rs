@@ -1,7 +1,8 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use types::Secret;
 
-/// The `[sandbox]` section: how slow and how unreliable the sandbox pretends to be. Rates are shares of all attempts,
+/// The `[processors.sandbox]` section: how slow and how unreliable the sandbox pretends to be. Rates are shares of all attempts,
 /// from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -10,9 +11,9 @@ pub struct SandboxConfig {
     pub latency_ms: u64,
     /// Up to so many milliseconds more, the same for the same attempt.
     pub latency_jitter_ms: u64,
-    /// Timeouts after the effect: the answer is lost, asking later tells it.
+    /// Timeouts after the effect: the answer is lost, asking later gives it.
     pub unknown_rate: f64,
-    /// Timeouts before the effect: the request never arrived, asking later tells that.
+    /// Timeouts before the effect: the request never arrived, asking later says so.
     pub lost_rate: f64,
     /// Server errors. Half of them come after the effect, half before.
     pub error_rate: f64,
@@ -24,6 +25,8 @@ pub struct SandboxConfig {
     pub pending_ms: u64,
     /// Milliseconds that a refund to the cards for pending and failing refunds is pending.
     pub refund_pending_ms: u64,
+    /// With it, signed notices at `/webhooks/sandbox` have an attempt asked about at once; without it, none is taken.
+    pub webhook_secret: Secret,
 }
 
 impl Default for SandboxConfig {
@@ -38,23 +41,24 @@ impl Default for SandboxConfig {
             pending_rate: 0.0,
             pending_ms: 3_000,
             refund_pending_ms: 3_000,
+            webhook_secret: Secret::default(),
         }
     }
 }
 
 impl SandboxConfig {
-    /// What cannot be meant; each names its key. Empty when the settings can be used.
+    /// What cannot work; each problem begins with its key. Empty if the section can be used.
     pub fn problems(&self) -> Vec<String> {
         let mut problems: Vec<String> = self
             .rates()
             .into_iter()
             .filter(|(_, rate)| !(0.0..=1.0).contains(rate))
-            .map(|(key, rate)| format!("sandbox.{key}: {rate} is not a rate; give a number from 0 to 1"))
+            .map(|(key, rate)| format!("{key}: {rate} is not a rate; give a number from 0 to 1"))
             .collect();
         let faults = self.unknown_rate + self.lost_rate + self.error_rate;
         if problems.is_empty() && faults > 1.0 {
             problems.push(format!(
-                "sandbox.unknown_rate, sandbox.lost_rate and sandbox.error_rate: {faults} together; at most 1 is possible"
+                "unknown_rate: with lost_rate and error_rate it is {faults}; together they are at most 1"
             ));
         }
         problems
@@ -99,7 +103,7 @@ mod tests {
         assert_eq!(SandboxConfig::default().problems(), Vec::<String>::new());
         for rate in [-0.1, 1.1, f64::NAN, f64::INFINITY] {
             let problems = SandboxConfig { pending_rate: rate, ..SandboxConfig::default() }.problems();
-            assert!(problems.len() == 1 && problems[0].starts_with("sandbox.pending_rate: "), "{problems:?}");
+            assert!(problems.len() == 1 && problems[0].starts_with("pending_rate: "), "{problems:?}");
         }
         let too_many = SandboxConfig { unknown_rate: 0.6, lost_rate: 0.6, ..SandboxConfig::default() };
         assert_eq!(too_many.problems().len(), 1);

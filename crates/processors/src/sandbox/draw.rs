@@ -1,9 +1,9 @@
-//! Chance without memory: what looks random is a hash of the attempt's id, so that asking again finds the same.
+//! Chance without memory: each number is a hash of the attempt's id, so that asking again gives the same number.
 
-use domain::attempt::Attempt;
+use domain::attempts::Attempt;
 use sha2::{Digest, Sha256};
 
-/// The facts of a reply that nobody decides: drawn from the attempt's id alone.
+/// Facts of an answer that follow from nothing but the attempt's id.
 pub struct Draw([u8; 32]);
 
 impl Draw {
@@ -11,7 +11,7 @@ impl Draw {
         Draw(hash(b"sandbox reply", attempt))
     }
 
-    /// What the sandbox calls the attempt: `sbx_` and 24 hexadecimal digits.
+    /// The sandbox's name for the attempt: `sbx_` and 24 hexadecimal digits.
     pub fn reference(&self) -> String {
         format!("sbx_{}", types::hex(&self.0[..12]))
     }
@@ -58,7 +58,7 @@ fn word(bytes: &[u8]) -> u64 {
 mod tests {
     use super::*;
     use crate::sandbox::samples::attempt;
-    use domain::attempt::Operation;
+    use domain::attempts::Operation;
 
     #[test]
     fn the_same_attempt_draws_the_same() {

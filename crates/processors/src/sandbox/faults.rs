@@ -2,7 +2,7 @@
 
 use super::config::SandboxConfig;
 use super::draw::share;
-use domain::attempt::{Attempt, Operation, Status};
+use domain::attempts::{Attempt, Operation, Status};
 use types::Timestamp;
 
 /// What happens to one call.

@@ -1,64 +1,58 @@
-//! The processor for development and tests: it knows test cards only, no money moves, nothing leaves the process, and it
+//! The processor for development and tests: it has test cards only, no money moves, nothing leaves the process, and it
 //! has no memory. `docs/sandbox.md` describes it for its users.
 //!
-//! What it answers is a function of the attempt, the time and its configuration, so asking and doing agree, also after
-//! a restart.
+//! Its answers are a function of the attempt, the time and its configuration, so that asking again gives the same
+//! answer, also after a restart.
 
 mod behaviour;
-pub mod cards;
+mod card_lookup;
+mod card_number;
 mod config;
 mod draw;
 mod faults;
-mod number;
 mod outcome;
-mod table;
+mod test_cards;
+mod webhook;
 
-pub use cards::{Checks, TestCard};
 pub use config::SandboxConfig;
-pub use number::NumberError;
-pub use outcome::outcome;
 
-use crate::{Capabilities, Notice, Processor, Query, WebhookError};
+use crate::card::{CardFacts, CardRefusal, CardSource};
+use crate::processor::{Assignment, Facts, Notice, Processor, ProcessorConfig, Query, Surroundings, WebhookError};
 use async_trait::async_trait;
-use domain::attempt::{Attempt, Outcome};
+use domain::attempts::{Attempt, Capabilities, Outcome};
 use draw::Draw;
 use faults::Fault;
 use std::sync::Arc;
 use std::time::Duration;
-use types::Clock;
+use types::{Clock, TenantId};
 
 pub struct Sandbox {
     config: SandboxConfig,
     clock: Arc<dyn Clock>,
 }
 
+impl ProcessorConfig for SandboxConfig {
+    fn problems(&self) -> Vec<String> {
+        SandboxConfig::problems(self)
+    }
+
+    fn build(&self, surroundings: &Surroundings) -> Option<Arc<dyn Processor>> {
+        Some(Arc::new(Sandbox::new(self.clone(), surroundings.clock.clone())))
+    }
+}
+
 impl Sandbox {
-    /// As attempts and accounts call it.
+    /// As attempts and accounts name it.
     pub const NAME: &'static str = "sandbox";
 
     pub fn new(config: SandboxConfig, clock: Arc<dyn Clock>) -> Self {
         Sandbox { config, clock }
     }
 
-    /// See [`cards::by_number`].
-    pub fn card_by_number(&self, number: &str) -> Result<TestCard, NumberError> {
-        cards::by_number(number)
-    }
-
-    /// See [`cards::by_method`].
-    pub fn card_by_method(&self, method: &str) -> Option<TestCard> {
-        cards::by_method(method)
-    }
-
-    /// See [`cards::by_token`].
-    pub fn card_by_token(&self, token: &str) -> Option<TestCard> {
-        cards::by_token(token)
-    }
-
-    /// What comes of an attempt that arrived.
+    /// What becomes of an attempt that arrived.
     fn decide(&self, attempt: &Attempt) -> Outcome {
         let now = self.clock.now();
-        let outcome = outcome(attempt, now, self.config.refund_pending());
+        let outcome = outcome::outcome(attempt, now, self.config.refund_pending());
         let delayed = faults::delayed_until(attempt, &self.config, now);
         match (outcome, delayed) {
             (Outcome::Done(_) | Outcome::Declined { .. }, Some(due)) => {
@@ -82,21 +76,29 @@ impl Sandbox {
 
 #[async_trait]
 impl Processor for Sandbox {
-    fn name(&self) -> &'static str {
-        Self::NAME
-    }
-
-    fn capabilities(&self) -> Capabilities {
-        Capabilities {
+    fn facts(&self) -> Facts {
+        Facts {
+            name: Self::NAME,
             in_process: self.config.is_certain(),
-            multicapture: true,
-            overcapture_percent: 20,
-            increments: true,
-            authorization_days: 7,
+            capabilities: Capabilities {
+                multicapture: true,
+                overcapture_percent: 20,
+                increments: true,
+                authorization_days: 7,
+            },
         }
     }
 
-    async fn execute(&self, attempt: &Attempt) -> Outcome {
+    async fn take_card(&self, tenant: TenantId, source: CardSource<'_>) -> Result<Option<CardFacts>, CardRefusal> {
+        let card = match source {
+            CardSource::Number(number) => Some(card_lookup::by_number(number)?),
+            CardSource::Method(name) => card_lookup::by_method(name),
+            CardSource::Token(name) => card_lookup::by_token(name),
+        };
+        Ok(card.map(|card| card.facts(tenant)))
+    }
+
+    async fn execute(&self, Assignment { attempt, .. }: Assignment<'_>) -> Outcome {
         self.pretend_distance(attempt).await;
         match Fault::of(attempt, &self.config) {
             Some(fault) if faults::is_first_call(attempt) => Outcome::Unknown { reason: fault.reason().to_owned() },
@@ -104,7 +106,7 @@ impl Processor for Sandbox {
         }
     }
 
-    async fn query(&self, attempt: &Attempt) -> Query {
+    async fn query(&self, Assignment { attempt, .. }: Assignment<'_>) -> Query {
         self.pretend_distance(attempt).await;
         let fault = Fault::of(attempt, &self.config).filter(|_| faults::is_in_doubt(attempt));
         // Questions are counted before they are asked: this one is among them.
@@ -118,14 +120,14 @@ impl Processor for Sandbox {
         }
     }
 
-    fn webhook(&self, _headers: &http::HeaderMap, _body: &[u8]) -> Result<Vec<Notice>, WebhookError> {
-        Err(WebhookError::Unsupported)
+    fn webhook(&self, headers: &http::HeaderMap, body: &[u8]) -> Result<Vec<Notice>, WebhookError> {
+        webhook::read(&self.config.webhook_secret, headers, body)
     }
 }
 
 #[cfg(test)]
 mod samples {
-    use domain::attempt::{Attempt, Operation};
+    use domain::attempts::{Attempt, Operation};
     use serde_json::json;
     use types::{Kind, ObjectId, SeededEntropy, Timestamp};
 
@@ -155,7 +157,8 @@ mod samples {
 mod tests {
     use super::samples::attempt;
     use super::*;
-    use domain::attempt::{Operation, Status};
+    use domain::attempts::{Operation, Status};
+    use types::{SeededEntropy, TenantId};
     use std::sync::atomic::{AtomicI64, Ordering};
     use types::Timestamp;
 
@@ -167,6 +170,14 @@ mod tests {
         }
     }
 
+    fn tenant() -> TenantId {
+        TenantId::new(Timestamp::from_seconds(1_800_000_000), &mut SeededEntropy::new(9))
+    }
+
+    fn to(attempt: &Attempt) -> Assignment<'_> {
+        Assignment { tenant: tenant(), attempt }
+    }
+
     fn sandbox_at(now: Timestamp, config: SandboxConfig) -> Sandbox {
         Sandbox::new(config, Arc::new(HandSet(AtomicI64::new(now.millis()))))
     }
@@ -175,22 +186,22 @@ mod tests {
         sandbox_at(Timestamp::from_seconds(1_800_000_000), config)
     }
 
-    /// As somebody who keeps the books would: records what came of the call, then asks until it is known.
+    /// Records the outcome of the call, as the server does, then asks until it is known.
     async fn resolve(sandbox: &Sandbox, mut attempt: Attempt, counts_queries: bool) -> (Outcome, Vec<&'static str>) {
         let mut steps = Vec::new();
-        let mut outcome = sandbox.execute(&attempt).await;
+        let mut outcome = sandbox.execute(to(&attempt)).await;
         while let Outcome::Unknown { .. } = outcome {
             assert!(steps.len() < 10, "it ends: {steps:?}");
             attempt.status = Status::Unknown;
             attempt.queries += u32::from(counts_queries);
-            outcome = match sandbox.query(&attempt).await {
+            outcome = match sandbox.query(to(&attempt)).await {
                 Query::Known(outcome) => {
                     steps.push(if matches!(outcome, Outcome::Unknown { .. }) { "unknown" } else { "known" });
                     outcome
                 }
                 Query::NotFound => {
                     steps.push("not found");
-                    sandbox.execute(&attempt).await
+                    sandbox.execute(to(&attempt)).await
                 }
             };
         }
@@ -203,10 +214,10 @@ mod tests {
         for credential in behaviour::credentials() {
             for operation in [Operation::Sale, Operation::Authorize, Operation::Setup, Operation::Refund] {
                 let attempt = attempt(3, credential, operation);
-                let outcome = sandbox.execute(&attempt).await;
-                assert_eq!(sandbox.query(&attempt).await, Query::Known(outcome.clone()));
+                let outcome = sandbox.execute(to(&attempt)).await;
+                assert_eq!(sandbox.query(to(&attempt)).await, Query::Known(outcome.clone()));
                 let restarted = self::sandbox(SandboxConfig::default());
-                assert_eq!(restarted.execute(&attempt).await, outcome);
+                assert_eq!(restarted.execute(to(&attempt)).await, outcome);
             }
         }
     }
@@ -228,7 +239,7 @@ mod tests {
             for credential in ["sandbox:ok", "sandbox:insufficient_funds", "sandbox:authentication_required"] {
                 let attempt = attempt(4, credential, Operation::Sale);
                 let (outcome, steps) = resolve(&faulty, attempt.clone(), counts_queries).await;
-                assert_eq!(outcome, calm.execute(&attempt).await);
+                assert_eq!(outcome, calm.execute(to(&attempt)).await);
                 assert_eq!(steps, expected);
             }
         }
@@ -239,8 +250,8 @@ mod tests {
         let lossy = sandbox(SandboxConfig { lost_rate: 1.0, ..SandboxConfig::default() });
         // The server was killed before it could record anything but the question.
         let attempt = Attempt { queries: 1, ..attempt(8, "sandbox:ok", Operation::Sale) };
-        assert_eq!(lossy.query(&attempt).await, Query::NotFound);
-        assert!(matches!(lossy.execute(&attempt).await, Outcome::Done(_)));
+        assert_eq!(lossy.query(to(&attempt)).await, Query::NotFound);
+        assert!(matches!(lossy.execute(to(&attempt)).await, Outcome::Done(_)));
     }
 
     #[tokio::test]
@@ -249,8 +260,8 @@ mod tests {
         let mut found = [0, 0];
         for seed in 0..100 {
             let attempt = attempt(seed, "sandbox:ok", Operation::Sale);
-            assert!(matches!(faulty.execute(&attempt).await, Outcome::Unknown { .. }));
-            found[usize::from(faulty.query(&attempt).await == Query::NotFound)] += 1;
+            assert!(matches!(faulty.execute(to(&attempt)).await, Outcome::Unknown { .. }));
+            found[usize::from(faulty.query(to(&attempt)).await == Query::NotFound)] += 1;
         }
         assert!(found[0] > 20 && found[1] > 20, "{found:?}");
     }
@@ -270,12 +281,12 @@ mod tests {
         let config = SandboxConfig { pending_rate: 1.0, ..SandboxConfig::default() };
         let attempt = attempt(6, "sandbox:insufficient_funds", Operation::Sale);
         let early = sandbox(config.clone());
-        let Outcome::Pending { due: Some(due), reference: Some(reference) } = early.execute(&attempt).await else {
+        let Outcome::Pending { due: Some(due), reference: Some(reference) } = early.execute(to(&attempt)).await else {
             panic!("it is pending");
         };
         let late = sandbox_at(due, config);
         let pending = Attempt { status: Status::Pending, ..attempt };
-        let Query::Known(Outcome::Declined { reference: Some(same), .. }) = late.query(&pending).await else {
+        let Query::Known(Outcome::Declined { reference: Some(same), .. }) = late.query(to(&pending)).await else {
             panic!("it is declined");
         };
         assert_eq!(same, reference);
@@ -283,7 +294,7 @@ mod tests {
 
     #[test]
     fn decides_in_process_only_when_nothing_can_get_between() {
-        assert!(sandbox(SandboxConfig::default()).capabilities().in_process);
+        assert!(sandbox(SandboxConfig::default()).facts().in_process);
         let calm = SandboxConfig::default;
         for config in [
             SandboxConfig { latency_ms: 1, ..calm() },
@@ -293,7 +304,7 @@ mod tests {
             SandboxConfig { error_rate: 0.1, ..calm() },
             SandboxConfig { pending_rate: 0.1, ..calm() },
         ] {
-            assert!(!sandbox(config.clone()).capabilities().in_process, "{config:?}");
+            assert!(!sandbox(config.clone()).facts().in_process, "{config:?}");
         }
     }
 
@@ -302,33 +313,27 @@ mod tests {
         let slow = sandbox(SandboxConfig { latency_ms: 20, latency_jitter_ms: 5, ..SandboxConfig::default() });
         let before = std::time::Instant::now();
         let attempt = attempt(1, "sandbox:ok", Operation::Sale);
-        slow.execute(&attempt).await;
-        slow.query(&attempt).await;
+        slow.execute(to(&attempt)).await;
+        slow.query(to(&attempt)).await;
         assert!(before.elapsed() >= Duration::from_millis(40), "{:?}", before.elapsed());
-    }
-
-    #[test]
-    fn sends_no_webhooks() {
-        let answer = sandbox(SandboxConfig::default()).webhook(&http::HeaderMap::new(), b"{}");
-        assert_eq!(answer, Err(WebhookError::Unsupported));
     }
 
     #[tokio::test]
     async fn no_card_number_is_shown() {
         let sandbox = sandbox(SandboxConfig::default());
-        let mut shown = format!("{:?}", table::TABLE);
-        for row in table::TABLE {
+        let mut shown = format!("{:?}", test_cards::TEST_CARDS);
+        for row in test_cards::TEST_CARDS {
             let number = row.number.reveal();
-            let card = sandbox.card_by_number(number).unwrap();
-            let attempt = attempt(7, card.credential, Operation::Sale);
-            let outcome = sandbox.execute(&attempt).await;
+            let card = sandbox.take_card(tenant(), CardSource::Number(number)).await.unwrap().unwrap();
+            let attempt = attempt(7, &card.credential, Operation::Sale);
+            let outcome = sandbox.execute(to(&attempt)).await;
             // One digit off: neither error may repeat what it was given.
             let mistyped = format!("{}{}", &number[..number.len() - 1], if number.ends_with('0') { '1' } else { '0' });
-            let error = sandbox.card_by_number(&mistyped).unwrap_err();
-            shown += &format!("{card:?} {attempt:?} {outcome:?} {:?} {error} {error:?} ", row.number);
+            let error = sandbox.take_card(tenant(), CardSource::Number(&mistyped)).await.unwrap_err();
+            shown += &format!("{card:?} {attempt:?} {outcome:?} {:?} {error:?} ", row.number);
             assert!(!shown.contains(&mistyped));
         }
-        for row in table::TABLE {
+        for row in test_cards::TEST_CARDS {
             assert!(!shown.contains(row.number.reveal()), "{:?}", row.names);
         }
     }

@@ -1,8 +1,8 @@
-//! What comes of an attempt when nothing goes wrong on the way: a pure function of the attempt and the time.
+//! What becomes of an attempt if nothing goes wrong on the way: a pure function of the attempt and the time.
 
 use super::behaviour::{Authentication, Behaviour, Refunding, Refusal};
 use super::draw::Draw;
-use domain::attempt::{Attempt, Decline, Done, Operation, Outcome};
+use domain::attempts::{Attempt, Decline, Done, Operation, Outcome, PayerPage};
 use std::time::Duration;
 use types::Timestamp;
 
@@ -23,7 +23,7 @@ pub fn outcome(attempt: &Attempt, now: Timestamp, refund_pending: Duration) -> O
     match result {
         Result::Done => Outcome::Done(done(attempt.operation, &behaviour, &draw, reference)),
         Result::Declined(decline) => Outcome::Declined { decline, reference: Some(reference) },
-        Result::ActionRequired => Outcome::ActionRequired { reference: Some(reference) },
+        Result::ActionRequired => Outcome::ActionRequired { reference: Some(reference), page: PayerPage::Sandbox },
         Result::Pending(due) => Outcome::Pending { reference: Some(reference), due: Some(due) },
     }
 }
@@ -39,7 +39,7 @@ enum Result {
 /// The payer first, then their bank.
 fn pay(attempt: &Attempt, behaviour: &Behaviour, refusal: Option<Refusal>) -> Result {
     match attempt.authenticated {
-        // Whoever fails is refused, also where the card would not have asked for it.
+        // A failed authentication is a decline, also if the card would not have asked for it.
         Some(false) => return Result::Declined(authentication_failed(attempt.operation)),
         None if must_authenticate(attempt, behaviour.authentication) => {
             return if attempt.off_session {
@@ -90,7 +90,7 @@ fn decline(why: Refusal) -> Decline {
     let (code, decline_code, message) = match why {
         Refusal::Generic => (DECLINED, Some("generic_decline"), "Your card was declined."),
         Refusal::InsufficientFunds => (DECLINED, Some("insufficient_funds"), "Your card has insufficient funds."),
-        // The payer at the till may be the thief: they are not told what the bank knows.
+        // The payer may be the thief: the message does not say what the bank knows.
         Refusal::LostCard => (DECLINED, Some("lost_card"), "Your card was declined."),
         Refusal::StolenCard => (DECLINED, Some("stolen_card"), "Your card was declined."),
         Refusal::Velocity => (
@@ -288,7 +288,7 @@ mod tests {
 
     #[test]
     fn an_unknown_credential_is_declined() {
-        check("somebody_elses", Operation::Sale, |_| {}, "processing_error -");
+        check("of_another_processor", Operation::Sale, |_| {}, "processing_error -");
     }
 
     #[test]

@@ -1,0 +1,33 @@
+use crate::due::{DueHandlers, Job};
+use crate::endpoint::Endpoints;
+use crate::idempotency::Running;
+use crate::open::OpenRoutes;
+use crate::registry::Registry;
+use crate::services::{Environment, Services};
+use contracts::{Identity, Ledger};
+use std::sync::Arc;
+use types::Clock;
+
+/// The API as a whole: its endpoints, and the services that they use.
+pub struct Api {
+    pub services: Arc<Services>,
+    pub endpoints: Endpoints,
+    pub open: OpenRoutes,
+    pub(crate) due: DueHandlers,
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) running: Running,
+}
+
+impl Api {
+    pub fn new(
+        ledger: Arc<dyn Ledger>,
+        identity: Arc<dyn Identity>,
+        clock: Arc<dyn Clock>,
+        environment: Environment,
+        registry: Registry,
+    ) -> Arc<Self> {
+        let Registry { kinds, extensions, endpoints, open, due, jobs } = registry;
+        let services = Arc::new(Services { ledger, identity, clock, environment, kinds, extensions });
+        Arc::new(Api { services, endpoints, open, due, jobs, running: Running::default() })
+    }
+}

@@ -1,0 +1,44 @@
+//! Answers to repeated requests.
+
+use crate::call::Call;
+use crate::error::{ApiError, Result};
+use crate::expand;
+use crate::json::pretty;
+use contracts::IdempotencyRecord;
+use domain::commit::Answer;
+
+/// The answer to a repeated request, out of the first request's record: status and body.
+pub async fn replay(
+    call: &Call,
+    fingerprint: &[u8; 32],
+    record: &IdempotencyRecord,
+    tree: &expand::Tree,
+) -> Result<(u16, String)> {
+    if record.fingerprint != *fingerprint {
+        return Err(ApiError::key_reused(&record.key).into());
+    }
+    match &record.answer {
+        Answer::Running => Err(ApiError::key_in_use(&record.key).into()),
+        Answer::Body { status, body } => Ok((*status, body.clone())),
+        Answer::Object { status, id, version } => {
+            let stored = call.services.ledger.objects_at(call.tenant_id(), &[(*id, *version)]).await?;
+            let facts = call.services.kinds.facts(id.kind);
+            match (stored.into_iter().flatten().next(), facts) {
+                (Some(stored), Some(facts)) => {
+                    let body = pretty(&(facts.render)(&stored.state, &call.audience())?);
+                    if !call.expands {
+                        return Ok((*status, body));
+                    }
+                    // The first request was interrupted before its answer was expanded.
+                    let body = expand::expanded(call, &body, tree).await?;
+                    call.keep_expanded(*status, &body).await?;
+                    Ok((*status, body))
+                }
+                _ => {
+                    tracing::error!(%id, version, "the answer to a repeated request cannot be read");
+                    Err(ApiError::internal().into())
+                }
+            }
+        }
+    }
+}

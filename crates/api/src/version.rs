@@ -1,0 +1,3 @@
+//! The version of Stripe's API whose shapes are served.
+
+pub const API_VERSION: &str = "2026-10-28.endive";

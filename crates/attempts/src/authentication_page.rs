@@ -1,0 +1,185 @@
+//! The page on which a payer authenticates a test card: one button approves, the other fails. The link holds a secret
+//! of the attempt, and is good for that attempt alone: the payer with the link may use it.
+
+use crate::carry_out::Authenticated;
+use crate::targets::Attempts;
+use api::Registry;
+use api::call::Call;
+use api::conflict::retried;
+use api::error::{ApiError, Result};
+use api::form::Node;
+use api::open::{OpenAnswer, OpenRequest};
+use api::resource::Audience;
+use askama::Template;
+use contracts::{Caller, KeyKind};
+use domain::attempts::{Attempt, Status};
+use http::{Method, StatusCode};
+use sha2::{Digest, Sha256};
+use std::sync::Arc;
+use types::{Kind, Money, ObjectId, TenantId};
+
+/// How often the payer's answer is applied again because an object had changed meanwhile.
+const DECISIONS_MAX: u32 = 10;
+
+pub fn register(registry: &mut Registry) {
+    registry.open("/hosted/{tenant}/3ds/{attempt}", answer);
+    registry.open("/hosted/{*other}", |_| async { Page::Nothing.answer(StatusCode::NOT_FOUND) });
+}
+
+/// Where an attempt's payer authenticates.
+pub fn authentication_url(audience: &Audience, attempt: ObjectId, secret: &str) -> String {
+    format!("{}/hosted/{}/3ds/{attempt}?key={secret}", audience.public_url, audience.tenant)
+}
+
+/// What the page says; its words are in the template.
+enum Page {
+    /// Asks the payer; `key` is the attempt's secret.
+    Question { amount: Option<String>, key: String },
+    Failed,
+    Done,
+    Undecided,
+    Nothing,
+    Busy,
+    Broken,
+}
+
+#[derive(Template)]
+#[template(path = "authentication.html")]
+struct Document<'a> {
+    page: &'a Page,
+}
+
+impl Page {
+    fn answer(&self, status: StatusCode) -> OpenAnswer {
+        let html = Document { page: self }.render().unwrap_or_else(|error| {
+            tracing::error!(%error, "a page cannot be shown");
+            String::new()
+        });
+        OpenAnswer::html(status, html)
+    }
+}
+
+async fn answer(request: OpenRequest) -> OpenAnswer {
+    // On a task of its own, so that a browser that goes away does not stop what it began.
+    match tokio::spawn(async move { try_answer(&request).await }).await {
+        Ok(Ok(answer)) => answer,
+        Ok(Err(failure)) => {
+            tracing::error!(?failure, "authentication page");
+            Page::Busy.answer(StatusCode::SERVICE_UNAVAILABLE)
+        }
+        Err(error) => {
+            tracing::error!(%error, "authentication page");
+            Page::Broken.answer(StatusCode::INTERNAL_SERVER_ERROR)
+        }
+    }
+}
+
+async fn try_answer(request: &OpenRequest) -> Result<OpenAnswer> {
+    let nothing = || Ok(Page::Nothing.answer(StatusCode::NOT_FOUND));
+    let mut params = Node::empty();
+    if params.decode(request.query.as_bytes()).and_then(|()| params.decode(&request.body)).is_err() {
+        return nothing();
+    }
+    let mut text = |name: &str| match params.take(name) {
+        Some(Node::Text(text)) => text,
+        _ => String::new(),
+    };
+    let (key, outcome) = (text("key"), text("outcome"));
+    let passed = match (&request.method, outcome.as_str()) {
+        (&Method::POST, "approve") => Some(true),
+        (&Method::POST, "fail") => Some(false),
+        _ => None,
+    };
+    let Some((call, id)) = addressed(request).await? else { return nothing() };
+    retried(DECISIONS_MAX, || decide(&call, id, &key, passed)).await
+}
+
+/// The tenant and the attempt that the path names.
+async fn addressed(request: &OpenRequest) -> Result<Option<(Call, ObjectId)>> {
+    let tenant = request.path_text("tenant").parse::<TenantId>().ok();
+    let (Some(tenant), Some(attempt)) = (tenant, ObjectId::parse(Kind::Attempt, request.path_text("attempt"))) else {
+        return Ok(None);
+    };
+    let tenant = request.services.identity.tenant(tenant).await.map_err(|error| {
+        tracing::error!(%error, "authentication page");
+        ApiError::unavailable()
+    })?;
+    let caller = tenant.map(|tenant| Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false });
+    Ok(caller.map(|caller| (Call::background(&request.services, &caller, None), attempt)))
+}
+
+/// Applies the payer's answer, if there is one; shows the question, or how it ended.
+async fn decide(call: &Call, id: ObjectId, key: &str, passed: Option<bool>) -> Result<OpenAnswer> {
+    let right_key = |attempt: &Attempt| attempt.secret.as_deref().is_some_and(|secret| same(secret, key));
+    let Some(attempt) = call.load::<Attempt>(id).await?.filter(|attempt| right_key(attempt)) else {
+        return Ok(Page::Nothing.answer(StatusCode::NOT_FOUND));
+    };
+    let target = call.extension::<Attempts>()?.of(attempt.target)?;
+    if attempt.status != Status::RequiresAction {
+        return finished(call, &attempt).await;
+    }
+    let Some(passed) = passed else { return Ok(question(&attempt, key)) };
+    match (target.authenticated)(call, attempt, passed).await? {
+        Authenticated::Applied | Authenticated::AwaitsConfirmation => {
+            finished(call, &*call.referenced::<Attempt>(id).await?).await
+        }
+    }
+}
+
+/// Compares without revealing by its time how much was right.
+fn same(secret: &str, given: &str) -> bool {
+    Sha256::digest(secret.as_bytes()) == Sha256::digest(given.as_bytes())
+}
+
+fn question(attempt: &Attempt, key: &str) -> OpenAnswer {
+    let amount = (attempt.amount > 0).then(|| Money::new(attempt.amount, attempt.currency).to_string().to_uppercase());
+    Page::Question { amount, key: key.to_owned() }.answer(StatusCode::OK)
+}
+
+/// Sends the browser back to the merchant, or says how it ended.
+async fn finished(call: &Call, attempt: &Attempt) -> Result<OpenAnswer> {
+    let (status, page) = match attempt.status {
+        Status::Declined => ("failed", Page::Failed),
+        Status::Succeeded | Status::Canceled => ("succeeded", Page::Done),
+        Status::Started | Status::RequiresAction | Status::Pending | Status::Unknown => ("pending", Page::Undecided),
+    };
+    let mut answer = page.answer(StatusCode::OK);
+    let target = call.extension::<Attempts>()?.of(attempt.target)?;
+    if let (Some(url), Some(intent)) = (&attempt.options.return_url, (target.returned)(call, attempt).await?) {
+        answer.status = StatusCode::SEE_OTHER;
+        answer.location = Some(return_url(url, intent.id, &intent.client_secret, status));
+    }
+    Ok(answer)
+}
+
+/// The merchant's URL, with the parameters that its page needs.
+fn return_url(url: &str, id: ObjectId, secret: &str, status: &str) -> String {
+    let (url, fragment) = url.split_once('#').map_or((url, String::new()), |(url, rest)| (url, format!("#{rest}")));
+    let separator = if url.contains('?') { '&' } else { '?' };
+    let name = id.kind.name();
+    format!("{url}{separator}{name}={id}&{name}_client_secret={secret}&redirect_status={status}{fragment}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::{SeededEntropy, Timestamp};
+
+    #[test]
+    fn goes_back_to_the_merchants_page() {
+        let id = ObjectId::new(Kind::PaymentIntent, Timestamp::from_millis(1), &mut SeededEntropy::new(1));
+        assert_eq!(
+            return_url("https://shop.example/done?order=7#top", id, "s", "succeeded"),
+            format!(
+                "https://shop.example/done?order=7&payment_intent={id}&payment_intent_client_secret=s&redirect_status=succeeded#top"
+            )
+        );
+    }
+
+    #[test]
+    fn pages_escape_what_they_show() {
+        let page = Page::Question { amount: Some("<b>".to_owned()), key: "\"><script>".to_owned() };
+        let html = page.answer(StatusCode::OK).body;
+        assert!(!html.contains("<script>") && !html.contains("<b>") && html.contains("Approve"), "{html}");
+    }
+}

@@ -1,0 +1,37 @@
+//! Attempts: requests to processors, carried out for any kind of object that implements [`Attempted`].
+//!
+//! An attempt is committed, its processor is asked, and the outcome is applied: by the request, by the worker that asks
+//! again, by the page on which the payer authenticates, or by a processor's webhook, all in the same way.
+
+mod attempted;
+mod authentication_page;
+mod carry_out;
+mod decline;
+mod resource;
+mod targets;
+mod webhook;
+
+pub use attempted::{Answering, Attempted, PayersIntent, RelatedTo};
+pub use authentication_page::authentication_url;
+pub use carry_out::{conditions, execute, run};
+pub use decline::declined;
+pub use targets::Attempts;
+
+use api::Registry;
+use api::call::Call;
+use api::error::Result;
+use processors::{Processor, Processors};
+use std::sync::Arc;
+
+/// Enters attempts into the API. Comes before the areas, which add their kinds by [`Attempts::target`].
+pub fn register(registry: &mut Registry, processors: Processors) {
+    registry.extend(Attempts::new(processors));
+    resource::register(registry);
+    authentication_page::register(registry);
+    webhook::register(registry);
+}
+
+/// The processor that new payments go to.
+pub fn preferred_processor(call: &Call) -> Result<Arc<dyn Processor>> {
+    Ok(call.extension::<Attempts>()?.processors.preferred().clone())
+}

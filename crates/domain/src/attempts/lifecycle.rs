@@ -1,0 +1,122 @@
+//! The life of an attempt: begun, leased to the process that asks the processor, resolved or given up.
+
+use super::{Attempt, Operation, Options, Outcome, Status, Target};
+use crate::changes::Changes;
+use crate::object::Versioned;
+use std::time::Duration;
+use types::{Currency, Kind, ObjectId};
+
+/// How long a process may take to ask a processor before the worker asks what became of the attempt.
+pub const LEASE: Duration = Duration::from_secs(30);
+
+/// What an attempt is made of.
+pub struct New<'a> {
+    pub processor: &'a str,
+    pub operation: Operation,
+    pub currency: Currency,
+    /// The object that the processor acts on.
+    pub target: ObjectId,
+    /// The object that the caller is shown.
+    pub subject: ObjectId,
+    /// The payment method's credential.
+    pub credential: &'a str,
+}
+
+/// An attempt that is about to be made, of nothing yet: no amount, no authentication, no idempotency key.
+pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
+    let New { processor, operation, currency, target, subject, credential } = new;
+    debug_assert_eq!(target.kind, T::KIND, "the target of an attempt");
+    Attempt {
+        id: changes.new_id(Kind::Attempt),
+        created: changes.now,
+        processor: processor.to_owned(),
+        operation,
+        amount: 0,
+        currency,
+        status: Status::Started,
+        target,
+        subject,
+        credential: credential.to_owned(),
+        original: None,
+        off_session: false,
+        set_up: false,
+        challenge: false,
+        authenticated: None,
+        secret: None,
+        reference: None,
+        decline: None,
+        queries: 0,
+        due: Some(changes.now.plus(LEASE)),
+        request: None,
+        options: Options::default(),
+    }
+}
+
+/// Records a processor's answer in the attempt itself.
+pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, outcome: &Outcome) {
+    let now = changes.now;
+    changes.update(attempt, None, |attempt| {
+        attempt.due = None;
+        match outcome {
+            Outcome::Done(done) => {
+                attempt.status = Status::Succeeded;
+                attempt.reference = Some(done.reference.clone());
+            }
+            Outcome::Declined { decline, reference } => {
+                attempt.status = Status::Declined;
+                attempt.decline = Some(decline.clone());
+                attempt.reference = reference.clone().or(attempt.reference.take());
+            }
+            Outcome::ActionRequired { reference, .. } => {
+                attempt.status = Status::RequiresAction;
+                attempt.reference.clone_from(reference);
+            }
+            Outcome::Pending { reference, due } => {
+                attempt.status = Status::Pending;
+                attempt.reference.clone_from(reference);
+                attempt.due = Some(due.unwrap_or(now.plus(backoff(attempt.queries))));
+            }
+            Outcome::Unknown { .. } => {
+                attempt.status = Status::Unknown;
+                attempt.due = Some(now.plus(backoff(attempt.queries)));
+            }
+        }
+        // The request is answered in the same commit.
+        attempt.request = None;
+    });
+}
+
+/// Counts a question to the processor and leases the attempt to the process that asks. Committed before it asks, so
+/// that another worker's version of this conflicts.
+pub fn begin_query(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
+    let lease = changes.now.plus(LEASE);
+    changes.update(attempt, None, |attempt| {
+        attempt.queries += 1;
+        attempt.due = Some(lease);
+    });
+}
+
+/// The processor is asked again with the payer's answer.
+pub fn resume(changes: &mut Changes, attempt: &mut Versioned<Attempt>, passed: bool) {
+    let lease = changes.now.plus(LEASE);
+    changes.update(attempt, None, |attempt| {
+        attempt.status = Status::Started;
+        attempt.authenticated = Some(passed);
+        attempt.due = Some(lease);
+    });
+}
+
+/// Gives an attempt up, unless its outcome is known for good.
+pub fn abandon(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
+    if !attempt.status.is_final() {
+        changes.update(attempt, None, |attempt| {
+            attempt.status = Status::Canceled;
+            attempt.due = None;
+        });
+    }
+}
+
+/// How long to wait before the processor is asked again: from a second, doubling, to an hour.
+fn backoff(queries: u32) -> Duration {
+    Duration::from_secs(1 << queries.min(11)).min(Duration::from_secs(3600))
+}

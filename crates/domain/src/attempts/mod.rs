@@ -1,0 +1,166 @@
+//! Attempts: requests to processors, and what became of each. An attempt is committed before its processor is called,
+//! and its id is the processor's own idempotency key, so that asking again can never charge twice.
+
+mod conditions;
+pub mod lifecycle;
+mod outcome;
+mod target;
+
+pub use conditions::{Capabilities, Conditions};
+pub use lifecycle::LEASE;
+pub use outcome::{Decline, Done, Outcome, PayerPage};
+pub use target::{Continuation, Resolution, Target, Unexpected, apply};
+
+use crate::commit::{Index, RequestKey};
+use crate::named::named;
+use crate::object::{Column, ColumnType, Object, Path, column};
+use serde::{Deserialize, Serialize};
+use types::{Currency, Kind, ObjectId, Timestamp};
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Attempt {
+    pub id: ObjectId,
+    pub created: Timestamp,
+    /// The processor's name: `sandbox`.
+    pub processor: String,
+    pub operation: Operation,
+    /// Minor units: what to authorize, capture or refund; for `increment` the new total.
+    pub amount: i64,
+    pub currency: Currency,
+    pub status: Status,
+    /// The object that the processor acts on.
+    pub target: ObjectId,
+    /// The object that the caller is shown: the intent if there is one, else the charge.
+    pub subject: ObjectId,
+    /// The payment method's credential.
+    pub credential: String,
+    /// The processor's name for the authorization that this attempt builds on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub original: Option<String>,
+    /// The payer is not there to authenticate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub off_session: bool,
+    /// The payment method was set up for payments without the payer.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub set_up: bool,
+    /// The merchant wants the payer to authenticate even if the issuer does not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub challenge: bool,
+    /// Whether the payer authenticated; absent before the payer has tried.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub authenticated: Option<bool>,
+    /// Gives access to the page on which the payer authenticates.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub secret: Option<String>,
+    /// The processor's name for this attempt.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline: Option<Decline>,
+    /// How often the processor was asked what became of it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub queries: u32,
+    /// When the worker asks the processor about it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub due: Option<Timestamp>,
+    /// The request that gets the outcome as its answer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub request: Option<RequestKey>,
+    #[serde(default, skip_serializing_if = "Options::is_default")]
+    pub options: Options,
+}
+
+fn is_zero(count: &u32) -> bool {
+    *count == 0
+}
+
+named! {
+    /// What the processor is asked to do.
+    pub enum Operation {
+        /// Reserve the amount on the card.
+        Authorize = "authorize",
+        /// Reserve and take it at once.
+        Sale = "sale",
+        /// Take some of what is reserved.
+        Capture = "capture",
+        /// Raise what is reserved.
+        Increment = "increment",
+        /// Release what is reserved.
+        Void = "void",
+        Refund = "refund",
+        /// Check a card and prepare it for payments without the payer.
+        Setup = "setup",
+    }
+
+    pub enum Status {
+        /// Committed; the processor may or may not have been called.
+        Started = "started",
+        Succeeded = "succeeded",
+        Declined = "declined",
+        /// The payer must authenticate.
+        RequiresAction = "requires_action",
+        /// The processor has accepted it; the result comes later.
+        Pending = "pending",
+        /// The processor's answer is not known; the worker asks until it is.
+        Unknown = "unknown",
+        /// Given up before the payer authenticated.
+        Canceled = "canceled",
+    }
+}
+
+impl Status {
+    /// Whether the outcome is known for good.
+    pub const fn is_final(self) -> bool {
+        matches!(self, Status::Succeeded | Status::Declined | Status::Canceled)
+    }
+}
+
+/// Choices of the request that matter only when the outcome is known.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Options {
+    /// A capture after which others are to follow.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub more_to_come: bool,
+    /// The payment fails if the payer must authenticate.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub error_on_action: bool,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub return_url: Option<String>,
+    /// The client library shows the page itself, without a redirect.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub use_sdk: bool,
+}
+
+impl Options {
+    fn is_default(&self) -> bool {
+        *self == Options::default()
+    }
+}
+
+impl Object for Attempt {
+    const KIND: Kind = Kind::Attempt;
+    const PLURAL: &'static str = "attempts";
+    const COLUMNS: &'static [Column] = &[
+        column("processor", ColumnType::Text),
+        column("operation", ColumnType::Text),
+        column("amount", ColumnType::Integer),
+        column("currency", ColumnType::Text),
+        column("reference", ColumnType::Text),
+        column("queries", ColumnType::Integer),
+    ];
+    const HIDDEN: &'static [Path] = &[&["credential"], &["secret"]];
+    const FALLS_DUE: bool = true;
+
+    fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    fn index(&self) -> Index {
+        Index {
+            parent: Some(self.subject),
+            status: Some(self.status.as_str().to_owned()),
+            due: self.due,
+            ..Index::default()
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! What a processor answers.
+
+use serde::{Deserialize, Serialize};
+use types::Timestamp;
+
+/// What became of an attempt, as far as its processor says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    Done(Done),
+    Declined {
+        decline: Decline,
+        reference: Option<String>,
+    },
+    /// The payer must authenticate first.
+    ActionRequired {
+        reference: Option<String>,
+        page: PayerPage,
+    },
+    /// Accepted; the result comes later.
+    Pending {
+        reference: Option<String>,
+        due: Option<Timestamp>,
+    },
+    /// Timeout, lost connection, 5xx: it may have happened, or not.
+    Unknown {
+        reason: String,
+    },
+}
+
+/// Where the payer authenticates.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum PayerPage {
+    /// Florin's own page for test cards.
+    Sandbox,
+    /// A page of the processor's, or of the card's issuer.
+    Url(String),
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Done {
+    /// The processor's name for it.
+    pub reference: String,
+    pub authorization_code: Option<String>,
+    /// Whether the funds are available at once rather than after the usual days.
+    pub available_now: bool,
+    /// 0 to 100.
+    pub risk_score: u8,
+}
+
+/// Why a card was declined.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Decline {
+    /// `card_declined`, `expired_card`, …
+    pub code: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub decline_code: Option<String>,
+    /// For the payer.
+    pub message: String,
+    /// The risk engine stopped it before the issuer was asked.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub blocked: bool,
+}
+
+impl Outcome {
+    /// The decline, if that is the outcome.
+    pub fn decline(&self) -> Option<Decline> {
+        match self {
+            Outcome::Declined { decline, .. } => Some(decline.clone()),
+            Outcome::Done(_)
+            | Outcome::ActionRequired { .. }
+            | Outcome::Pending { .. }
+            | Outcome::Unknown { .. } => None,
+        }
+    }
+}

@@ -1,0 +1,71 @@
+//! What attempts are made for. Each kind of object that a processor acts on says itself what an outcome changes.
+
+use super::lifecycle::record;
+use super::{Attempt, Conditions, Decline, Operation, Outcome};
+use crate::changes::Changes;
+use crate::object::{Object, Versioned};
+use std::fmt;
+
+/// A kind of object that processors act on.
+pub trait Target: Object {
+    /// The objects that go with the target: an outcome changes them too, or depends on them.
+    type Related: Send + Sync;
+
+    /// Applies an outcome to the target and to the objects that go with it. Returns the decline, if the caller gets one
+    /// as an error. An operation that is never made for this kind is an error: then nothing at all is written.
+    fn apply(
+        target: &mut Versioned<Self>,
+        related: &mut Self::Related,
+        changes: &mut Changes,
+        resolution: &Resolution,
+    ) -> Result<Option<Decline>, Unexpected>;
+
+    /// The payer has authenticated, or failed to: says how it goes on.
+    fn authenticated(
+        target: &mut Versioned<Self>,
+        changes: &mut Changes,
+        attempt: &mut Versioned<Attempt>,
+        passed: bool,
+    ) -> Result<Continuation, Unexpected>;
+}
+
+/// An attempt together with its outcome.
+pub struct Resolution<'a> {
+    pub attempt: &'a Attempt,
+    pub outcome: &'a Outcome,
+    pub conditions: &'a Conditions,
+}
+
+/// How an attempt goes on after the payer has acted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Continuation {
+    /// The processor is asked again, now with the payer's answer.
+    AskProcessor,
+    /// The merchant must confirm again.
+    AwaitConfirmation,
+}
+
+/// An attempt that its target cannot have: a defect of the program. Nothing may be written because of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unexpected(pub Operation);
+
+impl fmt::Display for Unexpected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} is not an operation for this kind of object", self.0.as_str())
+    }
+}
+
+impl std::error::Error for Unexpected {}
+
+/// Applies an outcome to an attempt, to its target, and to the objects that go with the target.
+pub fn apply<T: Target>(
+    changes: &mut Changes,
+    attempt: &mut Versioned<Attempt>,
+    target: &mut Versioned<T>,
+    related: &mut T::Related,
+    conditions: &Conditions,
+    outcome: &Outcome,
+) -> Result<Option<Decline>, Unexpected> {
+    record(changes, attempt, outcome);
+    T::apply(target, related, changes, &Resolution { attempt, outcome, conditions })
+}

@@ -1,0 +1,65 @@
+//! What an outcome changes if the processor acted on a charge: the charge, and the intent that it pays.
+
+use super::charge::{self, Charge};
+use super::payment_intent::{self, PaymentIntent};
+use crate::attempts::{Attempt, Continuation, Decline, Operation, Outcome, Resolution, Target, Unexpected};
+use crate::changes::Changes;
+use crate::object::Versioned;
+
+/// The intent that a charge pays, if it was made for one.
+pub type PaidIntent = Option<Versioned<PaymentIntent>>;
+
+impl Target for Charge {
+    type Related = PaidIntent;
+
+    fn apply(
+        charge: &mut Versioned<Self>,
+        intent: &mut Self::Related,
+        changes: &mut Changes,
+        resolution: &Resolution,
+    ) -> Result<Option<Decline>, Unexpected> {
+        let outcome = resolution.outcome;
+        match (resolution.attempt.operation, intent) {
+            (Operation::Sale | Operation::Authorize, None) => Ok(charge::create::apply(changes, charge, resolution)),
+            (Operation::Capture, Some(intent)) => {
+                payment_intent::capture::apply(changes, intent, charge, resolution);
+                Ok(outcome.decline())
+            }
+            (Operation::Capture, None) => {
+                charge::capture::apply(changes, charge, resolution);
+                Ok(outcome.decline())
+            }
+            (Operation::Void, Some(intent)) => {
+                payment_intent::cancel::apply(changes, intent, charge, outcome);
+                Ok(outcome.decline())
+            }
+            (Operation::Void, None) => {
+                if matches!(outcome, Outcome::Done(_)) {
+                    charge::capture::released(changes, charge, "charge.expired");
+                }
+                Ok(outcome.decline())
+            }
+            (Operation::Increment, Some(intent)) => {
+                Ok(payment_intent::increment::apply(changes, intent, charge, resolution))
+            }
+            (
+                other @ (Operation::Sale
+                | Operation::Authorize
+                | Operation::Increment
+                | Operation::Refund
+                | Operation::Setup),
+                _,
+            ) => Err(Unexpected(other)),
+        }
+    }
+
+    /// The payer of a charge without an intent is not there to authenticate.
+    fn authenticated(
+        _: &mut Versioned<Self>,
+        _: &mut Changes,
+        attempt: &mut Versioned<Attempt>,
+        _: bool,
+    ) -> Result<Continuation, Unexpected> {
+        Err(Unexpected(attempt.operation))
+    }
+}

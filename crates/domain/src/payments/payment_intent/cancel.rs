@@ -1,0 +1,111 @@
+//! Canceling: nothing more is paid, and an authorization is released.
+
+use super::{CancellationReason, PaymentIntent};
+use crate::attempts::lifecycle::abandon;
+use crate::attempts::{Attempt, Outcome};
+use crate::changes::Changes;
+use crate::commit::RequestKey;
+use crate::object::Versioned;
+use crate::payments::charge::{self, Charge};
+use crate::payments::intent::Status;
+use crate::refusal::Refusal;
+
+const ALLOWED: &[Status] = &[
+    Status::RequiresPaymentMethod,
+    Status::RequiresCapture,
+    Status::RequiresConfirmation,
+    Status::RequiresAction,
+    Status::Processing,
+];
+
+/// Whether the intent can be canceled now.
+pub fn allowed(intent: &PaymentIntent) -> Result<(), Refusal> {
+    match intent.status {
+        Status::Processing if intent.attempt.is_some() => Err(Refusal::busy()),
+        status if ALLOWED.contains(&status) => Ok(()),
+        _ => Err(intent.unexpected("canceled", ALLOWED)),
+    }
+}
+
+/// Cancels an intent without an authorization; `waiting` is the attempt that waits for the payer.
+pub fn cancel(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    waiting: Option<&mut Versioned<Attempt>>,
+    reason: Option<CancellationReason>,
+) {
+    if let Some(attempt) = waiting {
+        abandon(changes, attempt);
+    }
+    canceled(changes, intent, reason);
+}
+
+/// Begins to cancel an intent whose authorization the processor must release.
+pub fn begin(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    charge: &mut Versioned<Charge>,
+    reason: Option<CancellationReason>,
+    key: Option<RequestKey>,
+) -> Result<Versioned<Attempt>, Refusal> {
+    let attempt = charge::capture::begin_release(changes, charge, intent.id, key)?;
+    let id = attempt.id;
+    changes.update(intent, None, |intent| {
+        intent.status = Status::Processing;
+        intent.attempt = Some(id);
+        intent.cancellation_reason = reason;
+    });
+    Ok(attempt)
+}
+
+/// Applies what the processor answered to the release.
+pub fn apply(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    charge: &mut Versioned<Charge>,
+    outcome: &Outcome,
+) {
+    match outcome {
+        Outcome::Done(_) => {
+            let expired = charge.capture_before.is_some_and(|before| before <= changes.now);
+            charge::capture::released(changes, charge, if expired { "charge.expired" } else { "charge.refunded" });
+            if charge.amount_captured > 0 {
+                // What was captured before stays: the intent has succeeded with that much.
+                let received = charge.amount_captured;
+                changes.update(intent, Some("payment_intent.succeeded"), |intent| {
+                    intent.status = Status::Succeeded;
+                    intent.attempt = None;
+                    intent.amount_capturable = 0;
+                    intent.amount_received = received;
+                    intent.cancellation_reason = None;
+                    intent.capture_before = None;
+                });
+            } else {
+                let reason = intent.cancellation_reason;
+                canceled(changes, intent, reason);
+            }
+        }
+        Outcome::Declined { .. } => {
+            charge::capture::free(changes, charge);
+            changes.update(intent, None, |intent| {
+                intent.status = Status::RequiresCapture;
+                intent.attempt = None;
+                intent.cancellation_reason = None;
+            });
+        }
+        Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => (),
+    }
+}
+
+fn canceled(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, reason: Option<CancellationReason>) {
+    let now = changes.now;
+    changes.update(intent, Some("payment_intent.canceled"), |intent| {
+        intent.status = Status::Canceled;
+        intent.canceled_at = Some(now);
+        intent.cancellation_reason = reason;
+        intent.amount_capturable = 0;
+        intent.next_action = None;
+        intent.attempt = None;
+        intent.capture_before = None;
+    });
+}

@@ -1,0 +1,124 @@
+//! Creating, changing and canceling a setup intent.
+
+use super::{CancellationReason, SetupIntent, may_use};
+use crate::attempts::Attempt;
+use crate::attempts::lifecycle::abandon;
+use crate::changes::Changes;
+use crate::object::Versioned;
+use crate::payments::intent::{FutureUsage, Status};
+use crate::payments::payment_method::PaymentMethod;
+use crate::refusal::Refusal;
+use std::collections::BTreeMap;
+use types::Kind;
+
+/// An intent that is about to be created; callers describe it, and `create` decides the rest.
+pub struct Draft(SetupIntent);
+
+impl Draft {
+    pub fn new(changes: &mut Changes) -> Self {
+        let id = changes.new_id(Kind::SetupIntent);
+        Draft(SetupIntent {
+            id,
+            created: changes.now,
+            status: Status::RequiresPaymentMethod,
+            client_secret: format!("{id}_secret_{}", changes.new_secret(25)),
+            usage: FutureUsage::OffSession,
+            payment_method_types: vec!["card".to_owned()],
+            automatic_payment_methods: None,
+            customer: None,
+            payment_method: None,
+            description: None,
+            metadata: BTreeMap::new(),
+            request_three_d_secure: None,
+            last_setup_error: None,
+            next_action: None,
+            cancellation_reason: None,
+            attempt: None,
+        })
+    }
+
+    pub fn describe(&mut self) -> &mut SetupIntent {
+        &mut self.0
+    }
+}
+
+/// Creates an intent, to set up `method` if there is one.
+pub fn create(
+    changes: &mut Changes,
+    Draft(mut intent): Draft,
+    method: Option<&PaymentMethod>,
+) -> Result<Versioned<SetupIntent>, Refusal> {
+    choose(&mut intent, method)?;
+    Ok(changes.create(intent, Some("setup_intent.created")))
+}
+
+fn choose(intent: &mut SetupIntent, method: Option<&PaymentMethod>) -> Result<(), Refusal> {
+    if let Some(method) = method {
+        may_use(intent, method)?;
+        intent.payment_method = Some(method.id);
+        intent.status = Status::RequiresConfirmation;
+    }
+    Ok(())
+}
+
+/// A change to an intent.
+pub struct Edit<'a> {
+    /// The intent with what callers may describe.
+    pub described: SetupIntent,
+    /// The payment method that replaces the one before.
+    pub method: Option<&'a PaymentMethod>,
+    /// The attempt that waits for the payer.
+    pub waiting: Option<&'a mut Versioned<Attempt>>,
+}
+
+/// Changes an intent. Another payment method gives up the attempt that waits for the payer.
+pub fn update(changes: &mut Changes, intent: &mut Versioned<SetupIntent>, edit: Edit) -> Result<(), Refusal> {
+    intent.check_open("updated")?;
+    let gives_up = edit.method.is_some();
+    change(changes, intent, edit, gives_up)
+}
+
+/// Changes what callers may describe when they confirm. The attempt that waits for the payer is given up.
+pub fn prepare(changes: &mut Changes, intent: &mut Versioned<SetupIntent>, edit: Edit) -> Result<(), Refusal> {
+    intent.check_open("confirmed")?;
+    change(changes, intent, edit, true)
+}
+
+fn change(
+    changes: &mut Changes,
+    intent: &mut Versioned<SetupIntent>,
+    edit: Edit,
+    gives_up: bool,
+) -> Result<(), Refusal> {
+    let Edit { described: mut next, method, waiting } = edit;
+    choose(&mut next, method)?;
+    if gives_up {
+        if let Some(attempt) = waiting {
+            abandon(changes, attempt);
+        }
+        next.attempt = None;
+        next.next_action = None;
+    }
+    changes.update(intent, None, |intent| *intent = next);
+    Ok(())
+}
+
+/// Cancels an intent; `waiting` is the attempt that waits for the payer.
+pub fn cancel(
+    changes: &mut Changes,
+    intent: &mut Versioned<SetupIntent>,
+    waiting: Option<&mut Versioned<Attempt>>,
+    reason: Option<CancellationReason>,
+) -> Result<(), Refusal> {
+    intent.check_open("canceled")?;
+    if let Some(attempt) = waiting {
+        abandon(changes, attempt);
+    }
+    changes.update(intent, Some("setup_intent.canceled"), |intent| {
+        intent.status = Status::Canceled;
+        intent.cancellation_reason = reason;
+        intent.attempt = None;
+        intent.next_action = None;
+    });
+    Ok(())
+}

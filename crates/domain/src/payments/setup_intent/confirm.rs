@@ -1,0 +1,148 @@
+//! Confirming: the processor is asked to check the card and to prepare it.
+
+use super::{SetupIntent, may_use};
+use crate::attempts::lifecycle::{self, New, resume};
+use crate::attempts::{
+    Attempt, Continuation, Decline, Operation, Options, Outcome, Resolution, Target, Unexpected,
+};
+use crate::changes::Changes;
+use crate::commit::RequestKey;
+use crate::object::Versioned;
+use crate::payments::intent::{FutureUsage, NextAction, PaymentError, Status, ThreeDSecure};
+use crate::payments::payment_method::PaymentMethod;
+use crate::refusal::Refusal;
+use types::Currency;
+
+/// Begins to set up a payment method. `currency` is the tenant's: no money moves.
+pub fn begin(
+    changes: &mut Changes,
+    intent: &mut Versioned<SetupIntent>,
+    method: &PaymentMethod,
+    processor: &str,
+    currency: Currency,
+    (options, key): (Options, Option<RequestKey>),
+) -> Result<Versioned<Attempt>, Refusal> {
+    intent.check_open("confirmed")?;
+    may_use(intent, method)?;
+    let secret = changes.new_secret(24);
+    let (target, subject) = (intent.id, intent.id);
+    let new = New { processor, operation: Operation::Setup, currency, target, subject, credential: &method.credential };
+    let attempt = Attempt {
+        challenge: ThreeDSecure::challenges(intent.request_three_d_secure),
+        secret: Some(secret),
+        request: key,
+        options,
+        ..lifecycle::new::<SetupIntent>(changes, new)
+    };
+    let attempt = changes.create(attempt, None);
+    let (method, attempt_id) = (method.id, attempt.id);
+    changes.update(intent, None, |intent| {
+        intent.status = Status::Processing;
+        intent.payment_method = Some(method);
+        intent.attempt = Some(attempt_id);
+        intent.next_action = None;
+    });
+    Ok(attempt)
+}
+
+impl Target for SetupIntent {
+    /// The payment method; absent if the intent was declined, or changed, since the attempt began.
+    type Related = Option<Versioned<PaymentMethod>>;
+
+    fn apply(
+        intent: &mut Versioned<Self>,
+        method: &mut Self::Related,
+        changes: &mut Changes,
+        resolution: &Resolution,
+    ) -> Result<Option<Decline>, Unexpected> {
+        match resolution.attempt.operation {
+            Operation::Setup => match method {
+                // The attempt was given up meanwhile; its outcome is recorded in the attempt alone.
+                _ if intent.attempt != Some(resolution.attempt.id) => Ok(None),
+                Some(method) => Ok(apply(changes, intent, method, resolution)),
+                None => Err(Unexpected(resolution.attempt.operation)),
+            },
+            other @ (Operation::Authorize
+            | Operation::Sale
+            | Operation::Capture
+            | Operation::Increment
+            | Operation::Void
+            | Operation::Refund) => Err(Unexpected(other)),
+        }
+    }
+
+    fn authenticated(
+        intent: &mut Versioned<Self>,
+        changes: &mut Changes,
+        attempt: &mut Versioned<Attempt>,
+        passed: bool,
+    ) -> Result<Continuation, Unexpected> {
+        resume(changes, attempt, passed);
+        changes.update(intent, None, |intent| {
+            intent.status = Status::Processing;
+            intent.next_action = None;
+        });
+        Ok(Continuation::AskProcessor)
+    }
+}
+
+/// Applies what the processor answered. Returns the decline, if it was one.
+fn apply(
+    changes: &mut Changes,
+    intent: &mut Versioned<SetupIntent>,
+    method: &mut Versioned<PaymentMethod>,
+    resolution: &Resolution,
+) -> Option<Decline> {
+    let Resolution { attempt, outcome, .. } = *resolution;
+    match outcome {
+        Outcome::Done(_) => {
+            keep_method(changes, intent, method);
+            changes.update(intent, Some("setup_intent.succeeded"), |intent| {
+                intent.status = Status::Succeeded;
+                intent.attempt = None;
+                intent.next_action = None;
+                intent.last_setup_error = None;
+            });
+            None
+        }
+        Outcome::Declined { decline, .. } => {
+            let error = PaymentError {
+                decline: decline.clone(),
+                charge: None,
+                payment_method: Some(Box::new((**method).clone())),
+            };
+            changes.update(intent, Some("setup_intent.setup_failed"), |intent| {
+                intent.status = Status::RequiresPaymentMethod;
+                intent.attempt = None;
+                intent.next_action = None;
+                intent.payment_method = None;
+                intent.last_setup_error = Some(error);
+            });
+            Some(decline.clone())
+        }
+        Outcome::ActionRequired { page, .. } => {
+            let action = NextAction::of(attempt, page);
+            changes.update(intent, Some("setup_intent.requires_action"), |intent| {
+                intent.status = Status::RequiresAction;
+                intent.next_action = Some(action);
+            });
+            None
+        }
+        Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
+    }
+}
+
+/// Attaches the payment method to the customer, and notes that it is set up.
+fn keep_method(changes: &mut Changes, intent: &SetupIntent, method: &mut Versioned<PaymentMethod>) {
+    let set_up = method.set_up || intent.usage == FutureUsage::OffSession;
+    match intent.customer {
+        Some(customer) if method.customer.is_none() => {
+            changes.update(method, Some("payment_method.attached"), |method| {
+                method.customer = Some(customer);
+                method.set_up = set_up;
+            });
+        }
+        _ if method.set_up != set_up => changes.update(method, None, |method| method.set_up = set_up),
+        _ => (),
+    }
+}

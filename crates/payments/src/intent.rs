@@ -1,0 +1,105 @@
+//! What payment intents and setup intents have in common: parameters, and parts of what is shown.
+
+use api::call::Call;
+use api::choice::Choice;
+use api::error::{ApiError, Result};
+use api::json::Json;
+use api::resource::{Audience, show};
+use api::{object, params};
+use attempts::authentication_url;
+use domain::Versioned;
+use domain::attempts::Attempt;
+use domain::payments::intent::{AllowRedirects, NextAction, PaymentError};
+use domain::payments::payment_method::MethodType;
+use types::ObjectId;
+
+use crate::payment_methods::PaymentMethods;
+
+params! {
+    pub struct AutomaticPaymentMethodsParams {
+        pub enabled: bool,
+        pub allow_redirects: Option<Choice<AllowRedirects>>,
+    }
+
+    pub struct RetrieveParams {
+        pub client_secret: Option<String>,
+    }
+
+    #[allow(dead_code, reason = "read, so that nonsense is refused before the intent is looked at")]
+    pub struct MicrodepositParams {
+        pub amounts: Option<Vec<i64>>,
+        pub descriptor_code: Option<String>,
+    }
+}
+
+/// How payment methods are chosen automatically, if they are: unless the caller says otherwise, or names their types.
+pub fn automatic_payment_methods(
+    params: Option<&AutomaticPaymentMethodsParams>,
+    types: Option<&Vec<Choice<MethodType>>>,
+) -> Option<AllowRedirects> {
+    match (params, types) {
+        (Some(params), _) => {
+            params.enabled.then(|| params.allow_redirects.map_or(AllowRedirects::Always, |Choice(choice)| choice))
+        }
+        (None, Some(_)) => None,
+        (None, None) => Some(AllowRedirects::Always),
+    }
+}
+
+/// The names of types of payment methods.
+pub fn type_names(types: &[Choice<MethodType>]) -> Vec<String> {
+    types.iter().map(|Choice(kind)| kind.as_str().to_owned()).collect()
+}
+
+/// The attempt that an intent waits for, if it does.
+pub async fn waiting(call: &Call, attempt: Option<ObjectId>) -> Result<Option<Versioned<Attempt>>> {
+    match attempt {
+        Some(attempt) => Ok(Some(call.referenced(attempt).await?)),
+        None => Ok(None),
+    }
+}
+
+/// Refuses what is no URL that a browser can be sent to. Applications have schemes of their own.
+pub fn check_url(param: &str, url: &str) -> Result<(), ApiError> {
+    let scheme = url.split_once("://").map(|(scheme, rest)| (scheme, !rest.is_empty()));
+    let plain = |scheme: &str| {
+        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
+            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
+    };
+    match scheme {
+        Some((scheme, true)) if plain(scheme) && !scheme.eq_ignore_ascii_case("javascript") => Ok(()),
+        _ => Err(ApiError::coded("url_invalid", "Not a valid URL").param(param)),
+    }
+}
+
+/// `automatic_payment_methods` as it is shown.
+pub fn render_automatic(redirects: AllowRedirects) -> Json<'static> {
+    object! { "allow_redirects": redirects.as_str(), "enabled": true }
+}
+
+/// Why the last attempt failed: the decline, and the objects that it is about.
+pub fn payment_error<'a>(error: &'a PaymentError, audience: &Audience) -> Json<'a> {
+    let decline = &error.decline;
+    object! { "code": &decline.code }
+        .with("decline_code", decline.decline_code.as_ref())
+        .with("message", Some(&decline.message))
+        .with("type", Some("card_error"))
+        .with("charge", error.charge)
+        .with("payment_method", error.payment_method.as_ref().map(|method| show::<PaymentMethods>(method, audience)))
+}
+
+/// Where the payer goes, or what the client library does.
+pub fn next_action<'a>(action: &'a NextAction, audience: &Audience) -> Json<'a> {
+    let sandbox = || authentication_url(audience, action.attempt, &action.secret);
+    let url = action.url.clone().unwrap_or_else(sandbox);
+    match &action.return_url {
+        Some(return_url) => object! {
+            "redirect_to_url": object! { "return_url": return_url, "url": url },
+            "type": "redirect_to_url",
+        },
+        None => object! {
+            "type": "use_stripe_sdk",
+            "use_stripe_sdk": object! { "type": "three_d_secure_redirect", "stripe_js": url },
+        },
+    }
+}

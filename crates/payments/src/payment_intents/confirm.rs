@@ -1,0 +1,147 @@
+//! Confirming intents.
+
+use super::create::chosen_method;
+use super::params::{ConfirmParams, ConfirmationParams};
+use super::refused::refused;
+use super::render::PaymentIntents;
+use crate::intent::{check_url, waiting};
+use crate::payment_methods::PaymentMethods;
+use api::call::{Call, Outcome};
+use api::error::{ApiError, Result};
+use api::reply::Reply;
+use api::resource::show;
+use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run};
+use domain::attempts::{Decline, Options};
+use domain::payments::intent::Status;
+use domain::payments::payment_intent::confirm::{self, Confirmation};
+use domain::payments::payment_intent::{ConfirmationMethod, PaymentIntent};
+use domain::payments::payment_method::PaymentMethod;
+use domain::{Changes, Refusal, Versioned};
+
+pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
+    let mut intent = call.path_object::<PaymentIntent>("id").await?;
+    call.check_client_secret(&intent.client_secret, params.client_secret.as_deref())?;
+    if call.is_public() && intent.confirmation_method == ConfirmationMethod::Manual {
+        let message = "This PaymentIntent's confirmation_method is manual: only a secret key can confirm it.";
+        return Err(ApiError::coded("payment_intent_invalid_parameter", message).into());
+    }
+    if call.is_public() {
+        refuse_merchants_choices(&params)?;
+    }
+    if params.amount_to_confirm.is_some_and(|amount| amount != intent.amount) {
+        let message = format!("amount_to_confirm is not the PaymentIntent's amount, {}.", intent.amount);
+        return Err(ApiError::invalid(message).param("amount_to_confirm").into());
+    }
+    confirm::allowed(&intent).map_err(|refusal| refused(&call, &intent, refusal))?;
+    let mut changes = call.changes();
+    let chosen = chosen_method(&call, &mut changes, &params.details).await?;
+    let mut described = (*intent).clone();
+    params.details.apply(&mut described)?;
+    let mut waiting = match intent.status {
+        Status::RequiresAction => waiting(&call, intent.attempt).await?,
+        _ => None,
+    };
+    let chosen_id = chosen.as_ref().map(|method| method.id);
+    confirm::prepare(&mut changes, &mut intent, described, chosen_id, waiting.as_mut());
+    let method = match (chosen, intent.payment_method) {
+        (Some(method), _) => Some(method),
+        (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
+        (None, None) => None,
+    };
+    confirm_with(&call, changes, intent, method, params.confirmation).await
+}
+
+/// Refuses what a payer must not choose: how and when the money is taken is set up by the merchant.
+fn refuse_merchants_choices(params: &ConfirmParams) -> Result<()> {
+    let details = &params.details;
+    let given = [
+        ("amount_details", details.amount_details.is_some()),
+        ("capture_method", details.capture_method.is_some()),
+        ("off_session", params.confirmation.off_session.is_some()),
+        ("payment_details", details.payment_details.is_some()),
+        ("payment_method_options", details.payment_method_options.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            let message = format!("{name} cannot be given with a publishable API key; use a secret key.");
+            Err(ApiError::invalid(message).param(name).into())
+        }
+        None => Ok(()),
+    }
+}
+
+/// Confirms an intent with a payment method.
+pub async fn confirm_with(
+    call: &Call,
+    mut changes: Changes,
+    mut intent: Versioned<PaymentIntent>,
+    method: Option<Versioned<PaymentMethod>>,
+    params: ConfirmationParams,
+) -> Result<Reply> {
+    let Some(method) = method else {
+        let message = "You cannot confirm this PaymentIntent because it's missing a payment method. Update it with one, or \
+             give one when confirming.";
+        return Err(refused(call, &intent, Refusal::new("payment_intent_unexpected_state", message)));
+    };
+    if let Some(url) = &params.return_url {
+        check_url("return_url", url)?;
+    }
+    let confirmation = Confirmation {
+        off_session: params.off_session.is_some_and(|off| off.0),
+        options: Options {
+            more_to_come: false,
+            error_on_action: params.error_on_requires_action.unwrap_or(false),
+            return_url: params.return_url,
+            use_sdk: params.use_stripe_sdk.unwrap_or(false),
+        },
+        key: call.request_key(),
+    };
+    let processor = preferred_processor(call)?.facts().name;
+    let attempt = confirm::begin(&mut changes, &mut intent, &method, processor, confirmation)
+        .map_err(|refusal| refused(call, &intent, refusal))?;
+    run::<PaymentIntents>(call, changes, attempt, intent, Some(method)).await
+}
+
+/// A decline as an error that shows the intent.
+pub fn declined_intent(
+    call: &Call,
+    intent: &PaymentIntent,
+    method: Option<&PaymentMethod>,
+    decline: &Decline,
+) -> ApiError {
+    let audience = call.audience();
+    let mut error = declined(decline);
+    let charge = intent.last_payment_error.as_ref().and_then(|error| error.charge);
+    if let Some(charge) = charge {
+        error = error.detail("charge", charge.to_string());
+    }
+    error = error.detail("payment_intent", show::<PaymentIntents>(intent, &audience));
+    match method {
+        Some(method) => error.detail("payment_method", show::<PaymentMethods>(method, &audience)),
+        None => error,
+    }
+}
+
+impl Attempted for PaymentIntents {
+    async fn related(call: &Call, intent: &PaymentIntent) -> Result<Option<Versioned<PaymentMethod>>> {
+        match intent.payment_method {
+            Some(method) => Ok(Some(call.referenced(method).await?)),
+            None => Ok(None),
+        }
+    }
+
+    fn answer(
+        intent: &Versioned<PaymentIntent>,
+        method: &Option<Versioned<PaymentMethod>>,
+        Answering { call, decline, .. }: Answering,
+    ) -> Outcome {
+        match decline {
+            None => Ok(call.reply::<Self>(intent)),
+            Some(decline) => Err(declined_intent(call, intent, method.as_deref(), decline)),
+        }
+    }
+
+    fn payers_intent(intent: &PaymentIntent) -> Option<PayersIntent> {
+        Some(PayersIntent { id: intent.id, client_secret: intent.client_secret.clone() })
+    }
+}

@@ -1,0 +1,34 @@
+//! Checking a card before it is attached.
+
+use api::call::Call;
+use api::error::{ApiError, Result};
+use attempts::{declined, execute, preferred_processor};
+use domain::payments::payment_method::{PaymentMethod, checked, new_check};
+use domain::Changes;
+
+/// Whether a card is good.
+pub enum CardCheck {
+    Passed,
+    /// To be committed with what is in the changes, as the request's answer.
+    Declined(ApiError),
+}
+
+/// Asks the processor whether a card is good; no money is reserved.
+pub async fn check(call: &Call, changes: &mut Changes, method: &PaymentMethod) -> Result<CardCheck> {
+    let processor = preferred_processor(call)?;
+    let facts = processor.facts();
+    let mut attempt = new_check(changes, method, facts.name, call.tenant().settings.default_currency);
+    if !facts.in_process {
+        // The idempotency key is not used here: a request that is interrupted has had no effect, and can be repeated.
+        call.commit_bare(std::mem::replace(changes, call.changes())).await?;
+    }
+    let outcome = execute(call.tenant_id(), &*processor, &attempt).await;
+    match checked(changes, &mut attempt, &outcome) {
+        Some(Ok(())) => Ok(CardCheck::Passed),
+        Some(Err(decline)) => Ok(CardCheck::Declined(declined(&decline))),
+        None => {
+            call.commit_bare(std::mem::replace(changes, call.changes())).await?;
+            Err(ApiError::unavailable().into())
+        }
+    }
+}

@@ -1,0 +1,103 @@
+//! Events: what happened, newest first.
+
+use api::Registry;
+use api::call::Call;
+use api::endpoint::Returns;
+use api::error::{ApiError, Result};
+use api::event::{event_id, render_events};
+use api::list::{self, ListParams};
+use api::params;
+use api::params::NoParams;
+use api::reply::Reply;
+use contracts::{EventQuery, LogEntry};
+use types::EventId;
+
+/// How many types a list can be narrowed down to.
+const TYPES_MAX: usize = 20;
+
+params! {
+    pub struct FilterParams {
+        /// One type, or several with a `*` at the end: `charge.*`.
+        pub event_type as "type": Option<String>,
+        pub types: Option<Vec<String>>,
+        ..list: ListParams,
+    }
+}
+
+pub fn register(registry: &mut Registry) {
+    registry.get("/v1/events", Returns::ListOf("event"), list);
+    registry.get("/v1/events/{id}", Returns::Schema("event"), retrieve);
+}
+
+async fn list(call: Call, params: FilterParams) -> Result<Reply> {
+    let paging = params.list.paging(position)?;
+    for (param, cursor) in [
+        ("starting_after", params.list.starting_after.as_deref().zip(paging.starting_after)),
+        ("ending_before", params.list.ending_before.as_deref().zip(paging.ending_before)),
+    ] {
+        if let Some((id, position)) = cursor {
+            entry_at(&call, position, id).await?.ok_or_else(|| missing(id, Some(param)))?;
+        }
+    }
+    let types = wanted_types(params.event_type, params.types)?;
+    let (created_from, created_until) = params.list.created.map_or((None, None), |range| (range.from, range.until));
+    let query = EventQuery { paging, types, created_from, created_until, object: None };
+    let page = call.services.ledger.events(call.tenant_id(), &query).await?;
+    let data = render_events(&call.services.kinds, &call.audience(), &page.items)?;
+    Ok(Reply::value(list::envelope(data, page.has_more, &call.path)))
+}
+
+async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
+    let id = call.path_text("id");
+    let position = position("id", id).map_err(|_| missing(id, None))?;
+    let entry = entry_at(&call, position, id).await?.ok_or_else(|| missing(id, None))?;
+    let shown = render_events(&call.services.kinds, &call.audience(), &[entry])?.pop();
+    Ok(Reply::value(shown.ok_or_else(ApiError::internal)?))
+}
+
+/// An event's place in the log, out of its id.
+fn position(param: &str, id: &str) -> Result<i64, ApiError> {
+    id.parse::<EventId>().map(|id| id.position).map_err(|_| missing(id, Some(param)))
+}
+
+/// The entry at a place of the log, if it is the event of that id.
+async fn entry_at(call: &Call, position: i64, id: &str) -> Result<Option<LogEntry>> {
+    let entry = call.services.ledger.event(call.tenant_id(), position).await?;
+    Ok(entry.filter(|entry| entry.event_type.is_some() && event_id(entry).to_string() == id))
+}
+
+fn missing(id: &str, param: Option<&str>) -> ApiError {
+    ApiError::missing("event", id, param)
+}
+
+fn wanted_types(one: Option<String>, several: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+    match (one, several) {
+        (Some(_), Some(_)) => Err(ApiError::invalid("type and types cannot both be given.").param("types")),
+        (_, Some(several)) if several.len() > TYPES_MAX => {
+            Err(ApiError::invalid(format!("types can name up to {TYPES_MAX} types.")).param("types"))
+        }
+        (one, several) => Ok(several.unwrap_or_default().into_iter().chain(one).collect()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use types::Timestamp;
+
+    #[test]
+    fn ids_lead_to_a_position_in_the_log() {
+        let id = EventId { created: Timestamp::from_millis(1_800_000_000_123), position: 7 }.to_string();
+        assert_eq!(position("id", &id), Ok(7));
+        let unknown = missing("evt_1", None);
+        assert_eq!((unknown.status, unknown.code), (404, Some("resource_missing")));
+        assert_eq!(position("starting_after", "evt_1").unwrap_err().status, 400);
+    }
+
+    #[test]
+    fn types_are_given_in_one_way() {
+        assert_eq!(wanted_types(Some("charge.*".to_owned()), None), Ok(vec!["charge.*".to_owned()]));
+        assert!(wanted_types(Some("a".to_owned()), Some(vec!["b".to_owned()])).is_err());
+        assert!(wanted_types(None, Some(vec![String::new(); 21])).is_err());
+    }
+}
