@@ -1,7 +1,10 @@
 //! Checks of the house rules that no compiler makes: `cargo xtask tidy`. `CONTRIBUTING.md` says what they are for.
 
 mod checks;
+mod items;
 mod lexer;
+mod modules;
+mod tokens;
 mod tree;
 mod workspace;
 

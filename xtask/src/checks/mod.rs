@@ -1,5 +1,6 @@
 //! One file for each rule. A check reads the tree and says what is wrong with it; its tests plant what it must find.
 
+mod circles;
 mod domain;
 mod files;
 mod layers;
@@ -36,6 +37,7 @@ impl Problem {
 pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
     let mut problems = [
         layers::check(tree, workspace),
+        circles::check(tree, workspace),
         domain::check(tree),
         sql::check(tree),
         sizes::check(tree),
