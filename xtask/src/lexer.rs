@@ -7,14 +7,17 @@ pub struct Source {
     pub code: String,
     /// Where each text literal's inside begins, and the inside as it is written.
     pub texts: Vec<(usize, String)>,
+    /// From where to where each comment goes, with its marks.
+    pub comments: Vec<(usize, usize)>,
 }
 
 impl Source {
     pub fn of(file: &str) -> Self {
-        let mut lexer = Lexer { bytes: file.as_bytes(), at: 0, code: file.as_bytes().to_vec(), texts: Vec::new() };
+        let (bytes, code) = (file.as_bytes(), file.as_bytes().to_vec());
+        let mut lexer = Lexer { bytes, at: 0, code, texts: Vec::new(), comments: Vec::new() };
         lexer.run();
         let texts = lexer.texts.iter().map(|(from, to)| (*from, file[*from..*to].to_owned())).collect();
-        Source { code: String::from_utf8(lexer.code).unwrap_or_default(), texts }
+        Source { code: String::from_utf8(lexer.code).unwrap_or_default(), texts, comments: lexer.comments }
     }
 
     /// Where the unit tests at the foot of the file begin; its end when there are none.
@@ -41,6 +44,7 @@ struct Lexer<'a> {
     code: Vec<u8>,
     /// From, to.
     texts: Vec<(usize, usize)>,
+    comments: Vec<(usize, usize)>,
 }
 
 impl Lexer<'_> {
@@ -83,7 +87,7 @@ impl Lexer<'_> {
         while self.peek(0).is_some_and(|byte| byte != b'\n') {
             self.at += 1;
         }
-        self.blank(from, self.at);
+        self.close_comment(from);
     }
 
     fn block_comment(&mut self) {
@@ -98,6 +102,11 @@ impl Lexer<'_> {
                 break;
             }
         }
+        self.close_comment(from);
+    }
+
+    fn close_comment(&mut self, from: usize) {
+        self.comments.push((from, self.at));
         self.blank(from, self.at);
     }
 

@@ -1,6 +1,7 @@
 //! Checks of the house rules that no compiler makes: `cargo xtask tidy`. `CONTRIBUTING.md` says what they are for.
 
 mod checks;
+mod comments;
 mod items;
 mod lexer;
 mod modules;

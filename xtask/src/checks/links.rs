@@ -62,7 +62,7 @@ pub fn targets(text: &str) -> impl Iterator<Item = (usize, &str)> {
 }
 
 /// The lines outside of code blocks, and where they begin.
-fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+pub fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut at, mut fenced) = (0, false);
     text.split_inclusive('\n').filter_map(move |line| {
         let start = at;

@@ -8,6 +8,7 @@ mod links;
 mod packages;
 pub mod sizes;
 mod sql;
+mod vague;
 mod words;
 
 use crate::tree::{Tree, line_of};
@@ -44,6 +45,7 @@ pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
         files::check(tree, workspace),
         links::check(tree),
         words::check(tree),
+        vague::check(tree),
         packages::check(tree),
     ]
     .concat();
