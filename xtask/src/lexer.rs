@@ -20,9 +20,12 @@ impl Source {
         Source { code: String::from_utf8(lexer.code).unwrap_or_default(), texts, comments: lexer.comments }
     }
 
-    /// Where the unit tests at the foot of the file begin; its end when there are none.
+    /// Where the unit tests at the foot of the file begin; its end when there are none, or in a file of their own.
     pub fn tests_at(&self) -> usize {
-        self.code.find("#[cfg(test)]\nmod ").unwrap_or(self.code.len())
+        let mut modules = self.code.match_indices("#[cfg(test)]\nmod ").map(|(at, _)| at);
+        let is_inline =
+            |at: &usize| self.code[*at..].find(['{', ';']).is_some_and(|end| self.code[at + end..].starts_with('{'));
+        modules.find(is_inline).unwrap_or(self.code.len())
     }
 
     /// Where a word stands in the code, as a whole word.

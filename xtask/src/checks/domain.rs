@@ -53,9 +53,11 @@ mod tests {
             "use std::fs::read;",
             "fn a() { println!(\"x\") }",
         ] {
-            let found = check(&tree(&[("crates/domain/src/refund.rs", planted)]));
-            assert_eq!(found.len(), 1, "{planted}: {found:?}");
-            assert_eq!(found[0].place, "crates/domain/src/refund.rs:1");
+            for path in ["crates/domain/src/refund.rs", "crates/domain/src/payments/charge/mod.rs"] {
+                let found = check(&tree(&[(path, planted)]));
+                assert_eq!(found.len(), 1, "{planted}: {found:?}");
+                assert_eq!(found[0].place, format!("{path}:1"));
+            }
         }
     }
 

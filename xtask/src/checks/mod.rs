@@ -57,6 +57,7 @@ pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
 fn is_test(path: &str) -> bool {
     const CONTRACT_SUITE: &str = "crates/testkit/src/contract/";
     path.starts_with("tests/")
+        || path.ends_with("/tests.rs")
         || path.contains("/tests/")
         || path.contains("/benches/")
         || path.starts_with(CONTRACT_SUITE)
