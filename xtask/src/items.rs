@@ -1,14 +1,15 @@
-//! What the code of one module declares, imports and names. A path scanner, not a parser: it reads what compiles.
+//! Finds what the code of one module declares, imports and names. It is a scanner of paths, not a parser: it expects code
+//! that compiles.
 
 use crate::lexer::Source;
 use crate::tokens::{DEFINING, Token, Tokens};
 use std::collections::BTreeSet;
 use std::ops::Range;
 
-/// What stands in one module, without the insides of its inline modules and without what is compiled for tests only.
+/// The items of one module, without those of its inline modules and without what is compiled for tests only.
 #[derive(Debug, Default)]
 pub struct Items {
-    /// Whether `#![cfg(test)]` stands in the module.
+    /// Whether the module has the attribute `#![cfg(test)]`.
     pub test: bool,
     pub modules: Vec<Declared>,
     pub uses: Vec<Use>,
@@ -25,9 +26,9 @@ pub struct Declared {
     pub name: String,
     /// Whether it is compiled for tests only.
     pub test: bool,
-    /// What `#[path = "…"]` says.
+    /// The file that `#[path = "…"]` names.
     pub path: Option<String>,
-    /// What is in it, if it is written in place.
+    /// The items of an inline module.
     pub inline: Option<Items>,
 }
 
@@ -41,7 +42,8 @@ pub struct Use {
     pub at: usize,
 }
 
-/// A path in code, up to its first generic argument. It can be a single name, if that is no variable by its form.
+/// A path in code, up to its first generic argument. A single name counts if it cannot be a variable: it begins with a
+/// capital letter, or `(` or `!` follows.
 #[derive(Debug, PartialEq)]
 pub struct Path {
     pub path: Vec<String>,
@@ -66,7 +68,7 @@ impl Scanner<'_> {
     fn scan(&self, range: Range<usize>) -> Items {
         let mut items = Items::default();
         let mut at = range.start;
-        // Where the outermost bracket closes, and whether it holds the input of a macro: that may define names.
+        // The token that closes the outermost bracket, and whether the bracket is a macro's: its input may define names.
         let (mut closes, mut in_macro) = (range.start, false);
         while at < range.end {
             let token = &self.tokens.all[at];
@@ -120,7 +122,7 @@ impl Scanner<'_> {
         items
     }
 
-    /// Reads the path that begins at a name; says where to go on.
+    /// Reads the path that begins with the name at `start`; returns the token after it.
     fn path(&self, start: usize, paths: &mut Vec<Path>) -> usize {
         let mut at = start;
         let mut path = vec![self.tokens.all[at].name().to_owned()];
@@ -181,7 +183,7 @@ impl Scanner<'_> {
         uses.push(Use { path, name, at: start });
     }
 
-    /// The module that is declared here, and where what follows it begins.
+    /// The module that the keyword `mod` here declares, and the token after it.
     fn declared(&self, at: usize) -> Option<(Declared, usize)> {
         let name = self.tokens.all.get(at + 1).filter(|name| self.tokens.text(at) == "mod" && name.is_name())?;
         let (inline, end) = match self.tokens.text(at + 2) {
@@ -193,8 +195,8 @@ impl Scanner<'_> {
             _ => return None,
         };
         let path = self.tokens.attributes(at).find(|open| self.tokens.text(open + 1) == "path").and_then(|open| {
-            let mut texts = self.source.texts.iter();
-            texts.find(|(text, _)| *text > self.tokens.all[open].at).map(|(_, path)| path.clone())
+            let mut strings = self.source.strings.iter();
+            strings.find(|(string, _)| *string > self.tokens.all[open].at).map(|(_, path)| path.clone())
         });
         Some((Declared { name: name.name().to_owned(), test: false, path, inline }, end))
     }

@@ -1,10 +1,10 @@
-//! The modules of a library or program, and which of them a module names.
+//! The tree of modules of a library or program, and the modules that the code of a module refers to.
 
 use crate::items::{Declared, Items};
 use crate::tree::{Tree, directory, resolved};
 use std::collections::BTreeMap;
 
-/// The modules under one root file. A module is known by its place among all; the root is the first.
+/// The modules under one root file. Methods name a module by its index in `all`; the root has index 0.
 #[derive(Debug, Default)]
 pub struct Modules {
     pub all: Vec<Module>,
@@ -22,7 +22,7 @@ pub struct Module {
     children: BTreeMap<String, usize>,
     /// The directory in which the files of its children are.
     folder: String,
-    /// The directory at which the `#[path]` of its children begins.
+    /// The directory that the `#[path]` of its children is relative to.
     base: String,
 }
 
@@ -42,7 +42,7 @@ impl Modules {
         modules
     }
 
-    /// Makes a module known to its parent. Of two with one name, the one that is not only for tests.
+    /// Adds a module to its parent's children. If two have one name, the one that is not only for tests stays.
     fn enter(&mut self, number: usize) {
         let Module { name, parent, test, .. } = &self.all[number];
         if let (name, test, Some(parent)) = (name.clone(), *test, *parent) {
@@ -86,7 +86,7 @@ impl Modules {
         self.upwards(inner).any(|module| module == outer)
     }
 
-    /// The modules that a module names, apart from itself and those that it is in, and at which bytes of its file.
+    /// The modules that a module refers to, except itself and those that it is in, each with the byte of its file.
     pub fn named(&self, from: usize) -> Vec<(usize, usize)> {
         let items = &self.all[from].items;
         let uses = items.uses.iter().map(|found| (&found.path, found.at));
@@ -95,7 +95,7 @@ impl Modules {
         found.filter(|(module, _)| !self.holds(*module, from)).collect()
     }
 
-    /// The module whose macro of this name is in the root of the crate.
+    /// The module with a macro of this name that `#[macro_export]` puts into the root of the crate.
     fn exporting(&self, name: &str) -> Option<usize> {
         self.all.iter().position(|module| !module.test && module.items.exported.contains(name))
     }
@@ -128,9 +128,9 @@ fn module(tree: &Tree, file: &str, name: &str, folder: String, parent: Option<us
 struct Walk<'a> {
     modules: &'a Modules,
     from: usize,
-    /// The names that are being looked up, with the modules: two `use` can lead to each other.
+    /// The modules and names that are being looked up: two `use` can refer to each other.
     seen: Vec<(usize, String)>,
-    /// Whether `use …::*` is looked into. Not for the path of such a `use`, which would have no end.
+    /// Whether to look for names behind `use …::*`. Not for the path of such a `use` itself: that may never end.
     through_globs: bool,
 }
 
@@ -156,7 +156,7 @@ impl<'a> Walk<'a> {
         Some(at)
     }
 
-    /// What a name leads to in a module that `from` is in: a child, or what a `use` there has brought.
+    /// What a name means in a module that `from` is in: a child, or the module that a `use` there leads to.
     fn step(&mut self, at: usize, name: &str) -> Option<usize> {
         let key = (at, name.to_owned());
         if self.seen.contains(&key) {

@@ -1,4 +1,4 @@
-//! Cuts the code of a Rust file into tokens, as finely as items and paths need it.
+//! Splits the code of a Rust file into tokens: just what finding items and paths needs.
 
 /// One token; lifetimes are left out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,16 +20,16 @@ impl<'a> Token<'a> {
     }
 }
 
-/// The words with which an item that has a name begins.
+/// The keywords that a name follows.
 pub const DEFINING: &[&str] = &["fn", "struct", "enum", "union", "trait", "type", "const", "static"];
 
-/// All tokens of a file. A place is a token's number.
+/// All tokens of a file. The methods name a token by its index.
 pub struct Tokens<'a> {
     pub all: Vec<Token<'a>>,
 }
 
 impl<'a> Tokens<'a> {
-    /// Takes code without comments and texts, as `Source::code` is.
+    /// Takes code without comments and string literals: `Source::code`.
     pub fn of(code: &'a str) -> Self {
         let mut tokens = Vec::new();
         let mut at = 0;
@@ -56,7 +56,7 @@ impl<'a> Tokens<'a> {
         Tokens { all: tokens }
     }
 
-    /// The text of a token; empty behind the last.
+    /// The text of a token; empty after the last one.
     pub fn text(&self, at: usize) -> &'a str {
         self.all.get(at).map_or("", |token| token.text)
     }
@@ -65,7 +65,7 @@ impl<'a> Tokens<'a> {
         at.checked_sub(1).map_or("", |before| self.text(before))
     }
 
-    /// The place of the bracket that closes the one at `open`; the end of the tokens if none does.
+    /// The bracket that closes the one at `open`; the number of tokens if none does.
     pub fn closing(&self, open: usize) -> usize {
         let mut depth = 0;
         for (place, token) in self.all.iter().enumerate().skip(open) {
@@ -81,7 +81,7 @@ impl<'a> Tokens<'a> {
         self.all.len()
     }
 
-    /// The opening brackets of the attributes of the item whose keyword is here, from the last.
+    /// The opening brackets of the attributes of the item that has its keyword here, the last attribute first.
     pub fn attributes(&self, keyword: usize) -> impl Iterator<Item = usize> {
         let mut end = keyword;
         // `pub`, `pub(crate)`, `pub(in crate::a)`.
@@ -102,7 +102,7 @@ impl<'a> Tokens<'a> {
         inside.starts_with(&["cfg", "(", "test"]) || inside.starts_with(&["cfg", "(", "all", "(", "test"])
     }
 
-    /// Where what follows an item, a field or a statement begins, its attributes being at `at`.
+    /// The first token after an item, a field or a statement, whose attributes begin at `at`.
     pub fn item_end(&self, mut at: usize) -> usize {
         while self.text(at) == "#" {
             at = self.closing(at + 1) + 1;
@@ -139,7 +139,7 @@ fn is_part(c: char) -> bool {
     c.is_alphanumeric() || c == '_'
 }
 
-/// How many bytes of the text's beginning are one name or number.
+/// The length in bytes of the name or number with which the text begins.
 fn word(text: &str) -> usize {
     let end = |from: usize| text[from..].find(|c| !is_part(c)).map_or(text.len(), |length| from + length);
     let raw = text.starts_with("r#") && text[2..].starts_with(is_part);
@@ -152,7 +152,7 @@ mod tests {
     use crate::lexer::Source;
 
     #[test]
-    fn cuts_code_into_tokens() {
+    fn splits_code_into_tokens() {
         let source = Source::of("fn r#type<'a>(x: &'a str) { 0..a::B; 'x'; r#\"raw\"# } // é");
         let found: Vec<&str> = Tokens::of(&source.code).all.iter().map(|token| token.text).collect();
         let wanted = "fn r#type < > ( x : & str ) { 0 .. a :: B ; ' ' ; r # \" \" # }";

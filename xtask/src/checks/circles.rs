@@ -1,4 +1,5 @@
-//! Modules do not import each other in a circle: of the modules directly inside one module, some stand below others.
+//! Modules do not import each other in a circle. The modules directly inside one module form a graph: one has an arrow to
+//! another if its code, or the code of a module in it, refers to the other or to something in it.
 
 use super::Problem;
 use crate::modules::Modules;
@@ -6,7 +7,7 @@ use crate::tree::{Tree, line_of};
 use crate::workspace::Workspace;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-/// The modules directly inside one module, by name, and the place of one import for each arrow between two of them.
+/// The arrows between the modules directly inside one module, by name, each with the place of one import.
 type Graph = BTreeMap<(String, String), Place>;
 
 /// A file, and a byte of it.
@@ -21,7 +22,7 @@ pub fn check(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
     sources.flat_map(|(name, target)| of_target(tree, name, target)).collect()
 }
 
-/// Of one library or program.
+/// The circles of one library or program.
 fn of_target(tree: &Tree, crate_name: &str, root: &str) -> Vec<Problem> {
     let modules = Modules::of(tree, root);
     let graphs = graphs(&modules);
@@ -36,7 +37,7 @@ fn of_target(tree: &Tree, crate_name: &str, root: &str) -> Vec<Problem> {
     reported.collect()
 }
 
-/// By the module that the modules of the graph are directly inside of.
+/// One graph for each module that has modules directly inside.
 fn graphs(modules: &Modules) -> BTreeMap<usize, Graph> {
     let mut graphs: BTreeMap<usize, Graph> = BTreeMap::new();
     for (from, module) in modules.all.iter().enumerate().filter(|(_, module)| !module.test) {
@@ -51,7 +52,8 @@ fn graphs(modules: &Modules) -> BTreeMap<usize, Graph> {
     graphs
 }
 
-/// The innermost module that both are in, and which two of its children they are in. `None` if one is in the other.
+/// The innermost module that both modules are in, and its children that hold the first and the second. `None` if one of
+/// the two is in the other.
 fn arrow(modules: &Modules, from: usize, to: usize) -> Option<(usize, (String, String))> {
     let way = |module| modules.upwards(module).collect::<Vec<_>>();
     let (from, to) = (way(from), way(to));
@@ -60,10 +62,10 @@ fn arrow(modules: &Modules, from: usize, to: usize) -> Option<(usize, (String, S
     Some((from[from.len() - shared], (child(&from)?, child(&to)?)))
 }
 
-/// A circle, and the other modules that can be reached from it and lead back to it.
+/// The shortest circle of a strongly connected component, and the other modules of the component.
 #[derive(Debug, PartialEq)]
 struct Circle {
-    /// The first name is the last as well.
+    /// The names along the circle; the last is the first again.
     way: Vec<String>,
     others: Vec<String>,
 }
@@ -89,7 +91,7 @@ fn circles(graph: &Graph) -> Vec<Circle> {
     circles
 }
 
-/// What can be reached from a module by its arrows, and from where each is reached first.
+/// The modules that can be reached from a module along arrows, each with the one before it on the shortest way.
 fn ways<'a>(graph: &'a Graph, start: &'a String) -> BTreeMap<&'a String, &'a String> {
     let mut reached = BTreeMap::new();
     let mut open = VecDeque::from([start]);
@@ -124,7 +126,7 @@ fn problem(tree: &Tree, outer: &str, graph: &Graph, circle: &Circle) -> Problem 
     let places: Vec<String> = places.collect();
     let others = match &circle.others[..] {
         [] => String::new(),
-        others => format!("; {} and these modules import each other too: {}", circle.way[0], others.join(", ")),
+        others => format!("; in other circles with {}: {}", circle.way[0], others.join(", ")),
     };
     let message = format!(
         "modules of {outer} import each other in a circle: {} ({}){others}; \
@@ -185,7 +187,7 @@ mod tests {
         let found =
             found(&[("lib.rs", root), ("a.rs", "use crate::{b::B, d::D};"), b, c, ("d.rs", "use crate::a::A;")]);
         assert!(found.len() == 1 && found[0].contains(": a -> d -> a ("), "{found:?}");
-        assert!(found[0].contains("a and these modules import each other too: b, c;"), "{found:?}");
+        assert!(found[0].contains("; in other circles with a: b, c;"), "{found:?}");
     }
 
     #[test]

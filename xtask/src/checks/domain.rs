@@ -1,10 +1,10 @@
-//! `domain` decides, and does nothing else: no waiting, no clock, no randomness of its own, no IO.
+//! `domain` only decides: it does not wait, reads no clock, draws no random numbers, and does no IO.
 
 use super::Problem;
 use crate::lexer::Source;
 use crate::tree::Tree;
 
-/// Words of code, and why they are not for `domain`.
+/// Words that the code of `domain` must not have, and what to do instead.
 const BANNED: &[(&str, &str)] = &[
     ("async", "a decision waits for nothing; let the caller load what it needs"),
     (".await", "a decision waits for nothing; let the caller load what it needs"),

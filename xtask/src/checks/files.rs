@@ -1,4 +1,4 @@
-//! No dead files: every source is compiled, every document can be found, and what lies beside the code is used by it.
+//! No dead files: every source is compiled, every document has a link to it, and other files are named in code or documents.
 
 use super::Problem;
 use crate::modules::Modules;
@@ -35,11 +35,11 @@ fn unlinked_documents(tree: &Tree) -> Vec<Problem> {
     documents.filter(|(path, _)| !linked(path)).map(|(path, _)| Problem::of(path, message)).collect()
 }
 
-/// Templates, schemas and scripts whose names stand nowhere else.
+/// Templates, schemas and scripts that no other file names.
 fn unnamed_files(tree: &Tree) -> Vec<Problem> {
     let beside = tree.iter().filter(|(path, _)| {
         let in_crate = path.starts_with("crates/") && !path.ends_with(".rs") && !path.ends_with("/Cargo.toml");
-        // Of migrations and snapshots the directory is named; clippy looks for its file itself.
+        // Code names only the directory of migrations and snapshots; clippy finds its file by itself.
         let by_directory = ["/migrations/", "/snapshots/"].iter().any(|part| path.contains(part));
         (in_crate && !by_directory && !path.ends_with("/clippy.toml")) || path.starts_with("scripts/")
     });
@@ -47,7 +47,7 @@ fn unnamed_files(tree: &Tree) -> Vec<Problem> {
         let name = wanted.rsplit('/').next().unwrap_or_default();
         tree.iter().any(|(path, text)| path != wanted && text.contains(name))
     };
-    let message = "nothing names this file; remove it or say what it is for";
+    let message = "no file names this one; remove it, or name it where it is used";
     beside.filter(|(path, _)| !named(path)).map(|(path, _)| Problem::of(path, message)).collect()
 }
 

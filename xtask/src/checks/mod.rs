@@ -1,4 +1,4 @@
-//! One file for each rule. A check reads the tree and says what is wrong with it; its tests plant what it must find.
+//! One file for each rule. A check reads the tree and returns the problems in it; its tests plant what it must find.
 
 mod circles;
 mod domain;
@@ -14,7 +14,7 @@ mod words;
 use crate::tree::{Tree, line_of};
 use crate::workspace::Workspace;
 
-/// Something that is against a rule.
+/// A place that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// `path` or `path:line`.
@@ -28,13 +28,13 @@ impl Problem {
         Problem { place: path.to_owned(), message: message.into() }
     }
 
-    /// `at` is the byte of `text`, the file's.
+    /// `text` is the content of the file, and `at` a byte of it.
     fn at(path: &str, text: &str, at: usize, message: impl Into<String>) -> Self {
         Problem { place: format!("{path}:{}", line_of(text, at)), message: message.into() }
     }
 }
 
-/// Everything that is wrong.
+/// The problems that all checks find.
 pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
     let mut problems = [
         layers::check(tree, workspace),
@@ -53,7 +53,7 @@ pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
     problems
 }
 
-/// Whether a file is a test's, or what only tests use.
+/// Whether only tests use a file.
 fn is_test(path: &str) -> bool {
     const CONTRACT_SUITE: &str = "crates/testkit/src/contract/";
     path.starts_with("tests/")

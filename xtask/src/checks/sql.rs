@@ -4,7 +4,7 @@ use super::{Problem, is_test};
 use crate::lexer::Source;
 use crate::tree::Tree;
 
-/// How a statement begins, and a word that must follow somewhere, in capitals.
+/// How a statement in capital letters begins, and a word that must follow somewhere in it.
 const STATEMENTS: &[(&str, &str)] = &[
     ("SELECT ", ""),
     ("INSERT INTO ", ""),
@@ -27,7 +27,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("NOTIFY ", ""),
 ];
 
-/// Those that are told from English by their capitals only when these are not needed.
+/// Statements that are found in small letters too: with both parts, they cannot be English.
 const UNMISTAKABLE: &[(&str, &str)] =
     &[("SELECT ", " FROM "), ("INSERT INTO ", " VALUES"), ("DELETE FROM ", " WHERE "), ("CREATE TABLE ", "(")];
 
@@ -43,7 +43,7 @@ fn is_store(path: &str) -> bool {
 fn of_file(path: &str, text: &str) -> Vec<Problem> {
     let source = Source::of(text);
     let tests = source.tests_at();
-    let statements = source.texts.iter().filter(|(at, inside)| *at < tests && is_sql(inside));
+    let statements = source.strings.iter().filter(|(at, inside)| *at < tests && is_sql(inside));
     let message = "SQL outside a store; move it to a module named `store`";
     statements.map(|(at, _)| Problem::at(path, text, *at, message)).collect()
 }
