@@ -1,28 +1,35 @@
-//! Tells code, texts and comments of a Rust file apart.
+//! Separates the code, string literals and comments of a Rust file.
 
-/// A Rust file, taken apart.
+/// A Rust file, separated into its parts.
 #[derive(Debug)]
 pub struct Source {
-    /// The file with comments and the insides of texts blanked out; every byte is where it was.
+    /// The file, with spaces in place of comments and of the insides of string literals: every byte of code keeps its place.
     pub code: String,
-    /// Where each text literal's inside begins, and the inside as it is written.
-    pub texts: Vec<(usize, String)>,
+    /// The byte at which the inside of each string literal begins, and the inside as it is written in the file.
+    pub strings: Vec<(usize, String)>,
+    /// The bytes at which each comment begins and ends, with its marks (`//`, `/*`).
+    pub comments: Vec<(usize, usize)>,
 }
 
 impl Source {
     pub fn of(file: &str) -> Self {
-        let mut lexer = Lexer { bytes: file.as_bytes(), at: 0, code: file.as_bytes().to_vec(), texts: Vec::new() };
+        let (bytes, code) = (file.as_bytes(), file.as_bytes().to_vec());
+        let mut lexer = Lexer { bytes, at: 0, code, strings: Vec::new(), comments: Vec::new() };
         lexer.run();
-        let texts = lexer.texts.iter().map(|(from, to)| (*from, file[*from..*to].to_owned())).collect();
-        Source { code: String::from_utf8(lexer.code).unwrap_or_default(), texts }
+        let strings = lexer.strings.iter().map(|(from, to)| (*from, file[*from..*to].to_owned())).collect();
+        Source { code: String::from_utf8(lexer.code).unwrap_or_default(), strings, comments: lexer.comments }
     }
 
-    /// Where the unit tests at the foot of the file begin; its end when there are none.
+    /// The byte at which the unit tests at the foot of the file begin; the file's end if there are none, or if they are in
+    /// a file of their own.
     pub fn tests_at(&self) -> usize {
-        self.code.find("#[cfg(test)]\nmod ").unwrap_or(self.code.len())
+        let mut modules = self.code.match_indices("#[cfg(test)]\nmod ").map(|(at, _)| at);
+        let is_inline =
+            |at: &usize| self.code[*at..].find(['{', ';']).is_some_and(|end| self.code[at + end..].starts_with('{'));
+        modules.find(is_inline).unwrap_or(self.code.len())
     }
 
-    /// Where a word stands in the code, as a whole word.
+    /// The bytes at which the code has this word, as a whole word.
     pub fn words(&self, word: &str) -> Vec<usize> {
         let part = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
         let bytes = self.code.as_bytes();
@@ -39,8 +46,9 @@ struct Lexer<'a> {
     bytes: &'a [u8],
     at: usize,
     code: Vec<u8>,
-    /// From, to.
-    texts: Vec<(usize, usize)>,
+    /// Begin and end of each.
+    strings: Vec<(usize, usize)>,
+    comments: Vec<(usize, usize)>,
 }
 
 impl Lexer<'_> {
@@ -49,12 +57,12 @@ impl Lexer<'_> {
             match (byte, self.peek(1)) {
                 (b'/', Some(b'/')) => self.line_comment(),
                 (b'/', Some(b'*')) => self.block_comment(),
-                (b'"', _) => self.text(),
-                (b'r', Some(b'"' | b'#')) if !self.is_in_word() => self.raw_text(),
-                // A byte or C text's letter is code; after it the text begins.
+                (b'"', _) => self.string(),
+                (b'r', Some(b'"' | b'#')) if !self.is_in_word() => self.raw_string(),
+                // The letter of a byte or C string counts as code; the string begins after it.
                 (b'b' | b'c', Some(b'r')) if !self.is_in_word() && matches!(self.peek(2), Some(b'"' | b'#')) => {
                     self.at += 1;
-                    self.raw_text();
+                    self.raw_string();
                 }
                 (b'\'', _) => self.quote(),
                 _ => self.at += 1,
@@ -66,7 +74,7 @@ impl Lexer<'_> {
         self.bytes.get(self.at + ahead).copied()
     }
 
-    /// Whether the byte before belongs to the same name.
+    /// Whether the byte before is part of the same name.
     fn is_in_word(&self) -> bool {
         let before = self.at.checked_sub(1).and_then(|at| self.bytes.get(at));
         before.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
@@ -83,7 +91,7 @@ impl Lexer<'_> {
         while self.peek(0).is_some_and(|byte| byte != b'\n') {
             self.at += 1;
         }
-        self.blank(from, self.at);
+        self.close_comment(from);
     }
 
     fn block_comment(&mut self) {
@@ -98,10 +106,15 @@ impl Lexer<'_> {
                 break;
             }
         }
+        self.close_comment(from);
+    }
+
+    fn close_comment(&mut self, from: usize) {
+        self.comments.push((from, self.at));
         self.blank(from, self.at);
     }
 
-    fn text(&mut self) {
+    fn string(&mut self) {
         let from = self.at + 1;
         self.at = from;
         while let Some(byte) = self.peek(0) {
@@ -114,7 +127,7 @@ impl Lexer<'_> {
         self.close(from, 1);
     }
 
-    fn raw_text(&mut self) {
+    fn raw_string(&mut self) {
         let hashes = self.bytes[self.at + 1..].iter().take_while(|byte| **byte == b'#').count();
         let from = self.at + 1 + hashes + 1;
         if self.bytes.get(from - 1) != Some(&b'"') {
@@ -132,7 +145,7 @@ impl Lexer<'_> {
 
     fn close(&mut self, from: usize, quotes: usize) {
         let to = self.at.min(self.bytes.len());
-        self.texts.push((from.min(to), to));
+        self.strings.push((from.min(to), to));
         self.blank(from, to);
         self.at = (to + quotes).min(self.bytes.len());
     }
@@ -168,14 +181,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn takes_a_file_apart() {
+    fn separates_the_parts_of_a_file() {
         let file = r###"fn a<'x>(r: &'x str) { // "not a text"
     let q = ['"', '\'', 'é', '\u{e9}']; /* one /* two */ "still none" */
     call("a \"b\" // c", r#"raw "quoted" text"#, b"bytes", br"more", r#type);
 }"###;
         let source = Source::of(file);
-        let texts: Vec<&str> = source.texts.iter().map(|(_, text)| text.as_str()).collect();
-        assert_eq!(texts, [r#"a \"b\" // c"#, r#"raw "quoted" text"#, "bytes", "more"]);
+        let strings: Vec<&str> = source.strings.iter().map(|(_, string)| string.as_str()).collect();
+        assert_eq!(strings, [r#"a \"b\" // c"#, r#"raw "quoted" text"#, "bytes", "more"]);
         assert_eq!(source.code.len(), file.len());
         for gone in ["not", "one", "two", "still", "é", "quoted"] {
             assert!(!source.code.contains(gone), "{gone}: {}", source.code);

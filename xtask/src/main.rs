@@ -1,7 +1,11 @@
-//! Checks of the house rules that no compiler makes: `cargo xtask tidy`. `CONTRIBUTING.md` says what they are for.
+//! `cargo xtask tidy` checks the house rules that the compiler does not check. `CONTRIBUTING.md` lists them.
 
 mod checks;
+mod comments;
+mod items;
 mod lexer;
+mod modules;
+mod tokens;
 mod tree;
 mod workspace;
 
@@ -47,7 +51,7 @@ fn main() -> anyhow::Result<ExitCode> {
         println!("{place}: {message}");
     }
     if problems.is_empty() {
-        println!("tidy: {} files, nothing to complain of", tree.len());
+        println!("tidy: {} files, no problems", tree.len());
         return Ok(ExitCode::SUCCESS);
     }
     println!("tidy: {} problems", problems.len());

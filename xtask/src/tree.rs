@@ -1,18 +1,18 @@
-//! The project's files, as texts: read once, or made up by a test.
+//! The project's files with their contents: read once, or planted by a test.
 
 use anyhow::{Context, ensure};
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-/// Texts by path, relative to the root, with `/` between the parts. What is not text is there, and empty.
+/// Contents by path, relative to the root, with `/` between the parts. A file that is not UTF-8 has an empty content.
 #[derive(Debug, Default)]
 pub struct Tree {
     files: BTreeMap<String, String>,
 }
 
 impl Tree {
-    /// The files that git knows of, or would: what it ignores is not the project's.
+    /// Reads the files that git knows and new files that it does not ignore.
     pub fn read(root: &Path) -> anyhow::Result<Self> {
         let listed = Command::new("git")
             .args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"])
@@ -22,7 +22,7 @@ impl Tree {
         ensure!(listed.status.success(), "git ls-files: {}", String::from_utf8_lossy(&listed.stderr));
         let mut tree = Tree::default();
         for path in String::from_utf8(listed.stdout)?.split_terminator('\0') {
-            // A file that was removed and not committed yet is listed all the same.
+            // Git also lists a file that was removed when the removal is not committed yet.
             if let Ok(bytes) = std::fs::read(root.join(path)) {
                 tree.insert(path, String::from_utf8(bytes).unwrap_or_default());
             }
@@ -47,7 +47,7 @@ impl Tree {
         self.files.iter().map(|(path, text)| (path.as_str(), text.as_str()))
     }
 
-    /// The files whose names end so.
+    /// The files with paths that end with `end`.
     pub fn ending(&self, end: &'static str) -> impl Iterator<Item = (&str, &str)> {
         self.iter().filter(move |(path, _)| path.ends_with(end))
     }
@@ -68,7 +68,7 @@ pub fn directory(path: &str) -> &str {
     path.rsplit_once('/').map_or("", |(directory, _)| directory)
 }
 
-/// A path that is relative to a directory, relative to the root; `None` when it leads out of the tree.
+/// Turns a path relative to a directory into one relative to the root; `None` when it leads out of the tree.
 pub fn resolved(directory: &str, relative: &str) -> Option<String> {
     let mut parts: Vec<&str> = directory.split('/').filter(|part| !part.is_empty()).collect();
     for part in relative.split('/') {
@@ -81,7 +81,7 @@ pub fn resolved(directory: &str, relative: &str) -> Option<String> {
     Some(parts.join("/"))
 }
 
-/// The line, counted from 1, on which a text's byte stands.
+/// The line, counted from 1, of the byte `at`.
 pub fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }

@@ -1,4 +1,4 @@
-//! What cargo says of the workspace: its crates, their targets, and what they depend on.
+//! The crates of the workspace, their targets and their dependencies, as `cargo metadata` prints them.
 
 use crate::tree::directory;
 use anyhow::{Context, ensure};
@@ -14,7 +14,7 @@ pub struct Workspace {
 #[derive(Debug, Default)]
 pub struct Crate {
     pub name: String,
-    /// Of the crate, relative to the root.
+    /// The crate's directory, relative to the root.
     pub directory: String,
     /// The root files of its library, programs, tests and so on, relative to the root.
     pub targets: Vec<String>,
@@ -24,7 +24,7 @@ pub struct Crate {
 #[derive(Debug)]
 pub struct Dependency {
     pub name: String,
-    /// Only for tests, examples and benchmarks.
+    /// Whether it is for tests, examples and benchmarks only.
     pub dev: bool,
 }
 

@@ -1,10 +1,10 @@
-//! `domain` decides, and does nothing else: no waiting, no clock, no randomness of its own, no IO.
+//! `domain` only decides: it does not wait, reads no clock, draws no random numbers, and does no IO.
 
 use super::Problem;
 use crate::lexer::Source;
 use crate::tree::Tree;
 
-/// Words of code, and why they are not for `domain`.
+/// Words that the code of `domain` must not have, and what to do instead.
 const BANNED: &[(&str, &str)] = &[
     ("async", "a decision waits for nothing; let the caller load what it needs"),
     (".await", "a decision waits for nothing; let the caller load what it needs"),
@@ -53,9 +53,11 @@ mod tests {
             "use std::fs::read;",
             "fn a() { println!(\"x\") }",
         ] {
-            let found = check(&tree(&[("crates/domain/src/refund.rs", planted)]));
-            assert_eq!(found.len(), 1, "{planted}: {found:?}");
-            assert_eq!(found[0].place, "crates/domain/src/refund.rs:1");
+            for path in ["crates/domain/src/refund.rs", "crates/domain/src/payments/charge/mod.rs"] {
+                let found = check(&tree(&[(path, planted)]));
+                assert_eq!(found.len(), 1, "{planted}: {found:?}");
+                assert_eq!(found[0].place, format!("{path}:1"));
+            }
         }
     }
 

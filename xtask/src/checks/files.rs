@@ -1,7 +1,7 @@
-//! No dead files: every source is compiled, every document can be found, and what lies beside the code is used by it.
+//! No dead files: every source is compiled, every document has a link to it, and other files are named in code or documents.
 
 use super::Problem;
-use crate::lexer::Source;
+use crate::modules::Modules;
 use crate::tree::{Tree, directory, resolved};
 use crate::workspace::Workspace;
 use std::collections::BTreeSet;
@@ -12,37 +12,11 @@ pub fn check(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
 
 /// Sources that no `mod` leads to from any target.
 fn unreached_modules(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
-    let mut reached: BTreeSet<String> = BTreeSet::new();
     let targets = workspace.crates.iter().flat_map(|found| &found.targets);
-    let mut open: Vec<(String, bool)> = targets.map(|target| (target.clone(), true)).collect();
-    while let Some((path, is_root)) = open.pop() {
-        if reached.insert(path.clone()) {
-            let text = tree.get(&path).unwrap_or_default();
-            open.extend(modules(tree, &path, is_root, text).into_iter().map(|path| (path, false)));
-        }
-    }
+    let modules = targets.flat_map(|target| Modules::of(tree, target).all);
+    let reached: BTreeSet<String> = modules.map(|module| module.file).collect();
     let sources = tree.ending(".rs").filter(|(path, _)| !reached.contains(*path));
     sources.map(|(path, _)| Problem::of(path, "no `mod` leads here; declare the module or remove the file")).collect()
-}
-
-/// The files of the modules that a file declares.
-fn modules(tree: &Tree, path: &str, is_root: bool, text: &str) -> Vec<String> {
-    let stem = path.strip_suffix(".rs").unwrap_or(path);
-    let here = if is_root || stem.ends_with("/mod") { directory(path) } else { stem };
-    let source = Source::of(text);
-    let mut files = Vec::new();
-    for at in source.words("mod") {
-        let Some((name, _)) = source.code[at + 3..].split_once([';', '{']) else { continue };
-        let name = name.trim();
-        let attribute = source.code[..at].rsplit(['\n', ';', '}']).take(2).find(|line| line.contains("#[path"));
-        if attribute.is_some() {
-            let before = source.texts.iter().rev().find(|(text, _)| *text < at);
-            files.extend(before.and_then(|(_, file)| resolved(directory(path), file)));
-        }
-        files.extend([format!("{here}/{name}.rs"), format!("{here}/{name}/mod.rs")]);
-    }
-    files.retain(|file| tree.get(file).is_some());
-    files
 }
 
 /// Documents that no other document links to.
@@ -61,11 +35,11 @@ fn unlinked_documents(tree: &Tree) -> Vec<Problem> {
     documents.filter(|(path, _)| !linked(path)).map(|(path, _)| Problem::of(path, message)).collect()
 }
 
-/// Templates, schemas and scripts whose names stand nowhere else.
+/// Templates, schemas and scripts that no other file names.
 fn unnamed_files(tree: &Tree) -> Vec<Problem> {
     let beside = tree.iter().filter(|(path, _)| {
         let in_crate = path.starts_with("crates/") && !path.ends_with(".rs") && !path.ends_with("/Cargo.toml");
-        // Of migrations and snapshots the directory is named; clippy looks for its file itself.
+        // Code names only the directory of migrations and snapshots; clippy finds its file by itself.
         let by_directory = ["/migrations/", "/snapshots/"].iter().any(|part| path.contains(part));
         (in_crate && !by_directory && !path.ends_with("/clippy.toml")) || path.starts_with("scripts/")
     });
@@ -73,7 +47,7 @@ fn unnamed_files(tree: &Tree) -> Vec<Problem> {
         let name = wanted.rsplit('/').next().unwrap_or_default();
         tree.iter().any(|(path, text)| path != wanted && text.contains(name))
     };
-    let message = "nothing names this file; remove it or say what it is for";
+    let message = "no file names this one; remove it, or name it where it is used";
     beside.filter(|(path, _)| !named(path)).map(|(path, _)| Problem::of(path, message)).collect()
 }
 

@@ -4,10 +4,12 @@ use super::Problem;
 use crate::tree::Tree;
 use crate::workspace::{Crate, Workspace};
 
-/// From the top; crates of one line do not know of each other.
+/// From the top. Crates of one line do not use each other.
 const LAYERS: &[&[&str]] = &[
     &["florin"],
     &["gateway"],
+    AREAS,
+    &["attempts"],
     &["api"],
     &["processors"],
     SERVICES,
@@ -17,14 +19,26 @@ const LAYERS: &[&[&str]] = &[
     &["types"],
 ];
 
-/// A service is known by its trait in `contracts`; only the binary, which puts it there, knows which one it is.
+/// Each holds the endpoints of one part of the API. A new area is one more name here.
+const AREAS: &[&str] = &["payments", "tenants"];
+
+/// Other crates use a service by its trait in `contracts`; only `florin`, which starts the services, names their crates.
 const SERVICES: &[&str] = &["ledger", "identity"];
 
-/// What stands beside the layers: it may use those that are named, or any if there is no list.
-const BESIDE: &[(&str, Option<&[&str]>)] =
-    &[("testkit", Some(&["contracts", "domain", "platform", "types"])), ("xtask", Some(&[]))];
+/// A crate, crates below it that it must not use all the same, and why.
+const APART: &[(&str, &[&[&str]], &str)] = &[
+    (
+        "gateway",
+        &[AREAS, &["attempts", "processors"]],
+        "it hands requests to the registry of api and knows no endpoint",
+    ),
+    ("api", &[&["processors"]], "it is the kit of all areas and knows no payment"),
+];
 
-/// All that `domain` may use. What is to be added here must do no IO, start no task, and read no clock.
+/// The crates beside the layers, and which crates of this workspace each may use.
+const BESIDE: &[(&str, &[&str])] = &[("testkit", &["contracts", "domain", "platform", "types"]), ("xtask", &[])];
+
+/// All that `domain` may use. What is added here must do no IO, start no task, and read no clock.
 const PURE: &[&str] = &["types", "serde", "serde_json", "sha2", "thiserror", "uuid"];
 
 const MAP: &str = "ARCHITECTURE.md";
@@ -41,8 +55,14 @@ fn layer(name: &str) -> Option<usize> {
     LAYERS.iter().position(|layer| layer.contains(&name))
 }
 
-fn beside(name: &str) -> Option<&'static Option<&'static [&'static str]>> {
-    BESIDE.iter().find(|(known, _)| *known == name).map(|(_, allowed)| allowed)
+/// What a crate beside the layers may use; `None` for a crate in a layer.
+fn beside(name: &str) -> Option<&'static [&'static str]> {
+    BESIDE.iter().find(|(known, _)| *known == name).map(|(_, allowed)| *allowed)
+}
+
+fn is_apart(name: &str, used: &str) -> Option<&'static str> {
+    let apart = |refused: &[&[&str]]| refused.iter().any(|crates| crates.contains(&used));
+    APART.iter().find(|(known, refused, _)| *known == name && apart(refused)).map(|(_, _, why)| *why)
 }
 
 fn of_crate(found: &Crate, workspace: &Workspace) -> Vec<Problem> {
@@ -73,19 +93,22 @@ fn is_upward(name: &str, used: &str) -> bool {
     layer(name).zip(layer(used)).is_some_and(|(user, used)| used < user)
 }
 
-/// Why a crate must not use another one of ours.
+/// Why a crate must not use another one of this workspace.
 fn refused(name: &str, used: &str) -> Option<String> {
     if used == "testkit" {
         return Some("it is for tests; use dev-dependencies".to_owned());
     }
     if let Some(allowed) = beside(name) {
-        return allowed.filter(|allowed| !allowed.contains(&used)).map(|_| "it stands beside the layers".to_owned());
+        return (!allowed.contains(&used)).then(|| "it stands beside the layers".to_owned());
     }
     if name == "domain" && !PURE.contains(&used) {
         return Some("domain does no IO".to_owned());
     }
     if SERVICES.contains(&used) && name != "florin" {
-        return Some("hold its trait from contracts instead".to_owned());
+        return Some("use its trait from contracts instead".to_owned());
+    }
+    if let Some(why) = is_apart(name, used) {
+        return Some(why.to_owned());
     }
     match (layer(name), layer(used)) {
         (Some(user), Some(used)) if user < used => None,
@@ -131,8 +154,13 @@ mod tests {
     #[test]
     fn downwards_is_fine() {
         for (name, uses) in [
-            ("florin", vec!["gateway", "ledger", "identity", "types", "tokio"]),
-            ("api", vec!["processors", "contracts", "domain", "dev:testkit"]),
+            ("florin", vec!["gateway", "payments", "tenants", "attempts", "ledger", "identity", "types", "tokio"]),
+            ("gateway", vec!["api", "contracts", "domain", "platform", "types"]),
+            ("payments", vec!["attempts", "api", "processors", "contracts", "domain", "dev:testkit"]),
+            ("tenants", vec!["api", "contracts", "domain"]),
+            ("attempts", vec!["api", "processors", "contracts", "domain"]),
+            ("api", vec!["contracts", "domain", "platform", "dev:testkit"]),
+            ("processors", vec!["domain", "platform"]),
             ("ledger", vec!["contracts", "domain", "platform", "tokio", "dev:testkit"]),
             ("domain", vec!["types", "serde", "dev:tokio"]),
             ("testkit", vec!["contracts", "domain", "tokio"]),
@@ -151,6 +179,20 @@ mod tests {
             ("domain", "tokio"),
             ("identity", "ledger"),
             ("api", "ledger"),
+            ("api", "processors"),
+            ("api", "attempts"),
+            ("api", "payments"),
+            ("api", "dev:payments"),
+            ("attempts", "tenants"),
+            ("payments", "tenants"),
+            ("tenants", "payments"),
+            ("payments", "gateway"),
+            ("payments", "identity"),
+            ("attempts", "ledger"),
+            ("gateway", "payments"),
+            ("gateway", "tenants"),
+            ("gateway", "attempts"),
+            ("gateway", "processors"),
             ("gateway", "identity"),
             ("processors", "ledger"),
             ("processors", "api"),

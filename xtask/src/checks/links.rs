@@ -1,10 +1,10 @@
-//! Documents lead somewhere: their links, anchors, and the paths that they name.
+//! The links, anchors and paths in documents exist.
 
 use super::Problem;
 use crate::tree::{Tree, directory, resolved};
 use std::collections::HashMap;
 
-/// Where paths that documents name in code begin. Only what is in the tree can be checked.
+/// How the paths that documents name in code begin. Only these can be checked.
 const ROOTS: &[&str] = &["crates/", "docs/", "scripts/", "tests/", "xtask/", ".ci/", ".cargo/"];
 
 pub fn check(tree: &Tree) -> Vec<Problem> {
@@ -43,14 +43,14 @@ fn missing_paths(tree: &Tree, path: &str, text: &str) -> Vec<Problem> {
     missing.map(|(at, named)| Problem::at(path, text, at, format!("there is no {named}"))).collect()
 }
 
-/// The path that a code span names; `None` for a pattern, a command, or a path of something else.
+/// The path that a code span names; `None` for a pattern, a command, or a path outside of the project.
 fn named_path(span: &str) -> Option<&str> {
     let word = span.split_whitespace().next()?;
     let is_path = ROOTS.iter().any(|root| word.starts_with(root)) && !word.contains(['<', '*', '{', '…', '$']);
     is_path.then(|| word.split(['#', ':']).next().unwrap_or(word))
 }
 
-/// The targets of a document's links, and where they stand.
+/// The targets of a document's links, and the bytes at which the links are.
 pub fn targets(text: &str) -> impl Iterator<Item = (usize, &str)> {
     prose(text).flat_map(|(at, line)| {
         line.match_indices("](").filter_map(move |(found, _)| {
@@ -61,8 +61,8 @@ pub fn targets(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// The lines outside of code blocks, and where they begin.
-fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
+/// The lines outside of code blocks, and the bytes at which they begin.
+pub fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     let (mut at, mut fenced) = (0, false);
     text.split_inclusive('\n').filter_map(move |line| {
         let start = at;
@@ -75,7 +75,7 @@ fn prose(text: &str) -> impl Iterator<Item = (usize, &str)> {
     })
 }
 
-/// What a document's headings are called in links.
+/// The anchors of a document's headings, as links name them.
 fn anchors(text: &str) -> impl Iterator<Item = String> {
     let mut seen: HashMap<String, u32> = HashMap::new();
     let headings = prose(text).filter_map(|(_, line)| {

@@ -1,5 +1,6 @@
-//! One file for each rule. A check reads the tree and says what is wrong with it; its tests plant what it must find.
+//! One file for each rule. A check reads the tree and returns the problems in it; its tests plant what it must find.
 
+mod circles;
 mod domain;
 mod files;
 mod layers;
@@ -7,12 +8,13 @@ mod links;
 mod packages;
 pub mod sizes;
 mod sql;
+mod vague;
 mod words;
 
 use crate::tree::{Tree, line_of};
 use crate::workspace::Workspace;
 
-/// Something that is against a rule.
+/// A place that breaks a rule.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// `path` or `path:line`.
@@ -26,22 +28,24 @@ impl Problem {
         Problem { place: path.to_owned(), message: message.into() }
     }
 
-    /// `at` is the byte of `text`, the file's.
+    /// `text` is the content of the file, and `at` a byte of it.
     fn at(path: &str, text: &str, at: usize, message: impl Into<String>) -> Self {
         Problem { place: format!("{path}:{}", line_of(text, at)), message: message.into() }
     }
 }
 
-/// Everything that is wrong.
+/// The problems that all checks find.
 pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
     let mut problems = [
         layers::check(tree, workspace),
+        circles::check(tree, workspace),
         domain::check(tree),
         sql::check(tree),
         sizes::check(tree),
         files::check(tree, workspace),
         links::check(tree),
         words::check(tree),
+        vague::check(tree),
         packages::check(tree),
     ]
     .concat();
@@ -49,10 +53,11 @@ pub fn all(tree: &Tree, workspace: &Workspace) -> Vec<Problem> {
     problems
 }
 
-/// Whether a file is a test's, or what only tests use.
+/// Whether only tests use a file.
 fn is_test(path: &str) -> bool {
     const CONTRACT_SUITE: &str = "crates/testkit/src/contract/";
     path.starts_with("tests/")
+        || path.ends_with("/tests.rs")
         || path.contains("/tests/")
         || path.contains("/benches/")
         || path.starts_with(CONTRACT_SUITE)

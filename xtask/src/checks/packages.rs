@@ -1,4 +1,4 @@
-//! Where packages are fetched from is each machine's own affair: the project names no registry.
+//! The project names no registry of packages: each machine's configuration does.
 
 use super::Problem;
 use crate::tree::Tree;
@@ -13,7 +13,7 @@ const BANNED: &[(&str, &str, &str)] = &[
     ("Makefile", "--registry", "leave the registry to the machine's configuration"),
 ];
 
-/// Configuration of package managers: a machine's, not a project's.
+/// Configuration files of package managers, which belong to a machine and not to a project.
 const FOREIGN: &[&str] = &[".npmrc", "pip.conf", ".pypirc", ".yarnrc", "uv.toml"];
 
 pub fn check(tree: &Tree) -> Vec<Problem> {

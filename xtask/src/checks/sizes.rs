@@ -1,16 +1,16 @@
-//! Files stay small: what is larger than most may shrink, but not grow.
+//! Files stay small: a file of more than 300 lines may shrink, but not grow.
 
 use super::Problem;
 use crate::tree::Tree;
 use anyhow::{Context, bail};
 use std::collections::BTreeMap;
 
-/// The sizes of the files that are larger than most, one `LINES PATH` a line.
+/// The ratchet: the most lines that each larger file may have, one `LINES PATH` a line.
 pub const RATCHET: &str = "xtask/ratchet.txt";
 
-/// A file of up to so many lines needs no entry.
+/// A file with more lines needs an entry in the ratchet.
 const LINES_FREE: usize = 300;
-/// No file has more.
+/// No file may have more lines.
 const LINES_MAX: usize = 800;
 
 const HEADER: &str = "\
@@ -40,7 +40,7 @@ pub fn check(tree: &Tree) -> Vec<Problem> {
         .collect()
 }
 
-/// What could be lowered.
+/// The entries of the ratchet that could be lowered.
 pub fn notes(tree: &Tree) -> Vec<String> {
     let sizes: BTreeMap<&str, usize> = sizes(tree).collect();
     let entries = allowed(tree).unwrap_or_default();
@@ -48,7 +48,7 @@ pub fn notes(tree: &Tree) -> Vec<String> {
     lower.map(|(path, _)| format!("{path} is smaller now; `cargo xtask tidy --update` keeps it so")).collect()
 }
 
-/// The ratchet's new text; without `raise`, nothing in it is larger than before.
+/// The ratchet's new text; without `raise`, no entry becomes larger, and none is added.
 pub fn updated(tree: &Tree, raise: bool) -> anyhow::Result<String> {
     let allowed = allowed(tree)?;
     let mut text = HEADER.to_owned();

@@ -4,7 +4,7 @@ use super::{Problem, is_test};
 use crate::lexer::Source;
 use crate::tree::Tree;
 
-/// How a statement begins, and a word that must follow somewhere, in capitals.
+/// How a statement in capital letters begins, and a word that must follow somewhere in it.
 const STATEMENTS: &[(&str, &str)] = &[
     ("SELECT ", ""),
     ("INSERT INTO ", ""),
@@ -27,7 +27,7 @@ const STATEMENTS: &[(&str, &str)] = &[
     ("NOTIFY ", ""),
 ];
 
-/// Those that are told from English by their capitals only when these are not needed.
+/// Statements that are found in small letters too: with both parts, they cannot be English.
 const UNMISTAKABLE: &[(&str, &str)] =
     &[("SELECT ", " FROM "), ("INSERT INTO ", " VALUES"), ("DELETE FROM ", " WHERE "), ("CREATE TABLE ", "(")];
 
@@ -43,7 +43,7 @@ fn is_store(path: &str) -> bool {
 fn of_file(path: &str, text: &str) -> Vec<Problem> {
     let source = Source::of(text);
     let tests = source.tests_at();
-    let statements = source.texts.iter().filter(|(at, inside)| *at < tests && is_sql(inside));
+    let statements = source.strings.iter().filter(|(at, inside)| *at < tests && is_sql(inside));
     let message = "SQL outside a store; move it to a module named `store`";
     statements.map(|(at, _)| Problem::at(path, text, *at, message)).collect()
 }
@@ -73,10 +73,12 @@ mod tests {
             r##"fn a() { query(r#"UPDATE t SET "a" = 1"#) }"##,
             r#"fn a() { query(&format!("RESET ROLE; GRANT {role} TO x")) }"#,
         ] {
-            let files = [("crates/api/src/a.rs", planted), ("crates/ledger/src/store/a.rs", planted)];
-            let found = check(&tree(&files));
+            let stores =
+                ["crates/ledger/src/store/a.rs", "crates/ledger/src/b/store.rs", "crates/ledger/src/b/store/c/d.rs"];
+            let files = stores.map(|path| (path, planted));
+            let found = check(&tree(&[&files[..], &[("crates/api/src/b/a.rs", planted)]].concat()));
             assert_eq!(found.len(), 1, "{planted}: {found:?}");
-            assert!(found[0].place.starts_with("crates/api/src/a.rs:"));
+            assert!(found[0].place.starts_with("crates/api/src/b/a.rs:"));
         }
     }
 
@@ -88,6 +90,10 @@ mod tests {
             const B: &str = "create a tenant";
             #[cfg(test)]
 mod tests { const A: &str = "SELECT 1"; }"#;
-        assert_eq!(check(&tree(&[("crates/api/src/a.rs", file), ("crates/ledger/tests/a.rs", "\"SELECT 1\"")])), []);
+        let (statement, no_test) = ("\"SELECT 1\"", "#[cfg(test)]\nmod tests;\nconst A: &str = \"SELECT 1\";");
+        for tests in ["crates/ledger/tests/a.rs", "crates/ledger/tests/b/c.rs", "crates/ledger/src/d/tests.rs"] {
+            assert_eq!(check(&tree(&[("crates/api/src/a.rs", file), (tests, statement)])), []);
+        }
+        assert_eq!(check(&tree(&[("crates/api/src/b/c.rs", no_test)])).len(), 1);
     }
 }

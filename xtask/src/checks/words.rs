@@ -1,19 +1,19 @@
-//! Nothing unfinished lands, and nothing refers to what is not in the project.
+//! No notes of unfinished work, and no paths that lead out of the project.
 
 use super::Problem;
 use crate::tree::{Tree, directory, resolved};
 
-/// In two parts, so that this file does not hold what it looks for.
+/// In two parts each, so that the check does not find this file.
 const UNFINISHED: &[(&str, &str)] =
     &[("TO", "DO"), ("FIX", "ME"), ("todo", "!("), ("unimplemented", "!("), ("dbg", "!(")];
 
-/// Written by tools.
+/// Files that tools or others have written.
 const GENERATED: &[&str] = &["Cargo.lock", "package-lock.json", "LICENSE"];
 
 pub fn check(tree: &Tree) -> Vec<Problem> {
     let written = tree.iter().filter(|(path, _)| !GENERATED.iter().any(|name| path.ends_with(name)));
     let found = written.flat_map(|(path, text)| {
-        // The checks' own tests lead astray on purpose.
+        // The tests of the checks plant wrong paths.
         let upwards = if path.starts_with("xtask/") { Vec::new() } else { outside(tree, path, text) };
         unfinished(path, text).into_iter().chain(upwards)
     });
@@ -35,7 +35,7 @@ fn unfinished(path: &str, text: &str) -> Vec<Problem> {
     problems
 }
 
-/// Relative paths that lead upwards must lead to something of ours: from the file, its crate, or the root.
+/// Relative paths that begin with `..` must exist in the project, from the file, its crate, or the root.
 fn outside(tree: &Tree, path: &str, text: &str) -> Vec<Problem> {
     let part = |c: char| c.is_alphanumeric() || "_-./".contains(c);
     let crate_directory = path.split('/').take(2).collect::<Vec<_>>().join("/");
@@ -46,7 +46,7 @@ fn outside(tree: &Tree, path: &str, text: &str) -> Vec<Problem> {
         let named = text[at..end].trim_end_matches(['.', '/']);
         let from = [directory(path), &crate_directory, ""];
         let found = from.iter().any(|from| resolved(from, named).is_some_and(|target| tree.has(&target)));
-        // What is not in the tree because git ignores it is made here, and is not elsewhere either.
+        // Tools make these directories, and git ignores them: they are not in the tree.
         let made = ["target", ".venv", "node_modules"].iter().any(|made| named.contains(made));
         if named.chars().any(char::is_alphanumeric) && !found && !made {
             problems.push(Problem::at(path, text, at, format!("{named} is not in the project")));
