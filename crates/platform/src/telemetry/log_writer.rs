@@ -1,5 +1,5 @@
-//! Log lines on their way to standard error. A thread writes what has come together, so that a line costs the request
-//! that it is about neither a call to the system nor the waking of a thread. None is lost.
+//! Writing log lines to standard error on a thread of its own, many at a time: a request that logs a line waits neither
+//! for a call to the system nor for a thread to wake up. No line is lost.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -9,12 +9,12 @@ use tracing_subscriber::fmt::MakeWriter;
 
 /// Lines that come within this time are written together.
 const TOGETHER: Duration = Duration::from_millis(10);
-/// Unless so many bytes wait already.
+/// With so many bytes waiting the thread writes without delay.
 const MANY: usize = 64 * 1024;
-/// When so many wait, whoever has more to say waits too.
+/// With so many bytes waiting, threads that log wait too.
 const WAITING_MAX: usize = 1024 * 1024;
 
-/// Where log lines go in.
+/// Takes log lines.
 #[derive(Clone)]
 pub struct Lines(Arc<Shared>);
 
@@ -27,10 +27,10 @@ pub struct LinesGuard {
 #[derive(Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
-    /// There is something to write, or much, or all is said.
-    come: Condvar,
-    /// There is room again.
-    gone: Condvar,
+    /// The first bytes have come, or [`MANY`], or the last ones.
+    added: Condvar,
+    /// The waiting bytes were taken.
+    taken: Condvar,
 }
 
 #[derive(Default)]
@@ -46,7 +46,7 @@ pub fn lines(mut out: impl Write + Send + 'static) -> io::Result<(Lines, LinesGu
     let writer = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         let mut batch = Vec::new();
         while shared.take(&mut batch) {
-            // If standard error takes nothing any more, there is nobody to tell.
+            // When standard error cannot be written to, the error has nowhere to go either.
             let _ = out.write_all(&batch).and_then(|()| out.flush());
             batch.clear();
         }
@@ -62,24 +62,24 @@ impl Shared {
     fn add(&self, line: &[u8]) {
         let waiting = self.waiting();
         let full = |waiting: &mut Waiting| waiting.bytes.len() >= WAITING_MAX && !waiting.closed;
-        let mut waiting = self.gone.wait_while(waiting, full).unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.taken.wait_while(waiting, full).unwrap_or_else(PoisonError::into_inner);
         let before = waiting.bytes.len();
         waiting.bytes.extend_from_slice(line);
         if before == 0 || (before < MANY && waiting.bytes.len() >= MANY) {
-            self.come.notify_one();
+            self.added.notify_one();
         }
     }
 
     /// Waits for lines and takes all there are; says whether there were any.
     fn take(&self, batch: &mut Vec<u8>) -> bool {
         let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty() && !waiting.closed;
-        let waiting = self.come.wait_while(self.waiting(), nothing).unwrap_or_else(PoisonError::into_inner);
+        let waiting = self.added.wait_while(self.waiting(), nothing).unwrap_or_else(PoisonError::into_inner);
         let few = |waiting: &mut Waiting| waiting.bytes.len() < MANY && !waiting.closed;
         let (mut waiting, _) =
-            self.come.wait_timeout_while(waiting, TOGETHER, few).unwrap_or_else(PoisonError::into_inner);
+            self.added.wait_timeout_while(waiting, TOGETHER, few).unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(batch, &mut waiting.bytes);
         drop(waiting);
-        self.gone.notify_all();
+        self.taken.notify_all();
         !batch.is_empty()
     }
 }
@@ -106,8 +106,8 @@ impl Write for &Lines {
 impl Drop for LinesGuard {
     fn drop(&mut self) {
         self.lines.0.waiting().closed = true;
-        self.lines.0.come.notify_one();
-        self.lines.0.gone.notify_all();
+        self.lines.0.added.notify_one();
+        self.lines.0.taken.notify_all();
         if let Some(writer) = self.writer.take() {
             let _ = writer.join();
         }
@@ -136,7 +136,7 @@ mod tests {
     fn loses_nothing_and_keeps_the_order_of_each_thread() {
         let kept = Kept::default();
         let (lines, guard) = lines(kept.clone()).unwrap();
-        let said: Vec<_> = (0..4)
+        let threads: Vec<_> = (0..4)
             .map(|thread| {
                 let lines = lines.clone();
                 std::thread::spawn(move || {
@@ -146,7 +146,7 @@ mod tests {
                 })
             })
             .collect();
-        said.into_iter().for_each(|thread| thread.join().unwrap());
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
         drop(guard);
         let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
         for thread in 0..4 {

@@ -1,4 +1,8 @@
-//! What is asked of any PostgreSQL server, whatever is in it.
+//! What can be asked of any PostgreSQL server, and migrations.
+
+mod migration;
+
+pub use migration::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, as_owner, schema_version};
 
 use super::DatabaseError;
 use tokio_postgres::Client;
@@ -8,13 +12,13 @@ use tokio_postgres::Client;
 pub struct ServerFacts {
     /// `server_version_num`: 150018 is 15.18.
     pub version_num: i32,
-    /// `server_version`, as shown to people.
+    /// `server_version`, as text for people.
     pub version: String,
     /// Whether a commit survives a power failure: `fsync`, `synchronous_commit` and `full_page_writes` are on.
     pub durable: bool,
     /// Milliseconds since 1970 by the server's clock.
     pub clock_ms: i64,
-    /// Whom the connection acts for.
+    /// The role that the connection acts for.
     pub role: String,
     pub superuser: bool,
 }
@@ -51,16 +55,6 @@ pub async fn changeable_tables(client: &Client, names: &[&str]) -> Result<Vec<St
         ORDER BY 1";
     let rows = client.query(CHANGEABLE, &[&names]).await?;
     Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
-}
-
-/// The newest migration in a schema, by its `schema_history`; `None` when there is no such table.
-pub async fn schema_version(client: &Client, schema: &str) -> Result<Option<i64>, DatabaseError> {
-    let table = format!("{}.schema_history", quoted(schema));
-    if client.query_one("SELECT to_regclass($1) IS NULL", &[&table]).await?.try_get(0)? {
-        return Ok(None);
-    }
-    let newest = format!("SELECT max(version)::int8 FROM {table}");
-    Ok(client.query_one(&newest, &[]).await?.try_get(0)?)
 }
 
 /// Creates a database unless it exists. Needs CREATEDB.

@@ -1,4 +1,4 @@
-//! Log lines as JSON: an object a line, the event's fields among its members, and the spans around it under `spans`.
+//! Log lines as JSON: one object a line, with the event's fields, and the spans around the event under `spans`.
 
 use std::fmt::{self, Debug, Write};
 use tracing::field::{Field, Visit};
@@ -9,10 +9,10 @@ use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, FormattedFields};
 use tracing_subscriber::registry::LookupSpan;
 
-/// What most lines are not longer than.
+/// Most lines are shorter than this.
 const USUAL_BYTES: usize = 512;
 
-/// Formats events and the fields of spans. It writes them straight into the line: there is one for each request.
+/// Formats events and the fields of spans straight into the line, because there is a line for each request.
 pub struct JsonLines;
 
 impl<S, N> FormatEvent<S, N> for JsonLines
@@ -48,7 +48,7 @@ where
     }
 }
 
-/// The fields of a span, as they will be among the members of an object.
+/// The fields of a span, as members of an object: they are copied into the object later.
 impl<'w> FormatFields<'w> for JsonLines {
     fn format_fields<R: RecordFields>(&self, mut out: Writer<'w>, fields: R) -> fmt::Result {
         let mut members = String::new();
@@ -104,7 +104,7 @@ impl Visit for Members<'_> {
     }
 }
 
-/// Writes what is to be within the quotes of a JSON text.
+/// Writes the inside of a JSON text, between its quotes.
 struct Escaped<'a>(&'a mut String);
 
 impl Write for Escaped<'_> {
@@ -147,7 +147,7 @@ mod tests {
             outer.record("later", "a \"b\" \\ \n\u{1}\u{e9}");
             let _outer = outer.enter();
             let _inner = tracing::info_span!("inner").entered();
-            let (id, error) = ("x", std::io::Error::other("no\tluck"));
+            let (id, error) = ("x", std::io::Error::other("broken\tpipe"));
             tracing::warn!(%id, ?error, error2 = %error, ok = false, count = -3i64, ratio = 0.5, "it \"failed\"");
         });
         let text = String::from_utf8(kept.lock().unwrap().clone()).unwrap();
@@ -157,8 +157,8 @@ mod tests {
         assert_eq!(
             line,
             json!({
-                "timestamp": null, "level": "WARN", "target": "platform::json::tests", "message": "it \"failed\"",
-                "id": "x", "error": "Custom { kind: Other, error: \"no\\tluck\" }", "error2": "no\tluck", "ok": false,
+                "timestamp": null, "level": "WARN", "target": "platform::telemetry::log_json::tests", "message": "it \"failed\"",
+                "id": "x", "error": "Custom { kind: Other, error: \"broken\\tpipe\" }", "error2": "broken\tpipe", "ok": false,
                 "count": -3, "ratio": 0.5,
                 "spans": [
                     { "name": "outer", "id": 7, "later": "a \"b\" \\ \n\u{1}\u{e9}" },
