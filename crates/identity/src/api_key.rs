@@ -1,13 +1,14 @@
-//! API keys: their form, and making new ones.
+//! The form of API keys, and making new ones.
 
 use contracts::KeyKind;
+use platform::Secret;
 use sha2::{Digest, Sha256};
 use types::Entropy;
 
-/// What is random of a new key.
+/// Random letters and digits of a new key.
 const RANDOM_LETTERS: usize = 32;
 const LENGTH_MAX: usize = 255;
-/// Only of a key this long are the last four characters kept, to tell it from others.
+/// The last four characters are kept, to tell keys apart, only if there are at least so many after the prefix.
 const LENGTH_SHOWN: usize = 16;
 
 /// The text does not have the form of a key. It is not repeated: it may be a mistyped key.
@@ -15,31 +16,32 @@ const LENGTH_SHOWN: usize = 16;
 #[error("not an API key: it must begin with sk_test_, pk_test_, sk_live_ or pk_live_, then letters and digits")]
 pub struct InvalidKey;
 
-/// A secret key and the publishable key beside it. Not `Debug`: it must not get into a log.
+/// A secret key, and a publishable key of the same tenant.
+#[derive(Debug)]
 pub struct KeyPair {
-    pub secret: String,
+    pub secret: Secret,
     pub publishable: String,
 }
 
-/// Makes two keys that nobody has had before.
+/// Makes two new keys.
 pub fn new_key_pair(livemode: bool, entropy: &mut dyn Entropy) -> KeyPair {
     let mode = if livemode { "live" } else { "test" };
     let mut key = |prefix: &str| format!("{prefix}_{mode}_{}", entropy.alphanumeric(RANDOM_LETTERS));
-    KeyPair { secret: key("sk"), publishable: key("pk") }
+    KeyPair { secret: key("sk").into(), publishable: key("pk") }
 }
 
-/// The publishable key that goes with a secret key by name: `pk_test_X` with `sk_test_X`. Only for demonstrations:
-/// whoever sees one knows the other.
+/// The publishable key with the same letters as a secret key: `pk_test_X` for `sk_test_X`. Only for demonstrations: one
+/// gives the other away.
 pub fn publishable_of(secret: &str) -> Option<String> {
     secret.strip_prefix("sk_").map(|rest| format!("pk_{rest}"))
 }
 
-/// What is known of a key without asking anybody.
+/// What the text of a key says.
 pub(crate) struct ParsedKey {
     pub hash: [u8; 32],
     pub kind: KeyKind,
     pub livemode: bool,
-    /// Empty for a key too short to show any of it.
+    /// Empty for a key that is too short to show any of it.
     pub last4: String,
 }
 
@@ -77,12 +79,13 @@ mod tests {
     #[test]
     fn reads_its_own_keys() {
         let pair = new_key_pair(false, &mut SeededEntropy::new(1));
-        assert_eq!(pair.secret.len(), "sk_test_".len() + 32);
-        assert!(pair.secret.starts_with("sk_test_") && pair.publishable.starts_with("pk_test_"));
-        assert_ne!(pair.secret.get(8..), pair.publishable.get(8..));
-        let parsed = ParsedKey::parse(&pair.secret).ok().unwrap();
+        let secret = pair.secret.reveal();
+        assert_eq!(secret.len(), "sk_test_".len() + 32);
+        assert!(secret.starts_with("sk_test_") && pair.publishable.starts_with("pk_test_"));
+        assert_ne!(secret.get(8..), pair.publishable.get(8..));
+        let parsed = ParsedKey::parse(secret).ok().unwrap();
         assert_eq!((parsed.kind, parsed.livemode), (KeyKind::Secret, false));
-        assert!(pair.secret.ends_with(&parsed.last4) && parsed.last4.len() == 4);
+        assert!(secret.ends_with(&parsed.last4) && parsed.last4.len() == 4);
         assert_eq!(publishable_of("sk_test_X").as_deref(), Some("pk_test_X"));
     }
 

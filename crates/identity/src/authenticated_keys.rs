@@ -1,4 +1,4 @@
-//! What keys were found to open, for a moment: a busy client asks for the same one thousands of times a second.
+//! The keys of the last seconds with their tenants, in memory: a busy client sends the same key thousands of times a second.
 
 use contracts::Caller;
 use std::collections::HashMap;
@@ -6,22 +6,23 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long a key that was revoked in another process may still open its tenant.
+/// For so long a key still works that another process has revoked.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
+/// For so long a key does not work yet that another process has added, if it was tried before.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 const ENTRIES_MAX: usize = 10_000;
 
 type Hash = [u8; 32];
 
-/// Keys that open a tenant and those that do not are kept apart, so that guessing cannot push the good ones out.
+/// Keys that belong to a tenant and keys that do not are in two maps, so that guessed keys cannot push the others out.
 #[derive(Default)]
-pub(crate) struct Cache {
+pub(crate) struct AuthenticatedKeys {
     known: Mutex<HashMap<Hash, (Instant, Caller)>>,
     unknown: Mutex<HashMap<Hash, Instant>>,
 }
 
-impl Cache {
-    /// `None` if it has to be looked up; otherwise whom the key belongs to, if to anybody.
+impl AuthenticatedKeys {
+    /// `None` when the key must be looked up; `Some(None)` when it belongs to no tenant.
     pub fn get(&self, hash: &Hash) -> Option<Option<Caller>> {
         let now = Instant::now();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
@@ -54,7 +55,7 @@ impl Cache {
     }
 }
 
-/// A full map loses what is out of date, or else all.
+/// Removes what is out of date from a full map, or everything if that is not enough.
 fn make_room<V>(map: &mut HashMap<Hash, V>, fresh: impl Fn(&V) -> bool) {
     if map.len() >= ENTRIES_MAX {
         map.retain(|_, value| fresh(value));
@@ -70,17 +71,17 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn forgets_after_a_while_and_stays_small() {
-        let cache = Cache::default();
-        assert!(cache.get(&[0; 32]).is_none());
-        cache.put([0; 32], None);
-        assert_eq!(cache.get(&[0; 32]), Some(None));
+        let keys = AuthenticatedKeys::default();
+        assert!(keys.get(&[0; 32]).is_none());
+        keys.put([0; 32], None);
+        assert_eq!(keys.get(&[0; 32]), Some(None));
         tokio::time::advance(UNKNOWN_FOR).await;
-        assert!(cache.get(&[0; 32]).is_none());
+        assert!(keys.get(&[0; 32]).is_none());
         for number in 0..25_000u32 {
             let mut hash = [0; 32];
             hash[..4].copy_from_slice(&number.to_be_bytes());
-            cache.put(hash, None);
+            keys.put(hash, None);
         }
-        assert!(cache.unknown.lock().unwrap().len() <= ENTRIES_MAX);
+        assert!(keys.unknown.lock().unwrap().len() <= ENTRIES_MAX);
     }
 }
