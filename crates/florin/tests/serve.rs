@@ -93,15 +93,19 @@ fn refuses_a_configuration_that_cannot_work() {
 #[test]
 fn config_show_masks_passwords() {
     let place = directory();
-    std::fs::write(place.path().join("florin.toml"), "[database]\nurl = \"postgresql://a:hunter2@db/florin\"\n")
-        .unwrap();
+    std::fs::write(
+        place.path().join("florin.toml"),
+        "[database]\nurl = \"postgresql://a:hunter2@db/florin\"\nowner_url = \"host=db password=hunter2\"\n",
+    )
+    .unwrap();
     for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"], &["doctor"]] {
         assert!(!text(&run(place.path(), arguments)).contains("hunter2"), "{arguments:?}");
     }
-    let shown = run(place.path(), &["config", "show"]);
-    assert!(
-        text(&shown).contains("database.url = \"postgresql://a:********@db/florin\"  # florin.toml"),
-        "{}",
-        text(&shown)
-    );
+    let shown = text(&run(place.path(), &["config", "show"]));
+    for line in [
+        "database.url = \"postgresql://a:********@db/florin\"  # florin.toml",
+        "database.owner_url = \"host=db password=********\"  # florin.toml",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
 }

@@ -70,3 +70,18 @@ pub struct Cli {
     #[command(subcommand)]
     pub command: AnyCommand,
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn every_command_has_its_line_of_help() {
+        let cli = Cli::command();
+        cli.clone().debug_assert();
+        for command in cli.get_subcommands() {
+            assert!(command.get_about().is_some(), "{}: its struct needs a doc comment", command.get_name());
+        }
+    }
+}

@@ -5,8 +5,9 @@ use super::{Config, environment};
 use crate::exit_code::Failure;
 use anyhow::{Context, bail};
 use figment::Figment;
-use figment::error::{Error, Kind};
+use figment::error::{Actual, Error, Kind};
 use figment::providers::{Format, Serialized, Toml};
+use std::fmt;
 use std::path::Path;
 
 /// The file that is read when none is named, if it is there.
@@ -16,10 +17,16 @@ const DEFAULT_FILE: &str = "florin.toml";
 const DEFAULT: &str = "default";
 
 /// The config, and where each value came from.
-#[derive(Debug)]
 pub struct Loaded {
     pub config: Config,
+    /// Has every value as it was written, secrets too.
     figment: Figment,
+}
+
+impl fmt::Debug for Loaded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loaded").field("config", &self.config).finish_non_exhaustive()
+    }
 }
 
 impl Loaded {
@@ -88,6 +95,10 @@ fn explain(error: &Error) -> String {
             let known: Vec<String> = defaults().unwrap_or_default().into_iter().map(|(key, _)| key).collect();
             format!("unknown key {key}{}", nearest(&key, known.iter()))
         }
+        // The text is not repeated: it may be a URL with a password in the wrong place.
+        Kind::InvalidType(Actual::Str(_), expected) | Kind::InvalidValue(Actual::Str(_), expected) => {
+            format!("{path}: invalid type: found a text, expected {expected}")
+        }
         kind if path.is_empty() => without_quoted_lines(&kind.to_string()),
         kind => format!("{path}: {kind}"),
     };
@@ -137,6 +148,8 @@ mod tests {
             "[database]\nurl = 'hunter2' 'hunter2'\n",
             "[database]\nurl = hunter2\n",
             "[database]\nurl = [\"hunter2\"]\n",
+            "[database]\npool_size = \"hunter2\"\n",
+            "database = \"postgresql://a:hunter2@db/x\"\n",
             "[telemetry]\notlp_endpoint = \"http://hunter2@x\n",
         ] {
             let error = with_file(text, &[]).unwrap_err().to_string();

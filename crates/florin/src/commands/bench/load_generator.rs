@@ -109,7 +109,7 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Figures> {
 }
 
 /// Makes that many requests as fast as they are answered. Calls `progress` about every second with how many were answered.
-/// The first answer that is no success ends it with an error.
+/// An answer that is neither a success nor 429 ends it with an error.
 pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> anyhow::Result<()> {
     let shared = Arc::new(Shared {
         address: load.address,
