@@ -42,7 +42,7 @@ impl Client {
     }
 
     pub async fn get(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<Answer> {
-        self.send(self.http.get(format!("{}{path}", self.access.url)).query(query)).await
+        self.send(self.http.get(format!("{}{path}", self.access.url.reveal())).query(query)).await
     }
 
     pub async fn post(
@@ -55,7 +55,10 @@ impl Client {
             Some(key) => key.to_owned(),
             None => format!("florin-cli-{}", SystemEntropy::new().alphanumeric(24)),
         };
-        self.send(self.http.post(format!("{}{path}", self.access.url)).form(form).header("idempotency-key", key)).await
+        self.send(
+            self.http.post(format!("{}{path}", self.access.url.reveal())).form(form).header("idempotency-key", key),
+        )
+        .await
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> anyhow::Result<Answer> {

@@ -3,7 +3,7 @@
 use crate::dev_state;
 use crate::exit_code::Failure;
 use clap::Args;
-use platform::Secret;
+use platform::{HttpUrl, Secret};
 use std::path::PathBuf;
 
 const DEFAULT_URL: &str = "http://127.0.0.1:8420";
@@ -13,7 +13,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8420";
 pub struct WhichServer {
     /// Base URL of the server, for instance http://127.0.0.1:8420.
     #[arg(long, value_name = "URL", env = "FLORIN_URL")]
-    pub url: Option<String>,
+    pub url: Option<HttpUrl>,
     /// Secret key.
     #[arg(long, value_name = "KEY", env = "FLORIN_SECRET_KEY", hide_env_values = true)]
     pub key: Option<Secret>,
@@ -26,7 +26,7 @@ pub struct WhichServer {
 #[derive(Clone)]
 pub struct Access {
     /// Without a trailing slash.
-    pub url: String,
+    pub url: HttpUrl,
     pub key: Secret,
     /// The process id of the server, when it is the `florin dev` of the data directory.
     pub pid: Option<u32>,
@@ -38,19 +38,19 @@ impl WhichServer {
         let state = dev_state::read(self.data.as_deref())?;
         let known = state.as_ref().filter(|state| {
             // The key is only sent to the server that it belongs to.
-            self.url.as_ref().is_none_or(|url| url.trim_end_matches('/') == state.url)
+            self.url.as_ref().is_none_or(|url| url.reveal().trim_end_matches('/') == state.url)
         });
         let key = self.key.clone().or_else(|| known.map(|state| state.secret_key.clone())).ok_or_else(|| {
             Failure::usage(
                 "no secret key: start `florin dev`, or give --key or FLORIN_SECRET_KEY (and --url or FLORIN_URL)",
             )
         })?;
-        let url = self.url.clone().or_else(|| known.map(|state| state.url.clone()));
-        let url = url.unwrap_or_else(|| DEFAULT_URL.to_owned());
-        if !url.starts_with("http://") {
+        let url = self.url.clone().or_else(|| known.map(|state| HttpUrl::from(state.url.as_str())));
+        let url = url.unwrap_or_else(|| DEFAULT_URL.into());
+        if !url.reveal().starts_with("http://") {
             return Err(Failure::usage(format!("{url:?}: the URL must begin with http://; this build cannot do TLS")));
         }
-        let url = url.trim_end_matches('/').to_owned();
+        let url = url.reveal().trim_end_matches('/').into();
         Ok(Access { url, key, pid: known.map(|state| state.pid) })
     }
 }

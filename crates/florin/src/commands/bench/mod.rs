@@ -170,7 +170,7 @@ impl Bench {
         let which = WhichDatabase { config: self.config.clone(), data: self.server.data.clone() };
         // The `florin dev` that runs here may be another server than the one that is named.
         let state = dev_state::read(self.server.data.as_deref())?;
-        if self.config.is_none() && state.is_some_and(|state| state.url != access.url) {
+        if self.config.is_none() && state.is_some_and(|state| state.url != access.url.reveal()) {
             return Ok(None);
         }
         which.find()
@@ -190,7 +190,7 @@ impl Bench {
             }
         };
         Ok(Report {
-            url: access.url.clone(),
+            url: access.url.to_string(),
             version: env!("CARGO_PKG_VERSION"),
             durable: facts.as_ref().map(|facts| facts.durable),
             postgres: facts.map(|facts| facts.version),

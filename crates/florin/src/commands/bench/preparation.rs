@@ -13,14 +13,15 @@ use anyhow::{Context, bail};
 use contracts::Identity;
 use futures_util::{StreamExt, TryStreamExt, stream};
 use hmac::{Hmac, KeyInit, Mac};
-use platform::Secret;
 use platform::database::DatabaseConfig;
+use platform::{HttpUrl, Secret};
 use serde_json::Value;
 use sha2::Sha256;
 use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
+use types::hex;
 
 /// Connections that payments are stored over.
 const FILLERS: u32 = 256;
@@ -42,8 +43,8 @@ pub struct Place {
 }
 
 impl Place {
-    pub async fn of(url: &str) -> anyhow::Result<Place> {
-        let host = url.strip_prefix("http://").unwrap_or(url);
+    pub async fn of(url: &HttpUrl) -> anyhow::Result<Place> {
+        let host = url.reveal().strip_prefix("http://").unwrap_or(url.reveal());
         if host.contains(['/', '?', '#', '@']) {
             return Err(Failure::usage(format!("{url}: only a host and a port are allowed here")));
         }
@@ -81,12 +82,11 @@ pub async fn tenants(database: &DatabaseConfig, access: &Access, count: u32) -> 
     Ok(keys)
 }
 
-/// The secret key of a tenant, made from the server's key: so the next measurement finds the tenant although its key is
-/// not stored, and without the server's key it cannot be known.
+/// The secret key of a tenant, made from the server's key. So the next measurement finds the tenant although its key is
+/// not stored, and only those who have the server's key can know it.
 fn key_of(secret: &str, tenant: &str) -> anyhow::Result<Secret> {
     let code = Hmac::<Sha256>::new_from_slice(secret.as_bytes())?.chain_update(tenant).finalize().into_bytes();
-    let digits: String = code.iter().map(|byte| format!("{byte:02x}")).collect();
-    Ok(format!("sk_test_{digits}").into())
+    Ok(format!("sk_test_{}", hex(&code)).into())
 }
 
 /// Makes one payment, and checks that it succeeds.
@@ -235,11 +235,11 @@ mod tests {
 
     #[tokio::test]
     async fn finds_the_server() {
-        let place = Place::of("http://127.0.0.1:8420").await.unwrap();
+        let place = Place::of(&"http://127.0.0.1:8420".into()).await.unwrap();
         assert_eq!((place.host.as_str(), place.address.to_string().as_str()), ("127.0.0.1:8420", "127.0.0.1:8420"));
-        assert_eq!(Place::of("http://[::1]").await.unwrap().address.to_string(), "[::1]:80");
+        assert_eq!(Place::of(&"http://[::1]".into()).await.unwrap().address.to_string(), "[::1]:80");
         for odd in ["http://127.0.0.1:8420/v1", "http://a@127.0.0.1:1", "http://127.0.0.1:99999"] {
-            assert!(Place::of(odd).await.is_err(), "{odd}");
+            assert!(Place::of(&odd.into()).await.is_err(), "{odd}");
         }
     }
 
