@@ -67,14 +67,19 @@ bench-short:
 lint: fmt-check clippy tidy ## check format, clippy and the house rules
 
 .PHONY: fmt-check clippy
+# rustfmt does not see the modules that the list of the commands declares.
+COMMANDS := $(wildcard crates/florin/src/commands/*.rs crates/florin/src/commands/*/mod.rs)
+
 fmt-check:
 	cargo fmt --all --check
+	rustfmt --edition 2024 --check $(COMMANDS)
 
 clippy:
 	cargo clippy --workspace --all-targets -- --deny warnings
 
 fmt: ## format the code
 	cargo fmt --all
+	rustfmt --edition 2024 $(COMMANDS)
 
 tidy: ## check the house rules: dependency direction, file sizes, SQL only in stores, links
 	cargo xtask tidy

@@ -1,27 +1,26 @@
-//! The services, put together: what each is given, and nothing else.
+//! The services, put together.
 
-use crate::config::Settings;
-use crate::schema;
+use crate::config::{self, Config};
+use crate::migrations;
 use anyhow::{Context, bail};
 use api::Api;
-use contracts::identity::{Settings as TenantSettings, Tenant};
+use contracts::identity::{Settings, Tenant};
 use contracts::{Identity, Ledger};
 use futures_util::future::BoxFuture;
 use gateway::Limits;
 use identity::PgIdentity;
 use ledger::PgLedger;
 use platform::Shutdown;
-use platform::database::{self, DatabaseSettings, Pool, with_causes};
-use processors::Processors;
-use processors::sandbox::Sandbox;
+use platform::database::{self, DatabaseConfig, Pool};
+use platform::error_text::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{Clock, SystemClock};
 
-/// Who asks whether the server is ready does not wait for long.
+/// A question whether the server is ready is answered within this time.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Everything that a role may need.
+/// What roles and commands work with.
 pub struct Services {
     pub pool: Pool,
     pub ledger: Arc<PgLedger>,
@@ -31,52 +30,52 @@ pub struct Services {
     pub worker_poll: Duration,
 }
 
-/// Whether requests can be served now; the error says why not.
+/// Says whether the server can answer requests now; the error says why not.
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 impl Services {
-    /// Connects at first use, not here.
-    pub fn new(settings: &Settings) -> anyhow::Result<Services> {
-        let pool = settings.database.pool()?;
+    /// Does not connect to the database: the first use does.
+    pub fn new(config: &Config) -> anyhow::Result<Services> {
+        let pool = config.database.pool()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), settings.ledger.committer());
+        let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), config.ledger.committer());
         let identity = PgIdentity::new(pool.clone(), Arc::clone(&clock));
-        let sandbox = Sandbox::new(settings.sandbox.clone(), Arc::clone(&clock));
-        let config = api::Config { public_url: settings.server.public_url().into() };
+        let processors = config::processor_sections::processors(config, &clock);
+        let api_config = api::Config { public_url: config.server.public_url().into() };
         let api = Api::new(
             Arc::clone(&ledger) as Arc<dyn Ledger>,
             Arc::clone(&identity) as Arc<dyn Identity>,
-            Processors::new(sandbox),
+            processors,
             clock,
-            config,
+            api_config,
         );
         Ok(Services {
             pool,
             ledger,
             identity,
             api,
-            limits: settings.limits.clone(),
-            worker_poll: Duration::from_millis(settings.worker.poll_ms),
+            limits: config.limits.clone(),
+            worker_poll: Duration::from_millis(config.worker.poll_ms),
         })
     }
 
-    /// As for a command that looks into a database, and may take its time.
-    pub fn on(database: DatabaseSettings) -> anyhow::Result<Services> {
-        let database = DatabaseSettings { statement_timeout_ms: 0, ..database };
-        Services::new(&Settings { database, ..Settings::default() })
+    /// For a command that works on a database directly. Its statements may take as long as they need.
+    pub fn on(database: DatabaseConfig) -> anyhow::Result<Services> {
+        let database = DatabaseConfig { statement_timeout_ms: 0, ..database };
+        Services::new(&Config { database, ..Config::default() })
     }
 
-    /// Creates a tenant with its books; whatever exists of it already is taken over.
-    pub async fn ensure_tenant(&self, settings: &DatabaseSettings, name: &str) -> anyhow::Result<Tenant> {
+    /// Creates a tenant with its books. What exists of it already is kept.
+    pub async fn ensure_tenant(&self, database: &DatabaseConfig, name: &str) -> anyhow::Result<Tenant> {
         let tenant = match self.identity.tenant_by_name(name).await? {
             Some(tenant) => tenant,
-            None => self.identity.create_tenant(name, TenantSettings::default()).await?,
+            None => self.identity.create_tenant(name, Settings::default()).await?,
         };
-        schema::open_books(&mut schema::owner(settings).await?, &tenant).await?;
+        migrations::open_books(&mut database.connect_as_owner().await?, &tenant).await?;
         Ok(tenant)
     }
 
-    /// The tenants that a command is about: the one of that id or name, or all of them.
+    /// The tenant with this id or name, or all tenants.
     pub async fn tenants(&self, wanted: Option<&str>) -> anyhow::Result<Vec<Tenant>> {
         let all = self.identity.tenants().await.context("the tenants cannot be read; is the schema migrated?")?;
         let Some(wanted) = wanted else { return Ok(all) };
@@ -90,7 +89,7 @@ impl Services {
         Arc::clone(&self.identity) as Arc<dyn Identity>
     }
 
-    /// Ready as long as the database answers and nobody has asked to stop.
+    /// The server is ready while the database answers and no shutdown was requested.
     pub fn readiness(&self, shutdown: &Shutdown) -> Readiness {
         let (pool, shutdown) = (self.pool.clone(), shutdown.clone());
         Arc::new(move || {

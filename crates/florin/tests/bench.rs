@@ -1,4 +1,4 @@
-//! `florin bench` on a server: that it measures what is there, not how much that is.
+//! `florin bench` on a server: that it measures each kind of load; the figures do not matter.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 

@@ -1,4 +1,4 @@
-//! `florin dev`: starting, stopping, and what a killed run leaves behind.
+//! `florin dev`: starting, stopping, and starting after a run that was killed.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 
@@ -37,7 +37,7 @@ fn keeps_key_and_data_and_leaves_no_process_behind() {
     assert!(postmasters(place.path()).is_empty());
 }
 
-/// `kill -9` of florin leaves PostgreSQL running, with its lock: the next start takes over.
+/// `kill -9` of florin leaves PostgreSQL running, with its lock: the next start stops it.
 #[test]
 fn starts_after_a_killed_run() {
     let place = directory();
@@ -60,7 +60,7 @@ fn starts_after_a_killed_run() {
 }
 
 #[test]
-fn goes_on_after_postgresql_was_killed() {
+fn continues_after_postgresql_was_killed() {
     let place = directory();
     let server = Server::dev(place.path(), &[]);
     let killed = postmasters(place.path());
@@ -79,7 +79,7 @@ fn goes_on_after_postgresql_was_killed() {
 }
 
 #[test]
-fn refuses_other_machines_live_keys_and_a_port_that_is_taken() {
+fn refuses_addresses_of_other_machines_live_keys_and_a_port_that_is_taken() {
     let place = directory();
     let live = "sk_live_0123456789abcdefABCDEF01";
     for (arguments, code, message) in [
@@ -104,7 +104,7 @@ fn refuses_other_machines_live_keys_and_a_port_that_is_taken() {
 }
 
 #[test]
-fn scripts_setup_does_nothing_where_all_is_there() {
+fn scripts_setup_does_nothing_where_everything_is_installed() {
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../scripts/setup");
     let output = std::process::Command::new(script).output().unwrap();
     assert!(output.status.success() && text(&output).is_empty(), "{}", text(&output));

@@ -1,4 +1,4 @@
-//! More requests at once than the server takes.
+//! More requests at the same time than the server accepts.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 
@@ -27,7 +27,7 @@ fn sent(server: &Server, key: &str, body: &str) -> TcpStream {
 }
 
 #[test]
-fn what_is_too_much_is_refused_at_once_and_nothing_is_lost() {
+fn too_many_requests_are_refused_at_once_and_nothing_is_lost() {
     let place = directory();
     std::fs::write(place.path().join("limits.toml"), "[limits]\nrequests_max = 2\n").unwrap();
     let server = Server::dev(place.path(), &["--config", "limits.toml"]);
@@ -45,7 +45,7 @@ fn what_is_too_much_is_refused_at_once_and_nothing_is_lost() {
             assert!(refusal.contains(part), "{part}: {refusal}");
         }
     }
-    assert_eq!(get(server.address(), "/healthz").unwrap().0, 200, "who looks after it is not turned away");
+    assert_eq!(get(server.address(), "/healthz").unwrap().0, 200, "health checks are not refused");
 
     for mut stream in under_way {
         stream.write_all(rest.as_bytes()).unwrap();
@@ -54,7 +54,7 @@ fn what_is_too_much_is_refused_at_once_and_nothing_is_lost() {
     }
     eventually("the places are free", || get(server.address(), "/v1/balance").unwrap().0 == 401);
     let third = answer(&mut sent(&server, "third", PAYMENT)).unwrap();
-    assert_eq!(third.0, 200, "a refusal leaves no trace under the key: {}", third.1);
+    assert_eq!(third.0, 200, "a refusal stores nothing under the key: {}", third.1);
 
     let events = json(place.path(), &["events", "list", "--type", "payment_intent.succeeded"]);
     assert_eq!(events["data"].as_array().map(Vec::len), Some(3), "{events}");

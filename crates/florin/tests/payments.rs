@@ -1,4 +1,4 @@
-//! The commands that take and give back payments, and look at the books.
+//! The commands that take and refund payments, and look at the books.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 

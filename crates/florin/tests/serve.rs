@@ -1,4 +1,4 @@
-//! `florin serve`: its configuration, and stopping it without cutting anything off.
+//! `florin serve`: its configuration, and stopping it without cutting off a request.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 
@@ -20,12 +20,12 @@ fn free_address() -> String {
 fn serve(place: &Path, address: &str, role: &str) -> Server {
     let state: Value = serde_json::from_slice(&std::fs::read(place.join(".florin/state.json")).unwrap()).unwrap();
     let quoted = |key: &str| serde_json::to_string(&state[key]).unwrap();
-    let settings = format!(
+    let config = format!(
         "[server]\nlisten = \"{address}\"\n[database]\nurl = {}\nowner_url = {}\n",
         quoted("database_url"),
         quoted("database_owner_url")
     );
-    std::fs::write(place.join("florin.toml"), settings).unwrap();
+    std::fs::write(place.join("florin.toml"), config).unwrap();
     let mut command = florin(place);
     command.args(["serve", "--role", role]).stderr(std::fs::File::create(place.join("serve.log")).unwrap());
     Server::other(command, address)
@@ -53,7 +53,7 @@ fn a_request_in_flight_is_answered_before_the_server_ends() {
     // Until the server has read the head it may close the connection.
     std::thread::sleep(Duration::from_millis(300));
     server.signal(Signal::SIGTERM);
-    eventually("nobody else gets in", || TcpStream::connect(&address).is_err());
+    eventually("no other connection is accepted", || TcpStream::connect(&address).is_err());
     stream.write_all(rest.as_bytes()).unwrap();
     let (status, intent) = answer(&mut stream).unwrap();
     assert_eq!(status, 200, "{intent}");
@@ -73,12 +73,12 @@ fn a_request_in_flight_is_answered_before_the_server_ends() {
 fn refuses_a_configuration_that_cannot_work() {
     let place = directory();
     let file = place.path().join("florin.toml");
-    for (settings, code, messages) in [
+    for (config, code, messages) in [
         ("[server]\nlistn = \"127.0.0.1:1\"\n", 2, &["florin.toml", "server.listn", "server.listen"][..]),
         ("", 2, &["database.url"][..]),
         ("[database]\nurl = \"host=127.0.0.1 port=1 user=x\"\n", 4, &["cannot be reached"][..]),
     ] {
-        std::fs::write(&file, settings).unwrap();
+        std::fs::write(&file, config).unwrap();
         let refused = run(place.path(), &["serve", "--role", "worker"]);
         assert_eq!(refused.status.code(), Some(code), "{}", text(&refused));
         for message in messages {
@@ -93,15 +93,19 @@ fn refuses_a_configuration_that_cannot_work() {
 #[test]
 fn config_show_masks_passwords() {
     let place = directory();
-    std::fs::write(place.path().join("florin.toml"), "[database]\nurl = \"postgresql://a:hunter2@db/florin\"\n")
-        .unwrap();
+    std::fs::write(
+        place.path().join("florin.toml"),
+        "[database]\nurl = \"postgresql://a:hunter2@db/florin\"\nowner_url = \"host=db password=hunter2\"\n",
+    )
+    .unwrap();
     for arguments in [&["config", "show"][..], &["config", "show", "--json"], &["config", "check"], &["doctor"]] {
         assert!(!text(&run(place.path(), arguments)).contains("hunter2"), "{arguments:?}");
     }
-    let shown = run(place.path(), &["config", "show"]);
-    assert!(
-        text(&shown).contains("database.url = \"postgresql://a:********@db/florin\"  # florin.toml"),
-        "{}",
-        text(&shown)
-    );
+    let shown = text(&run(place.path(), &["config", "show"]));
+    for line in [
+        "database.url = \"postgresql://a:********@db/florin\"  # florin.toml",
+        "database.owner_url = \"host=db password=********\"  # florin.toml",
+    ] {
+        assert!(shown.contains(line), "{shown}");
+    }
 }

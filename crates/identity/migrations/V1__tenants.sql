@@ -10,13 +10,13 @@ CREATE TABLE tenants (
 CREATE UNIQUE INDEX tenants_name ON tenants (name) WHERE deleted_at IS NULL;
 
 CREATE TABLE api_keys (
-    -- SHA-256 of the key: nobody can read it back.
+    -- SHA-256 of the key: the key cannot be read back.
     hash bytea PRIMARY KEY CHECK (octet_length(hash) = 32),
     tenant uuid NOT NULL REFERENCES tenants,
     -- 'secret' or 'publishable'.
     kind text COLLATE "C" NOT NULL CHECK (kind IN ('secret', 'publishable')),
     livemode boolean NOT NULL,
-    -- Empty for a key too short to show any of it.
+    -- Empty for a key that is too short to show any of it.
     last4 text NOT NULL CHECK (length(last4) <= 4),
     created timestamptz NOT NULL,
     revoked_at timestamptz

@@ -1,20 +1,20 @@
-//! Tenants and the keys that open them.
+//! Tenants and their API keys, in PostgreSQL.
 //!
 //! Keys are stored as SHA-256 hashes. They have 190 bits of randomness, so neither a slow hash nor a comparison in
-//! constant time would add anything: whoever can guess a hash's beginning learns nothing about a key.
+//! constant time would add anything: the first bytes of a hash say nothing about its key.
 
-mod cache;
-mod keys;
+mod api_key;
+mod authenticated_keys;
 mod store;
 
-pub use keys::{InvalidKey, KeyPair, new_key_pair, publishable_of};
-pub use store::migrate::{MigrationError, latest_version, migrate_global};
+pub use api_key::{InvalidKey, KeyPair, new_key_pair, publishable_of};
+pub use store::migrations::{latest_version, migrate};
 
+use api_key::ParsedKey;
 use async_trait::async_trait;
-use cache::Cache;
+use authenticated_keys::AuthenticatedKeys;
 use contracts::identity::{Caller, Identity, IdentityError, Settings, Tenant};
-use deadpool_postgres::Pool;
-use keys::ParsedKey;
+use platform::database::Pool;
 use std::sync::Arc;
 use store::Store;
 use types::{Clock, SystemEntropy, TenantId};
@@ -26,7 +26,7 @@ pub enum AddError {
     NameTaken(String),
     #[error(transparent)]
     Key(#[from] InvalidKey),
-    /// The key is stored already, perhaps of another tenant, or revoked.
+    /// The key belongs to another tenant, or was revoked.
     #[error("the key is in use already")]
     KeyTaken,
     #[error("there is no such tenant: {0}")]
@@ -39,16 +39,16 @@ pub enum AddError {
 pub struct PgIdentity {
     store: Store,
     clock: Arc<dyn Clock>,
-    cache: Cache,
+    authenticated: AuthenticatedKeys,
 }
 
 impl PgIdentity {
-    /// Connections come from `pool`, which acts for the role `florin_service`. Connects at first use.
+    /// Connections come from `pool`, which acts for the role `florin_service`. The first use connects.
     pub fn new(pool: Pool, clock: Arc<dyn Clock>) -> Arc<Self> {
-        Arc::new(PgIdentity { store: Store::new(pool), clock, cache: Cache::default() })
+        Arc::new(PgIdentity { store: Store::new(pool), clock, authenticated: AuthenticatedKeys::default() })
     }
 
-    /// Adds a tenant, without keys and without a schema for its books.
+    /// Adds a tenant, without keys and without books.
     pub async fn create_tenant(&self, name: &str, settings: Settings) -> Result<Tenant, AddError> {
         let created = self.clock.now();
         let id = TenantId::new(created, &mut SystemEntropy::new());
@@ -60,23 +60,24 @@ impl PgIdentity {
         self.store.tenant_by_name(name).await
     }
 
-    /// Lets a key open a tenant: `sk_test_…`, `pk_test_…`, `sk_live_…` or `pk_live_…`. Adding a key again that opens
-    /// this tenant changes nothing.
+    /// Gives a tenant a key: `sk_test_…`, `pk_test_…`, `sk_live_…` or `pk_live_…`. A key that the tenant has already
+    /// stays as it is.
     pub async fn add_key(&self, tenant: TenantId, key: &str) -> Result<(), AddError> {
         let parsed = ParsedKey::parse(key)?;
         if self.store.tenant(tenant).await?.is_none() {
             return Err(AddError::NoSuchTenant(tenant));
         }
         let added = self.store.insert_key(tenant, &parsed, self.clock.now()).await?;
-        self.cache.forget(&parsed.hash);
+        self.authenticated.forget(&parsed.hash);
         if added { Ok(()) } else { Err(AddError::KeyTaken) }
     }
 
-    /// Closes a key; other processes notice within ten seconds. Says whether it was open.
+    /// Revokes a key; other processes notice within ten seconds. `false` when there is no such key, or it was revoked
+    /// before.
     pub async fn revoke_key(&self, key: &str) -> Result<bool, IdentityError> {
         let Ok(parsed) = ParsedKey::parse(key) else { return Ok(false) };
         let revoked = self.store.revoke_key(&parsed.hash, self.clock.now()).await?;
-        self.cache.forget(&parsed.hash);
+        self.authenticated.forget(&parsed.hash);
         Ok(revoked)
     }
 }
@@ -85,11 +86,11 @@ impl PgIdentity {
 impl Identity for PgIdentity {
     async fn authenticate(&self, key: &str) -> Result<Option<Caller>, IdentityError> {
         let Ok(parsed) = ParsedKey::parse(key) else { return Ok(None) };
-        if let Some(known) = self.cache.get(&parsed.hash) {
+        if let Some(known) = self.authenticated.get(&parsed.hash) {
             return Ok(known);
         }
         let caller = self.store.caller(&parsed.hash).await?;
-        self.cache.put(parsed.hash, caller.clone());
+        self.authenticated.put(parsed.hash, caller.clone());
         Ok(caller)
     }
 

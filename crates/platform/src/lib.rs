@@ -1,10 +1,14 @@
-//! What any service needs and no payment is in: database pool, telemetry, metrics, shutdown.
+//! What every service needs, and nothing of payments: the connection to PostgreSQL, secrets that mask themselves, logs,
+//! traces, metrics, and stopping.
 
 pub mod database;
-mod json;
-mod lines;
+pub mod error_text;
+pub mod http_url;
 pub mod metrics;
+pub mod secret;
 pub mod shutdown;
 pub mod telemetry;
 
+pub use http_url::HttpUrl;
+pub use secret::Secret;
 pub use shutdown::Shutdown;

@@ -1,3 +1,5 @@
+//! Metrics in the Prometheus text format.
+
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use std::sync::OnceLock;
 use std::time::Duration;
@@ -7,15 +9,15 @@ const SECONDS: &[f64] =
     &[0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0];
 /// Upper bounds of histograms whose names end in `_size`: how many were handled at a time.
 const SIZES: &[f64] = &[1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0, 2048.0, 4096.0];
-/// How often old samples are folded into the histograms, so that memory stays bounded when nobody scrapes.
+/// How often old samples are folded into the histograms, so that memory stays bounded when nothing scrapes them.
 const UPKEEP_EVERY: Duration = Duration::from_secs(5);
 
-/// Renders what the process has measured so far, in the Prometheus text format.
+/// What the process has measured so far.
 #[derive(Clone)]
 pub struct Metrics(PrometheusHandle);
 
 impl Metrics {
-    /// Makes this the process's recorder for the `metrics` macros. The first call installs it, later calls
+    /// Makes this the process's recorder for the macros of the crate `metrics`. The first call installs it, later calls
     /// get the same one. Must be called within a tokio runtime.
     pub fn install() -> Result<Metrics, BuildError> {
         static INSTALLED: OnceLock<PrometheusHandle> = OnceLock::new();

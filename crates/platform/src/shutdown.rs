@@ -1,7 +1,9 @@
+//! Stopping a process: one request, which every part of it sees.
+
 use std::io;
 use tokio_util::sync::CancellationToken;
 
-/// Tells every part of the process to stop. Clones share one state; it is never taken back.
+/// A request that the process stops. Clones share one state; a request is never taken back.
 #[derive(Clone, Debug, Default)]
 pub struct Shutdown(CancellationToken);
 
@@ -10,23 +12,18 @@ impl Shutdown {
         Self::default()
     }
 
-    /// Asks everybody who holds a clone to stop; more than once is the same as once.
+    /// Requests that all holders of a clone stop; more than once is the same as once.
     pub fn request(&self) {
         self.0.cancel();
     }
 
-    /// Waits until somebody asks for it; at once if somebody has.
+    /// Waits for the request; returns at once if there was one.
     pub async fn requested(&self) {
         self.0.cancelled().await;
     }
 
     pub fn is_requested(&self) -> bool {
         self.0.is_cancelled()
-    }
-
-    /// A token that stops with this one, and that can be stopped earlier without stopping this one.
-    pub fn child(&self) -> Shutdown {
-        Shutdown(self.0.child_token())
     }
 
     /// Requests the shutdown at SIGTERM or SIGINT (Ctrl-C). A second signal ends the process at once with code 130.
@@ -58,15 +55,12 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn reaches_clones_and_children_but_not_parents() {
-        let parent = Shutdown::new();
-        let child = parent.child();
-        let sibling = parent.child();
-        child.request();
-        child.requested().await;
-        assert!(!parent.is_requested() && !sibling.is_requested());
-        parent.clone().request();
-        sibling.requested().await;
-        assert!(parent.is_requested());
+    async fn a_request_reaches_all_clones() {
+        let shutdown = Shutdown::new();
+        let clone = shutdown.clone();
+        assert!(!shutdown.is_requested() && !clone.is_requested());
+        clone.request();
+        shutdown.requested().await;
+        assert!(shutdown.is_requested());
     }
 }

@@ -1,12 +1,12 @@
 //! A span reaches an OpenTelemetry collector that speaks OTLP over HTTP.
 
-use platform::telemetry::{LogFormat, TelemetrySettings, init};
+use platform::telemetry::{LogFormat, TelemetryConfig, init};
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::sync::mpsc;
 use std::time::Duration;
 
-/// Takes one request, answers 200, and says what it was: the head as text and the body.
+/// Takes one request, answers 200, and passes it on: the head as text, and the body.
 fn collector(listener: TcpListener, requests: mpsc::Sender<(String, Vec<u8>)>) {
     let (mut stream, _) = listener.accept().expect("the exporter connects");
     let mut received = Vec::new();
@@ -40,11 +40,11 @@ fn a_span_arrives_with_its_fields_and_the_name_of_the_service() {
     let (sender, requests) = mpsc::channel();
     std::thread::spawn(move || collector(listener, sender));
 
-    let telemetry = init(&TelemetrySettings {
+    let telemetry = init(&TelemetryConfig {
         log_format: LogFormat::Json,
-        otlp_endpoint: Some(endpoint),
+        otlp_endpoint: Some(endpoint.into()),
         service_name: "florin-under-test".to_owned(),
-        ..TelemetrySettings::default()
+        ..TelemetryConfig::default()
     })
     .unwrap();
     tracing::info_span!("a_request_of_the_test", request_id = "req_0123456789").in_scope(|| {

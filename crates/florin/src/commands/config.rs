@@ -1,33 +1,54 @@
 //! `florin config check|show`.
 
-use crate::cli::Config;
-use crate::config::{self, settings_of};
-use crate::exit::{Code, Failure};
+use super::Command;
+use crate::arguments::ConfigFile;
+use crate::config::entries_of;
+use crate::exit_code::{Code, Failure};
 use crate::output::Output;
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
-pub fn run(command: &Config, output: Output) -> anyhow::Result<Code> {
-    let (Config::Check(file) | Config::Show(file)) = command;
-    let loaded = config::from_process(file.config.as_deref())?;
-    match command {
-        Config::Check(_) => {
-            let problems = loaded.settings.problems();
-            if !problems.is_empty() {
-                return Err(Failure::usage(problems.join("\n")));
-            }
-            output.print(&json!({"ok": true}), || "the configuration can be used".to_owned())?;
+/// Check or show the configuration.
+#[derive(Debug, Args)]
+pub struct Config {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Say whether the configuration can be used.
+    Check(ConfigFile),
+    /// Print every key of the configuration with its value and where that came from; secrets are masked.
+    Show(ConfigFile),
+}
+
+impl Command for Config {
+    async fn run(&self, output: Output) -> anyhow::Result<Code> {
+        match &self.action {
+            Action::Check(file) => check(file, output)?,
+            Action::Show(file) => show(file, output)?,
         }
-        Config::Show(_) => {
-            let settings = settings_of(&loaded)?;
-            output.print(&settings, || {
-                // Valid TOML: unset keys are comments.
-                let lines = settings.iter().map(|setting| match &setting.value {
-                    Value::Null => format!("# {} is not set", setting.key),
-                    value => format!("{} = {value}  # {}", setting.key, setting.source),
-                });
-                lines.collect::<Vec<_>>().join("\n")
-            })?;
-        }
+        Ok(Code::Ok)
     }
-    Ok(Code::Ok)
+}
+
+fn check(file: &ConfigFile, output: Output) -> anyhow::Result<()> {
+    let problems = file.load()?.config.problems();
+    if !problems.is_empty() {
+        return Err(Failure::usage(problems.join("\n")));
+    }
+    output.print(&json!({"ok": true}), || "the configuration can be used".to_owned())
+}
+
+fn show(file: &ConfigFile, output: Output) -> anyhow::Result<()> {
+    let entries = entries_of(&file.load()?)?;
+    output.print(&entries, || {
+        // Valid TOML: keys that are not set are comments.
+        let lines = entries.iter().map(|entry| match &entry.value {
+            Value::Null => format!("# {} is not set", entry.key),
+            value => format!("{} = {value}  # {}", entry.key, entry.source),
+        });
+        lines.collect::<Vec<_>>().join("\n")
+    })
 }

@@ -1,20 +1,29 @@
 //! `florin doctor`: looks for what is missing or wrong, and says what to do about it.
 
-use crate::cli::Doctor;
-use crate::exit::Code;
+use super::Command;
+use crate::arguments::WhichDatabase;
+use crate::exit_code::Code;
 use crate::output::Output;
-use crate::postgres::binaries::{self, OLDEST};
-use crate::{config, dev, schema, target};
-use platform::database::{self, DatabaseSettings, store};
+use crate::private_postgres::installations::{self, OLDEST};
+use crate::{config, dev_state, migrations};
+use clap::Args;
+use platform::database::{Client, DatabaseConfig, store};
+use platform::error_text::with_causes;
 use serde::Serialize;
 use std::net::TcpListener;
 use std::path::Path;
-use std::time::Duration;
 use types::{Clock, SystemClock};
 
 const DISK_BYTES_MIN: u64 = 1024 * 1024 * 1024;
-/// Events, idempotency keys and tokens carry times of this machine; the database stamps nothing itself.
+/// Events, idempotency keys and tokens have times of this machine; the database's clock is not used for them.
 const CLOCK_SKEW_MS_MAX: u64 = 1_000;
+
+/// Look for what is missing or wrong on this machine.
+#[derive(Debug, Args)]
+pub struct Doctor {
+    #[command(flatten)]
+    database: WhichDatabase,
+}
 
 #[derive(Debug, Serialize)]
 struct Check {
@@ -27,10 +36,10 @@ struct Check {
 #[serde(rename_all = "snake_case")]
 enum Verdict {
     Ok,
-    /// Works, but should be looked at.
+    /// Works, but should be changed.
     Warning,
     Broken,
-    /// Could not be looked at, for instance because nothing runs.
+    /// Could not be checked, for instance because nothing runs.
     Skipped,
 }
 
@@ -40,51 +49,51 @@ impl Check {
     }
 }
 
-pub async fn run(doctor: &Doctor, output: Output) -> anyhow::Result<Code> {
-    let mut checks = vec![programs(), disk(doctor), port(doctor), configuration(doctor)];
-    match target::find(&doctor.database) {
-        Ok(Some(settings)) => checks.extend(database(&settings).await),
-        Ok(None) => checks.push(Check::new(
-            "database",
-            Verdict::Skipped,
-            "no florin dev is running here, and no database is configured",
-        )),
-        // The configuration's own check has said it.
-        Err(_) => {}
+impl Command for Doctor {
+    async fn run(&self, output: Output) -> anyhow::Result<Code> {
+        let mut checks = vec![programs(), disk(&self.database), port(&self.database), configuration(&self.database)];
+        match self.database.find() {
+            Ok(Some(config)) => checks.extend(database(&config).await),
+            Ok(None) => checks.push(Check::new(
+                "database",
+                Verdict::Skipped,
+                "no florin dev is running here, and no database is configured",
+            )),
+            // The check of the configuration has found the same.
+            Err(_) => {}
+        }
+        let broken = checks.iter().any(|check| check.result == Verdict::Broken);
+        output.print(&checks, || {
+            let lines = checks.iter().map(|check| {
+                let mark = match check.result {
+                    Verdict::Ok => "ok     ",
+                    Verdict::Warning => "warning",
+                    Verdict::Broken => "BROKEN ",
+                    Verdict::Skipped => "-      ",
+                };
+                format!("{mark}  {:<14}  {}", check.name, check.detail)
+            });
+            lines.collect::<Vec<_>>().join("\n")
+        })?;
+        Ok(if broken { Code::Differences } else { Code::Ok })
     }
-    let broken = checks.iter().any(|check| check.result == Verdict::Broken);
-    output.print(&checks, || {
-        let lines = checks.iter().map(|check| {
-            let mark = match check.result {
-                Verdict::Ok => "ok     ",
-                Verdict::Warning => "warning",
-                Verdict::Broken => "BROKEN ",
-                Verdict::Skipped => "-      ",
-            };
-            format!("{mark}  {:<14}  {}", check.name, check.detail)
-        });
-        lines.collect::<Vec<_>>().join("\n")
-    })?;
-    Ok(if broken { Code::Differences } else { Code::Ok })
 }
 
 fn programs() -> Check {
-    let installed = binaries::installed();
-    let all: Vec<String> =
-        installed.iter().map(|found| format!("{} in {}", found.version, found.directory.display())).collect();
+    let installed = installations::all();
+    let found = installations::listed(&installed);
     if installed.iter().any(|found| found.major >= OLDEST) {
-        Check::new("postgresql", Verdict::Ok, all.join(", "))
+        Check::new("postgresql", Verdict::Ok, found)
     } else if std::env::var_os("DATABASE_URL").is_some() {
         Check::new("postgresql", Verdict::Ok, "not needed here: DATABASE_URL is set")
     } else {
-        let found = if all.is_empty() { "none".to_owned() } else { all.join(", ") };
         let advice = format!("florin dev needs PostgreSQL {OLDEST} or newer (found: {found}); run `make setup`");
         Check::new("postgresql", Verdict::Broken, advice)
     }
 }
 
-fn disk(doctor: &Doctor) -> Check {
-    let wanted = doctor.database.data.as_deref().unwrap_or(Path::new(dev::DEFAULT_DATA));
+fn disk(which: &WhichDatabase) -> Check {
+    let wanted = which.data.as_deref().unwrap_or(Path::new(dev_state::DEFAULT_DIRECTORY));
     let place = if wanted.exists() { wanted } else { Path::new(".") };
     match nix::sys::statvfs::statvfs(place) {
         Ok(disk) => {
@@ -97,23 +106,23 @@ fn disk(doctor: &Doctor) -> Check {
     }
 }
 
-fn port(doctor: &Doctor) -> Check {
-    let running = dev::state(doctor.database.data.as_deref()).ok().flatten();
+fn port(which: &WhichDatabase) -> Check {
+    let running = dev_state::read(which.data.as_deref()).ok().flatten();
     if let Some(state) = running {
         return Check::new("port", Verdict::Ok, format!("florin dev (process {}) is at {}", state.pid, state.url));
     }
-    let listen = config::from_process(doctor.database.config.as_deref())
-        .map_or_else(|_| config::ServerSettings::default().listen, |loaded| loaded.settings.server.listen);
+    let listen = config::of_process(which.config.as_deref())
+        .map_or_else(|_| config::ServerConfig::default().listen, |loaded| loaded.config.server.listen);
     match TcpListener::bind(listen) {
         Ok(_) => Check::new("port", Verdict::Ok, format!("{listen} is free")),
         Err(error) => Check::new("port", Verdict::Warning, format!("{listen}: {error}; choose another with --listen")),
     }
 }
 
-fn configuration(doctor: &Doctor) -> Check {
-    match config::from_process(doctor.database.config.as_deref()) {
+fn configuration(which: &WhichDatabase) -> Check {
+    match config::of_process(which.config.as_deref()) {
         Ok(loaded) => {
-            let problems = loaded.settings.problems_without_database();
+            let problems = loaded.config.problems_without_database();
             if problems.is_empty() {
                 Check::new("configuration", Verdict::Ok, "can be used")
             } else {
@@ -124,20 +133,19 @@ fn configuration(doctor: &Doctor) -> Check {
     }
 }
 
-async fn database(settings: &DatabaseSettings) -> Vec<Check> {
-    let timeout = Duration::from_millis(settings.connect_timeout_ms);
-    let client = match database::connect(&settings.url, timeout).await {
+async fn database(config: &DatabaseConfig) -> Vec<Check> {
+    let client = match config.connect().await {
         Ok(client) => client,
         Err(error) => return vec![Check::new("database", Verdict::Broken, error.to_string())],
     };
     let asked = SystemClock.now().millis();
     let facts = match store::server_facts(&client).await {
         Ok(facts) => facts,
-        Err(error) => return vec![Check::new("database", Verdict::Broken, database::with_causes(&error))],
+        Err(error) => return vec![Check::new("database", Verdict::Broken, with_causes(&error))],
     };
     let answered = SystemClock.now().millis();
     let too_old = u32::try_from(facts.version_num / 10_000).is_ok_and(|major| major < OLDEST);
-    let shown = format!("PostgreSQL {} at {}", facts.version, database::masked(&settings.url));
+    let shown = format!("PostgreSQL {} at {}", facts.version, config.url);
     let mut checks = vec![
         Check::new("database", if too_old { Verdict::Broken } else { Verdict::Ok }, shown),
         if facts.durable {
@@ -156,12 +164,12 @@ async fn database(settings: &DatabaseSettings) -> Vec<Check> {
         format!("{skew} ms apart from the database server's"),
     ));
     checks.push(privileges(&client, &facts).await);
-    checks.push(schema(settings).await);
+    checks.push(schema(config).await);
     checks
 }
 
-async fn schema(settings: &DatabaseSettings) -> Check {
-    match schema::pending(settings).await {
+async fn schema(config: &DatabaseConfig) -> Check {
+    match migrations::pending(config).await {
         Ok(pending) if pending.is_empty() => Check::new("schema", Verdict::Ok, "up to date"),
         Ok(pending) => {
             Check::new("schema", Verdict::Broken, format!("run `florin migrate`; behind: {}", pending.join(", ")))
@@ -170,9 +178,9 @@ async fn schema(settings: &DatabaseSettings) -> Check {
     }
 }
 
-async fn privileges(client: &database::Client, facts: &store::ServerFacts) -> Check {
+async fn privileges(client: &Client, facts: &store::ServerFacts) -> Check {
     if facts.superuser {
-        let advice = format!("{} is a superuser: nothing is refused to it; use another role", facts.role);
+        let advice = format!("{} is a superuser: it may do everything; use another role", facts.role);
         return Check::new("privileges", Verdict::Broken, advice);
     }
     match store::changeable_tables(client, &["events", "transfers"]).await {
@@ -183,6 +191,6 @@ async fn privileges(client: &database::Client, facts: &store::ServerFacts) -> Ch
             let advice = format!("{} may change {}; revoke that", facts.role, tables.join(", "));
             Check::new("privileges", Verdict::Broken, advice)
         }
-        Err(error) => Check::new("privileges", Verdict::Broken, database::with_causes(&error)),
+        Err(error) => Check::new("privileges", Verdict::Broken, with_causes(&error)),
     }
 }

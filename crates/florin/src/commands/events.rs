@@ -1,21 +1,47 @@
-//! `florin events list`: what happened, the newest first.
+//! `florin events list`: the newest events.
 
-use crate::cli::Events;
-use crate::client::{Client, text};
-use crate::exit::Code;
-use crate::output::{Output, table};
+use super::Command;
+use crate::arguments::WhichServer;
+use crate::exit_code::Code;
+use crate::http_client::{Client, text};
+use crate::output::{Output, shown_time, table};
+use clap::{Args, Subcommand};
 use serde_json::Value;
 use types::Timestamp;
 
-pub async fn run(events: &Events, output: Output) -> anyhow::Result<Code> {
-    let Events::List { server, limit, event_type } = events;
-    let mut query = vec![("limit", limit.to_string())];
-    if let Some(event_type) = event_type {
-        query.push(("type", event_type.clone()));
+/// Look at what happened.
+#[derive(Debug, Args)]
+pub struct Events {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// The newest events.
+    List {
+        #[command(flatten)]
+        server: WhichServer,
+        /// How many, up to 100.
+        #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u8).range(1..=100))]
+        limit: u8,
+        /// Only of this type, for instance charge.succeeded.
+        #[arg(long = "type", value_name = "TYPE")]
+        event_type: Option<String>,
+    },
+}
+
+impl Command for Events {
+    async fn run(&self, output: Output) -> anyhow::Result<Code> {
+        let Action::List { server, limit, event_type } = &self.action;
+        let mut query = vec![("limit", limit.to_string())];
+        if let Some(event_type) = event_type {
+            query.push(("type", event_type.clone()));
+        }
+        let list = Client::new(server)?.get("/v1/events", &query).await?.ok()?;
+        output.print(&list, || describe(&list))?;
+        Ok(Code::Ok)
     }
-    let list = Client::new(server)?.get("/v1/events", &query).await?.ok()?;
-    output.print(&list, || describe(&list))?;
-    Ok(Code::Ok)
 }
 
 fn describe(list: &Value) -> String {
@@ -28,7 +54,7 @@ fn describe(list: &Value) -> String {
         .map(|event| {
             let created = event.get("created").and_then(Value::as_i64).unwrap_or_default();
             vec![
-                shown(Timestamp::from_seconds(created)),
+                shown_time(Timestamp::from_seconds(created)),
                 text(event, "/type").to_owned(),
                 text(event, "/data/object/id").to_owned(),
                 text(event, "/id").to_owned(),
@@ -36,20 +62,4 @@ fn describe(list: &Value) -> String {
         })
         .collect();
     table(&["CREATED", "TYPE", "OBJECT", "EVENT"], &rows, &[])
-}
-
-/// `2026-11-21 08:30:00Z`.
-pub fn shown(time: Timestamp) -> String {
-    let second = time.seconds().rem_euclid(86_400);
-    format!("{} {:02}:{:02}:{:02}Z", time.date(), second / 3600, second / 60 % 60, second % 60)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn shows_times_in_utc() {
-        assert_eq!(shown(Timestamp::from_seconds(1_795_219_200 + 3_661)), "2026-11-21 01:01:01Z");
-    }
 }

@@ -1,11 +1,12 @@
-//! `florin ledger balances|verify`: the books, read directly in the database.
+//! `florin ledger balances|verify`: the books, read in the database and not through a server.
 
-use crate::cli::Ledger as Command;
-use crate::exit::Code;
+use super::Command;
+use crate::arguments::WhichDatabase;
+use crate::exit_code::Code;
 use crate::output::{Output, table};
 use crate::services::Services;
-use crate::target;
-use contracts::Ledger;
+use clap::{Args, Subcommand};
+use contracts::Ledger as _;
 use contracts::identity::Tenant;
 use contracts::ledger::Balance;
 use ledger::Report;
@@ -13,13 +14,48 @@ use serde_json::{Value, json};
 use std::sync::Arc;
 use types::{Kind, Money};
 
-pub async fn run(command: &Command, output: Output) -> anyhow::Result<Code> {
-    let (Command::Balances { books, .. } | Command::Verify { books }) = command;
-    let services = Services::on(target::require(&books.database)?)?;
-    let tenants = services.tenants(books.tenant.as_deref()).await?;
-    match command {
-        Command::Balances { prefix, .. } => balances(&services, &tenants, prefix, output).await,
-        Command::Verify { .. } => verify(&services, &tenants, output).await,
+/// Look at the books, directly in the database.
+#[derive(Debug, Args)]
+pub struct Ledger {
+    #[command(subcommand)]
+    action: Action,
+}
+
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Balances of the accounts.
+    Balances {
+        #[command(flatten)]
+        books: Books,
+        /// Only accounts whose code begins with this.
+        #[arg(long, default_value = "")]
+        prefix: String,
+    },
+    /// Replay the whole log, and prove that the stored balances and objects follow from it.
+    Verify {
+        #[command(flatten)]
+        books: Books,
+    },
+}
+
+#[derive(Debug, Args)]
+struct Books {
+    #[command(flatten)]
+    database: WhichDatabase,
+    /// Tenant by id or name; every tenant by default.
+    #[arg(long)]
+    tenant: Option<String>,
+}
+
+impl Command for Ledger {
+    async fn run(&self, output: Output) -> anyhow::Result<Code> {
+        let (Action::Balances { books, .. } | Action::Verify { books }) = &self.action;
+        let services = Services::on(books.database.require()?)?;
+        let tenants = services.tenants(books.tenant.as_deref()).await?;
+        match &self.action {
+            Action::Balances { prefix, .. } => balances(&services, &tenants, prefix, output).await,
+            Action::Verify { .. } => verify(&services, &tenants, output).await,
+        }
     }
 }
 
@@ -71,12 +107,12 @@ fn explain(name: &str, report: &Report) -> String {
         report.events, report.objects, report.transfers, report.accounts, report.duration_ms
     )];
     lines.extend(report.hash.as_ref().map(|hash| format!("  sha256 {hash}")));
-    let told = report.findings.iter();
-    lines.extend(told.map(|finding| format!("  {}  {}: {}", finding.check, finding.subject, finding.detail)));
+    let findings = report.findings.iter();
+    lines.extend(findings.map(|finding| format!("  {}  {}: {}", finding.check, finding.subject, finding.detail)));
     lines.join("\n")
 }
 
-/// Amounts in minor units; the balance is on the side that adds to the account.
+/// A balance as JSON: amounts in minor units; `balance` is positive on the side that adds to the account.
 fn describe(balance: &Balance) -> Value {
     json!({
         "account": balance.account.code,

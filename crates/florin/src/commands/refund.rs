@@ -1,41 +1,63 @@
 //! `florin refund`: gives a payment back, all of it or a part.
 
-use super::pay::amount_of;
-use crate::cli::Refund;
-use crate::client::{Client, text};
-use crate::exit::{Code, Failure};
+use super::Command;
+use crate::amount;
+use crate::arguments::WhichServer;
+use crate::exit_code::{Code, Failure};
+use crate::http_client::{Client, text};
 use crate::output::Output;
+use clap::Args;
 use serde_json::Value;
 use types::{Currency, Money};
 
-pub async fn run(refund: &Refund, output: Output) -> anyhow::Result<Code> {
-    let (parameter, path) = match refund.payment.split_once('_') {
-        Some(("pi", _)) => ("payment_intent", format!("/v1/payment_intents/{}", refund.payment)),
-        Some(("ch", _)) => ("charge", format!("/v1/charges/{}", refund.payment)),
-        _ => {
-            return Err(Failure::usage(format!(
-                "{:?} is neither a payment intent (pi_…) nor a charge (ch_…)",
-                refund.payment
-            )));
+/// Refund a payment through a running server.
+#[derive(Debug, Args)]
+pub struct Refund {
+    #[command(flatten)]
+    server: WhichServer,
+    /// Payment intent (`pi_…`) or charge (`ch_…`).
+    payment: String,
+    /// Amount in major units of the payment's currency; by default all that is left.
+    #[arg(long)]
+    amount: Option<String>,
+    /// duplicate, fraudulent or requested_by_customer.
+    #[arg(long)]
+    reason: Option<String>,
+    /// Do it once, however often it is tried; by default a new key is made.
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+}
+
+impl Command for Refund {
+    async fn run(&self, output: Output) -> anyhow::Result<Code> {
+        let (parameter, path) = match self.payment.split_once('_') {
+            Some(("pi", _)) => ("payment_intent", format!("/v1/payment_intents/{}", self.payment)),
+            Some(("ch", _)) => ("charge", format!("/v1/charges/{}", self.payment)),
+            _ => {
+                return Err(Failure::usage(format!(
+                    "{:?} is neither a payment intent (pi_…) nor a charge (ch_…)",
+                    self.payment
+                )));
+            }
+        };
+        if !self.payment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
+            return Err(Failure::usage(format!("{:?} is not an id", self.payment)));
         }
-    };
-    if !refund.payment.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_') {
-        return Err(Failure::usage(format!("{:?} is not an id", refund.payment)));
+        let client = Client::new(&self.server)?;
+        let mut form = vec![(parameter, self.payment.clone())];
+        if let Some(wanted) = &self.amount {
+            // How many decimals the amount may have depends on the payment's currency.
+            let payment = client.get(&path, &[]).await?.ok()?;
+            let currency: Currency = text(&payment, "/currency").parse()?;
+            form.push(("amount", amount::parse(wanted, currency)?.amount.to_string()));
+        }
+        if let Some(reason) = &self.reason {
+            form.push(("reason", reason.clone()));
+        }
+        let made = client.post("/v1/refunds", &form, self.idempotency_key.as_deref()).await?.ok()?;
+        output.print(&made, || describe(&made))?;
+        Ok(if text(&made, "/status") == "failed" { Code::Failure } else { Code::Ok })
     }
-    let client = Client::new(&refund.server)?;
-    let mut form = vec![(parameter, refund.payment.clone())];
-    if let Some(wanted) = &refund.amount {
-        // How many decimals the amount may have depends on the payment's currency.
-        let payment = client.get(&path, &[]).await?.ok()?;
-        let currency: Currency = text(&payment, "/currency").parse()?;
-        form.push(("amount", amount_of(wanted, currency)?.amount.to_string()));
-    }
-    if let Some(reason) = &refund.reason {
-        form.push(("reason", reason.clone()));
-    }
-    let made = client.post("/v1/refunds", &form, refund.idempotency_key.as_deref()).await?.ok()?;
-    output.print(&made, || describe(&made))?;
-    Ok(if text(&made, "/status") == "failed" { Code::Failure } else { Code::Ok })
 }
 
 fn describe(refund: &Value) -> String {

@@ -1,66 +1,93 @@
 //! `florin tenants create|list`.
 
-use super::events::shown;
-use crate::cli::Tenants;
-use crate::exit::Code;
-use crate::output::{Output, table};
+use super::Command;
+use crate::arguments::WhichDatabase;
+use crate::exit_code::Code;
+use crate::output::{Output, shown_time, table};
 use crate::services::Services;
-use crate::target;
 use anyhow::bail;
+use clap::{Args, Subcommand};
 use contracts::identity::Tenant;
 use identity::KeyPair;
-use platform::database::DatabaseSettings;
+use platform::database::DatabaseConfig;
 use serde_json::{Value, json};
 use types::SystemEntropy;
 
-pub async fn run(command: &Tenants, output: Output) -> anyhow::Result<Code> {
-    match command {
-        Tenants::Create { database, name, live } => {
-            let settings = target::require(database)?;
-            let services = Services::on(settings.clone())?;
-            if services.identity.tenant_by_name(name).await?.is_some() {
-                bail!("there is a tenant named {name:?} already");
-            }
-            let (tenant, keys) = with_new_keys(&services, &settings, name, *live).await?;
-            let mut shown = describe(&tenant);
-            shown["secret_key"] = json!(keys.secret);
-            shown["publishable_key"] = json!(keys.publishable);
-            output.print(&shown, || {
-                format!(
-                    "{}  {}\nsecret key       {}\npublishable key  {}\nThe keys are not shown again.",
-                    tenant.id, tenant.name, keys.secret, keys.publishable
-                )
-            })?;
-        }
-        Tenants::List { database } => {
-            let tenants = Services::on(target::require(database)?)?.tenants(None).await?;
-            let all: Vec<Value> = tenants.iter().map(describe).collect();
-            output.print(&all, || {
-                let rows: Vec<Vec<String>> = tenants
-                    .iter()
-                    .map(|tenant| vec![tenant.id.to_string(), shown(tenant.created), tenant.name.clone()])
-                    .collect();
-                if rows.is_empty() {
-                    "no tenants yet".to_owned()
-                } else {
-                    table(&["ID", "CREATED", "NAME"], &rows, &[])
-                }
-            })?;
-        }
-    }
-    Ok(Code::Ok)
+/// Create and list tenants, directly in the database.
+#[derive(Debug, Args)]
+pub struct Tenants {
+    #[command(subcommand)]
+    action: Action,
 }
 
-/// A tenant with its books, created where they are missing, and a new pair of keys to it.
+#[derive(Debug, Subcommand)]
+enum Action {
+    /// Create a tenant and print its keys, which are not shown again.
+    Create {
+        #[command(flatten)]
+        database: WhichDatabase,
+        name: String,
+        /// Make live keys, not test keys.
+        #[arg(long)]
+        live: bool,
+    },
+    /// List the tenants.
+    List {
+        #[command(flatten)]
+        database: WhichDatabase,
+    },
+}
+
+impl Command for Tenants {
+    async fn run(&self, output: Output) -> anyhow::Result<Code> {
+        match &self.action {
+            Action::Create { database, name, live } => create(&database.require()?, name, *live, output).await?,
+            Action::List { database } => list(&database.require()?, output).await?,
+        }
+        Ok(Code::Ok)
+    }
+}
+
+async fn create(database: &DatabaseConfig, name: &str, live: bool, output: Output) -> anyhow::Result<()> {
+    let services = Services::on(database.clone())?;
+    if services.identity.tenant_by_name(name).await?.is_some() {
+        bail!("there is a tenant named {name:?} already");
+    }
+    let (tenant, keys) = with_new_keys(&services, database, name, live).await?;
+    let (secret, publishable) = (keys.secret.reveal(), &keys.publishable);
+    let mut document = describe(&tenant);
+    document["secret_key"] = json!(secret);
+    document["publishable_key"] = json!(publishable);
+    output.print(&document, || {
+        format!(
+            "{}  {}\nsecret key       {secret}\npublishable key  {publishable}\nThe keys are not shown again.",
+            tenant.id, tenant.name
+        )
+    })
+}
+
+async fn list(database: &DatabaseConfig, output: Output) -> anyhow::Result<()> {
+    let tenants = Services::on(database.clone())?.tenants(None).await?;
+    let documents: Vec<Value> = tenants.iter().map(describe).collect();
+    output.print(&documents, || {
+        if tenants.is_empty() {
+            return "no tenants yet".to_owned();
+        }
+        let row = |tenant: &Tenant| vec![tenant.id.to_string(), shown_time(tenant.created), tenant.name.clone()];
+        table(&["ID", "CREATED", "NAME"], &tenants.iter().map(row).collect::<Vec<_>>(), &[])
+    })
+}
+
+/// Creates a tenant with its books, and a new pair of keys for it.
 async fn with_new_keys(
     services: &Services,
-    settings: &DatabaseSettings,
+    database: &DatabaseConfig,
     name: &str,
     live: bool,
 ) -> anyhow::Result<(Tenant, KeyPair)> {
-    let tenant = services.ensure_tenant(settings, name).await?;
+    let tenant = services.ensure_tenant(database, name).await?;
     let keys = identity::new_key_pair(live, &mut SystemEntropy::new());
-    services.identity.add_key(tenant.id, &keys.secret).await?;
+    services.identity.add_key(tenant.id, keys.secret.reveal()).await?;
     services.identity.add_key(tenant.id, &keys.publishable).await?;
     Ok((tenant, keys))
 }

@@ -1,12 +1,14 @@
-use super::Settings;
+//! Environment variables: `FLORIN_SERVER_LISTEN` for `server.listen`.
+
+use super::key_names::{defaults, nearest};
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 use std::collections::BTreeMap;
 
-pub const PREFIX: &str = "FLORIN_";
+const PREFIX: &str = "FLORIN_";
 
-/// Variables with our prefix that are not settings of a server: of the command line, and of the tests.
-const NOT_SETTINGS: &[&str] = &[
+/// Variables with the prefix that are not keys of the config: arguments of commands, and those of the tests.
+const NOT_KEYS: &[&str] = &[
     "FLORIN_URL",
     "FLORIN_SECRET_KEY",
     "FLORIN_CONFIG",
@@ -16,10 +18,10 @@ const NOT_SETTINGS: &[&str] = &[
     "FLORIN_LOAD_S",
 ];
 
-/// One setting from one environment variable.
+/// One key's value, from an environment variable.
 pub struct Variable {
     name: String,
-    /// `server.listen`.
+    /// For instance `server.listen`.
     key: String,
     value: Value,
 }
@@ -29,15 +31,15 @@ pub fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-/// The settings among the variables. One with the prefix that is none is an error that names it.
+/// The variables that set a key. One with the prefix that sets none is an error that names it.
 pub fn read(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Vec<Variable>> {
     let mut known = BTreeMap::new();
-    for (key, default) in leaves(&serde_json::to_value(Settings::default())?) {
+    for (key, default) in defaults()? {
         known.insert(variable_of(&key), (key, default));
     }
     let mut found = Vec::new();
     for (name, text) in variables {
-        if !name.starts_with(PREFIX) || NOT_SETTINGS.contains(&name.as_str()) {
+        if !name.starts_with(PREFIX) || NOT_KEYS.contains(&name.as_str()) {
             continue;
         }
         let Some((key, default)) = known.get(&name) else {
@@ -50,7 +52,8 @@ pub fn read(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result
     Ok(found)
 }
 
-/// What is meant by a text depends on the setting: `5` is a number for a limit and a text for a name.
+/// What a text means depends on the key, of which the default shows the type: `5` is a number for a limit, and a text
+/// for a name.
 fn parse(text: &str, default: &serde_json::Value) -> Option<Value> {
     use serde_json::Value as Json;
     Some(match default {
@@ -72,52 +75,6 @@ fn kind(default: &serde_json::Value) -> &'static str {
         serde_json::Value::Number(_) => "a whole number",
         _ => "a text",
     }
-}
-
-/// `, did you mean X?` for the known name that is most alike, if one is.
-pub fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a String>) -> String {
-    let best = known.map(|candidate| (distance(name, candidate), candidate)).min();
-    match best {
-        Some((distance, candidate)) if distance <= 3 => format!(", did you mean {candidate}?"),
-        _ => String::new(),
-    }
-}
-
-/// Levenshtein's distance: letters to insert, delete or replace.
-fn distance(one: &str, other: &str) -> usize {
-    let mut row: Vec<usize> = (0..=other.len()).collect();
-    for (line, left) in one.bytes().enumerate() {
-        let mut diagonal = line;
-        let mut previous = line + 1;
-        for (cell, right) in row.iter_mut().skip(1).zip(other.bytes()) {
-            let replaced = diagonal + usize::from(left != right);
-            diagonal = *cell;
-            previous = replaced.min(previous + 1).min(*cell + 1);
-            *cell = previous;
-        }
-        if let Some(first) = row.first_mut() {
-            *first = line + 1;
-        }
-    }
-    row.last().copied().unwrap_or(one.len())
-}
-
-/// Every setting with its dotted key, in the order of the struct.
-pub fn leaves(value: &serde_json::Value) -> Vec<(String, serde_json::Value)> {
-    fn walk(prefix: &str, value: &serde_json::Value, found: &mut Vec<(String, serde_json::Value)>) {
-        match value {
-            serde_json::Value::Object(fields) => {
-                for (name, field) in fields {
-                    let key = if prefix.is_empty() { name.clone() } else { format!("{prefix}.{name}") };
-                    walk(&key, field, found);
-                }
-            }
-            leaf => found.push((prefix.to_owned(), leaf.clone())),
-        }
-    }
-    let mut found = Vec::new();
-    walk("", value, &mut found);
-    found
 }
 
 impl Provider for Variable {
@@ -163,16 +120,9 @@ mod tests {
     }
 
     #[test]
-    fn no_two_settings_share_a_variable() {
-        let keys = leaves(&serde_json::to_value(Settings::default()).unwrap());
+    fn no_two_keys_share_a_variable() {
+        let keys = defaults().unwrap();
         let names: std::collections::BTreeSet<String> = keys.iter().map(|(key, _)| variable_of(key)).collect();
         assert_eq!(names.len(), keys.len());
-    }
-
-    #[test]
-    fn counts_letters_apart() {
-        for (one, other, apart) in [("", "", 0), ("abc", "", 3), ("kitten", "sitting", 3), ("listen", "listn", 1)] {
-            assert_eq!(distance(one, other), apart, "{one} {other}");
-        }
     }
 }

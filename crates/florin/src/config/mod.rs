@@ -1,51 +1,54 @@
-//! Every setting of `florin`. `docs/configuration.md` lists them; a test keeps the two together.
+//! The config of the server: its keys, and reading it. `docs/configuration.md` lists the keys; a test compares the two.
 
 mod environment;
+mod key_names;
 mod load;
+pub mod processor_sections;
 mod show;
 
-pub use load::{Loaded, load};
-pub use show::settings_of;
+pub use load::{Loaded, of_process, of_process_without_default_file};
+pub use show::entries_of;
 
 use gateway::Limits;
 use ledger::CommitterConfig;
-use platform::database::DatabaseSettings;
-use platform::telemetry::TelemetrySettings;
+use platform::HttpUrl;
+use platform::database::DatabaseConfig;
+use platform::telemetry::TelemetryConfig;
 use processors::sandbox::SandboxConfig;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
-use std::path::Path;
 use std::time::Duration;
 
-/// What `florin serve` is told by its file and environment.
+/// What the server gets from its file and environment, by section.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct Settings {
-    pub server: ServerSettings,
+pub struct Config {
+    pub server: ServerConfig,
     pub limits: Limits,
-    pub database: DatabaseSettings,
+    pub database: DatabaseConfig,
     pub ledger: LedgerSettings,
-    pub worker: WorkerSettings,
+    pub worker: WorkerConfig,
+    /// The sandbox processor; each processor has a section of its own.
     pub sandbox: SandboxConfig,
-    pub telemetry: TelemetrySettings,
+    pub telemetry: TelemetryConfig,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct ServerSettings {
+pub struct ServerConfig {
     /// Address and port that the HTTP API listens on.
     pub listen: SocketAddr,
     /// Where payers' browsers reach this server, for pages that they are sent to; `http://` and `listen` when not set.
-    pub public_url: Option<String>,
-    /// What this process does: role names, or `all`.
+    pub public_url: Option<HttpUrl>,
+    /// What this process does: names of roles, or `all`.
     pub roles: Vec<String>,
-    /// Milliseconds that requests in flight may still take after SIGTERM, before they are cut off.
+    /// Milliseconds that requests under way may still take after SIGTERM, before they are cut off.
     pub drain_timeout_ms: u64,
 }
 
-impl Default for ServerSettings {
+impl Default for ServerConfig {
     fn default() -> Self {
-        ServerSettings {
+        ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
             public_url: None,
             roles: vec!["all".to_owned()],
@@ -54,27 +57,27 @@ impl Default for ServerSettings {
     }
 }
 
-impl ServerSettings {
+impl ServerConfig {
     /// Without a trailing slash.
     pub fn public_url(&self) -> String {
         match &self.public_url {
-            Some(url) => url.trim_end_matches('/').to_owned(),
+            Some(url) => url.reveal().trim_end_matches('/').to_owned(),
             None => format!("http://{}", self.listen),
         }
     }
 }
 
-/// What happens without a request.
+/// The role `worker`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
-pub struct WorkerSettings {
+pub struct WorkerConfig {
     /// Milliseconds from one look at what is due to the next.
     pub poll_ms: u64,
 }
 
-impl Default for WorkerSettings {
+impl Default for WorkerConfig {
     fn default() -> Self {
-        WorkerSettings { poll_ms: 1_000 }
+        WorkerConfig { poll_ms: 1_000 }
     }
 }
 
@@ -115,28 +118,14 @@ impl LedgerSettings {
     }
 }
 
-/// The settings of this process: the file that is named (else `florin.toml`, if it is there) and the environment.
-pub fn from_process(file: Option<&Path>) -> anyhow::Result<Loaded> {
-    let default = Path::new(load::DEFAULT_FILE);
-    let file = file.or_else(|| default.exists().then_some(default));
-    from_process_without_default(file)
-}
-
-/// As [`from_process`], but no file is read that is not named.
-pub fn from_process_without_default(file: Option<&Path>) -> anyhow::Result<Loaded> {
-    let variables = std::env::vars_os()
-        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.to_string_lossy().into_owned())));
-    load(file, variables).map_err(|error| crate::exit::Failure::usage(format!("{error:#}")))
-}
-
-impl Settings {
-    /// What is well-formed but cannot work; each names its key. Empty when the settings can be used.
+impl Config {
+    /// Values that are well-formed but cannot work; each problem names its key. Empty when the config can be used.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.problems_without_database();
         for (key, url) in [("database.url", &self.database.url), ("database.owner_url", &self.database.owner_url)] {
-            // The owner's may be left out.
+            // `owner_url` may be left out.
             if (key == "database.url" || !url.is_empty())
-                && let Err(error) = platform::database::parse(url)
+                && let Err(error) = url.config()
             {
                 problems.push(format!("{key}: {error}"));
             }
@@ -144,7 +133,7 @@ impl Settings {
         problems
     }
 
-    /// As [`Settings::problems`], for where the database comes from somewhere else.
+    /// As [`Config::problems`], without the database's URLs: `florin dev` has a database of its own.
     pub fn problems_without_database(&self) -> Vec<String> {
         let mut problems = Vec::new();
         let mut require = |holds: bool, problem: &str| {
@@ -161,7 +150,7 @@ impl Settings {
         require(self.limits.connections_max > 0, "limits.connections_max: must be at least 1");
         require(self.worker.poll_ms > 0, "worker.poll_ms: must be at least 1");
         require(
-            self.server.public_url.as_ref().is_none_or(|url| url.starts_with("http://") || url.starts_with("https://")),
+            self.server.public_url.as_ref().is_none_or(|url| begins_with(url, &["http://", "https://"])),
             "server.public_url: must begin with http:// or https://",
         );
         require(
@@ -169,10 +158,10 @@ impl Settings {
             "telemetry.otlp_sample_ratio: must be from 0 to 1",
         );
         require(
-            self.telemetry.otlp_endpoint.as_ref().is_none_or(|endpoint| endpoint.starts_with("http://")),
+            self.telemetry.otlp_endpoint.as_ref().is_none_or(|url| begins_with(url, &["http://"])),
             "telemetry.otlp_endpoint: must begin with http://; send traces to a collector nearby",
         );
-        problems.extend(self.sandbox.problems());
+        problems.extend(processor_sections::problems(self));
         if let Err(error) = platform::telemetry::check_filter(&self.telemetry.log_filter) {
             problems.push(format!("telemetry.log_filter: {error}"));
         }
@@ -183,22 +172,26 @@ impl Settings {
     }
 }
 
+fn begins_with(url: &HttpUrl, schemes: &[&str]) -> bool {
+    schemes.iter().any(|scheme| url.reveal().starts_with(scheme))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn says_what_cannot_work() {
-        let mut settings = Settings::default();
-        assert_eq!(settings.problems(), ["database.url: no database URL is set"]);
-        settings.database.url = "postgresql://db/florin".to_owned();
-        assert_eq!(settings.problems(), Vec::<String>::new());
-        settings.database.pool_size = 0;
-        settings.telemetry.otlp_sample_ratio = 1.5;
-        settings.telemetry.log_filter = "florin=loud".to_owned();
-        settings.server.roles = vec!["gatewy".to_owned()];
-        settings.database.owner_url = "postgresql://db/florin?sslmode=require".to_owned();
-        let problems = settings.problems().join("\n");
+        let mut config = Config::default();
+        assert_eq!(config.problems(), ["database.url: no database URL is set"]);
+        config.database.url = "postgresql://db/florin".into();
+        assert_eq!(config.problems(), Vec::<String>::new());
+        config.database.pool_size = 0;
+        config.telemetry.otlp_sample_ratio = 1.5;
+        config.telemetry.log_filter = "florin=loud".to_owned();
+        config.server.roles = vec!["gatewy".to_owned()];
+        config.database.owner_url = "postgresql://db/florin?sslmode=require".into();
+        let problems = config.problems().join("\n");
         for key in ["database.pool_size", "otlp_sample_ratio", "log_filter", "server.roles", "database.owner_url"] {
             assert!(problems.contains(key), "{key}: {problems}");
         }

@@ -1,16 +1,14 @@
-use super::environment::{leaves, variable_of};
+//! What `florin config show` prints.
+
+use super::environment::variable_of;
+use super::key_names::leaves;
 use super::load::Loaded;
 use serde::Serialize;
 use serde_json::Value;
 
-pub const DEFAULT: &str = "default";
-
-/// Settings that are database URLs, and so may hold passwords.
-const URLS: &[&str] = &["database.url", "database.owner_url"];
-
-/// One setting as `florin config show` prints it: nothing in it is secret.
+/// One key of the config as `florin config show` prints it. Secrets mask themselves.
 #[derive(Debug, Serialize)]
-pub struct Setting {
+pub struct Entry {
     pub key: String,
     /// `null` when it is not set.
     pub value: Value,
@@ -20,36 +18,18 @@ pub struct Setting {
     pub variable: String,
 }
 
-/// Every setting, with secrets masked.
-pub fn settings_of(loaded: &Loaded) -> anyhow::Result<Vec<Setting>> {
-    let all = leaves(&serde_json::to_value(&loaded.settings)?);
-    Ok(all
-        .into_iter()
-        .map(|(key, value)| Setting {
-            source: loaded.source(&key),
-            variable: variable_of(&key),
-            value: masked(&key, value),
-            key,
-        })
-        .collect())
-}
-
-fn masked(key: &str, value: Value) -> Value {
-    match value {
-        Value::String(url) if URLS.contains(&key) => Value::String(platform::database::masked(&url)),
-        // User information in any other URL.
-        Value::String(url) if url.contains("://") && url.contains('@') => {
-            let (scheme, rest) = url.split_once("://").unwrap_or((&url, ""));
-            let place = rest.split_once('@').map_or(rest, |(_, place)| place);
-            Value::String(format!("{scheme}://********@{place}"))
-        }
-        other => other,
-    }
+/// Every key of the config.
+pub fn entries_of(loaded: &Loaded) -> anyhow::Result<Vec<Entry>> {
+    let all = leaves(&serde_json::to_value(&loaded.config)?);
+    let entry =
+        |(key, value): (String, Value)| Entry { source: loaded.source(&key), variable: variable_of(&key), value, key };
+    Ok(all.into_iter().map(entry).collect())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Settings, load};
+    use super::super::key_names::defaults;
+    use super::super::load::load;
     use super::*;
 
     #[test]
@@ -58,20 +38,29 @@ mod tests {
             ("FLORIN_DATABASE_URL", "postgresql://florin:hunter2@db/florin"),
             ("FLORIN_DATABASE_OWNER_URL", "host=db password=hunter2"),
             ("FLORIN_TELEMETRY_OTLP_ENDPOINT", "http://me:hunter2@collector:4318"),
+            ("FLORIN_SERVER_PUBLIC_URL", "https://me:hunter2@pay.example.com"),
         ];
         let variables = variables.map(|(name, value)| (name.to_owned(), value.to_owned()));
         let loaded = load(None, variables.into_iter()).unwrap();
-        let shown = serde_json::to_string(&settings_of(&loaded).unwrap()).unwrap();
+        let shown = serde_json::to_string(&entries_of(&loaded).unwrap()).unwrap();
         assert!(!shown.contains("hunter2"), "{shown}");
-        assert!(shown.contains("postgresql://florin:********@db/florin"), "{shown}");
-        assert!(shown.contains("http://********@collector:4318"), "{shown}");
+        for part in [
+            "postgresql://florin:********@db/florin",
+            "host=db password=********",
+            "http://********@collector:4318",
+            "https://********@pay.example.com",
+        ] {
+            assert!(shown.contains(part), "{part}: {shown}");
+        }
+        let debug = format!("{:?}", loaded.config);
+        assert!(!debug.contains("hunter2"), "{debug}");
     }
 
     #[test]
-    fn the_documentation_lists_every_setting() {
+    fn the_documentation_lists_every_key() {
         let page =
             std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/configuration.md")).unwrap();
-        for (key, default) in leaves(&serde_json::to_value(Settings::default()).unwrap()) {
+        for (key, default) in defaults().unwrap() {
             let row = page.lines().find(|line| line.starts_with(&format!("| `{key}` |")));
             let row = row.unwrap_or_else(|| panic!("docs/configuration.md has no row for {key}"));
             assert!(row.contains(&format!("`{}`", variable_of(&key))), "{row}");

@@ -1,4 +1,4 @@
-//! Running the binary as a user does.
+//! Runs the binary as a user does.
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
@@ -13,8 +13,8 @@ use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
-/// Nothing here takes longer, on a slow machine either.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// Nothing here takes longer, not even on a slow machine.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
 /// A directory that PostgreSQL's user may enter, so that everything is below it.
 pub fn directory() -> TempDir {
@@ -23,7 +23,7 @@ pub fn directory() -> TempDir {
     directory
 }
 
-/// `florin` without the settings of whoever runs the tests.
+/// `florin` without the variables of the environment that the tests run in.
 pub fn florin(directory: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_florin"));
     for (name, _) in std::env::vars() {
@@ -51,10 +51,10 @@ pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
 }
 
-/// A server that runs, until it is stopped or dropped.
+/// A running server; it ends when it is stopped or dropped.
 pub struct Server {
     child: Child,
-    /// What `florin dev --json` printed; nothing for `florin serve`.
+    /// What `florin dev --json` printed; `null` for `florin serve`.
     pub banner: Value,
 }
 
@@ -84,7 +84,7 @@ impl Server {
         }
     }
 
-    /// Any other command that goes on, once `address` answers.
+    /// Any other command that runs until it is stopped; returns when `address` answers.
     pub fn other(mut command: Command, address: &str) -> Server {
         let child = command.stdout(Stdio::null()).spawn().expect("florin starts");
         let mut server = Server { child, banner: Value::Null };
@@ -114,7 +114,7 @@ impl Server {
     }
 
     pub fn wait(&mut self) -> ExitStatus {
-        let deadline = Instant::now() + PATIENCE;
+        let deadline = Instant::now() + TIMEOUT;
         loop {
             if let Some(status) = self.child.try_wait().expect("its status") {
                 return status;
@@ -136,7 +136,7 @@ impl Drop for Server {
     fn drop(&mut self) {
         if let Ok(None) = self.child.try_wait() {
             self.signal(Signal::SIGTERM);
-            let deadline = Instant::now() + PATIENCE;
+            let deadline = Instant::now() + TIMEOUT;
             while Instant::now() < deadline && matches!(self.child.try_wait(), Ok(None)) {
                 std::thread::sleep(Duration::from_millis(10));
             }
@@ -149,7 +149,7 @@ impl Drop for Server {
 /// Status code and body of a GET.
 pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
     let mut stream = TcpStream::connect(address).ok()?;
-    stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
     answer(&mut stream)
 }
@@ -162,9 +162,9 @@ pub fn answer(stream: &mut TcpStream) -> Option<(u16, String)> {
     Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
 }
 
-/// Tries until it holds.
+/// Waits until the condition holds.
 pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
+    let deadline = Instant::now() + TIMEOUT;
     while !holds() {
         assert!(Instant::now() < deadline, "by now: {what}");
         std::thread::sleep(Duration::from_millis(25));

@@ -1,10 +1,10 @@
-//! All of identity's SQL.
+//! All SQL of this crate.
 
-pub(crate) mod migrate;
+pub(crate) mod migrations;
 
-use crate::keys::ParsedKey;
+use crate::api_key::ParsedKey;
 use contracts::identity::{Caller, IdentityError, KeyKind, Tenant};
-use deadpool_postgres::Pool;
+use platform::database::{Pool, with_causes};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_postgres::Row;
@@ -24,7 +24,7 @@ const CALLER: &str = "SELECT t.id, t.name, t.created, t.settings, k.kind, k.live
     WHERE k.hash = $1 AND k.revoked_at IS NULL AND t.deleted_at IS NULL";
 const INSERT_TENANT: &str = "INSERT INTO florin.tenants (id, name, created, settings) VALUES ($1, $2, $3, $4)
     ON CONFLICT (name) WHERE deleted_at IS NULL DO NOTHING";
-/// Says of how many keys the hash now opens the tenant.
+/// Counts the keys of the tenant with this hash that are not revoked: 1 or 0.
 const INSERT_KEY: &str = "WITH added AS (
         INSERT INTO florin.api_keys (hash, tenant, kind, livemode, last4, created) VALUES ($1, $2, $3, $4, $5, $6)
         ON CONFLICT (hash) DO NOTHING
@@ -34,10 +34,13 @@ const INSERT_KEY: &str = "WITH added AS (
         + (SELECT count(*) FROM florin.api_keys WHERE hash = $1 AND tenant = $2 AND revoked_at IS NULL)";
 const REVOKE_KEY: &str = "UPDATE florin.api_keys SET revoked_at = $2 WHERE hash = $1 AND revoked_at IS NULL";
 
+/// The kinds of keys as they are stored.
+const KINDS: &[(KeyKind, &str)] = &[(KeyKind::Secret, "secret"), (KeyKind::Publishable, "publishable")];
+
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 fn failed(error: impl std::error::Error) -> IdentityError {
-    IdentityError(platform::database::with_causes(&error))
+    IdentityError(with_causes(&error))
 }
 
 impl Store {
@@ -80,17 +83,14 @@ impl Store {
         Ok(inserted == 1)
     }
 
-    /// `false` if the key is of another tenant, or revoked.
+    /// `false` if the key belongs to another tenant, or is revoked.
     pub async fn insert_key(
         &self,
         tenant: TenantId,
         key: &ParsedKey,
         created: Timestamp,
     ) -> Result<bool, IdentityError> {
-        let kind = match key.kind {
-            KeyKind::Secret => "secret",
-            KeyKind::Publishable => "publishable",
-        };
+        let kind = KINDS.iter().find(|(kind, _)| *kind == key.kind).map(|(_, name)| *name);
         let hash = key.hash.as_slice();
         let parameters: Parameters<'_> = &[&hash, &tenant.0, &kind, &key.livemode, &key.last4, &to_sql_time(created)];
         let rows = self.query(INSERT_KEY, parameters).await?;
@@ -114,11 +114,9 @@ fn tenant(row: &Row) -> Result<Tenant, IdentityError> {
 }
 
 fn caller(row: &Row) -> Result<Caller, IdentityError> {
-    let key = match row.try_get::<_, &str>(4).map_err(failed)? {
-        "secret" => KeyKind::Secret,
-        "publishable" => KeyKind::Publishable,
-        other => return Err(IdentityError(format!("unknown kind of key: {other}"))),
-    };
+    let stored: &str = row.try_get(4).map_err(failed)?;
+    let kind = KINDS.iter().find(|(_, name)| *name == stored).map(|(kind, _)| *kind);
+    let key = kind.ok_or_else(|| IdentityError(format!("unknown kind of key: {stored}")))?;
     Ok(Caller { tenant: Arc::new(tenant(row)?), key, livemode: row.try_get(5).map_err(failed)? })
 }
 

@@ -1,0 +1,295 @@
+//! `florin bench`: puts a running server under load from another process, and measures.
+//!
+//! It shares the machine with the server, so it does as little as possible itself: it has one thread, writes requests into
+//! a buffer, and reads little of the answers. `docs/benchmarks.md` says what is measured and what the figures mean.
+
+mod connection;
+mod cost_meter;
+mod figures;
+mod journal;
+mod load_generator;
+mod open_loop;
+mod pgbench;
+mod preparation;
+mod progress;
+mod recorder;
+mod report;
+mod report_text;
+mod request_script;
+mod request_writer;
+mod store;
+mod workload;
+
+use super::Command;
+use crate::arguments::{Access, WhichDatabase, WhichServer};
+use crate::dev_state;
+use crate::exit_code::{Code, Failure};
+use crate::output::Output;
+use anyhow::Context;
+use clap::Args;
+use cost_meter::Meter;
+use journal::Journal;
+use load_generator::{Load, measure};
+use pgbench::Pgbench;
+use platform::database::{Client, DatabaseConfig, connect, store as server};
+use preparation::Place;
+use report::{Report, Row, Yardstick};
+use request_writer::{Caller, Known};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::runtime::Builder;
+use workload::Workload;
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+const WARM_UP_MAX: Duration = Duration::from_secs(2);
+
+/// Measure a running server: payments per second, latency, and what one payment costs.
+#[derive(Debug, Args)]
+pub struct Bench {
+    #[command(flatten)]
+    server: WhichServer,
+    /// Configuration file with the database's URL, when the server is not a `florin dev`.
+    #[arg(long, value_name = "FILE", env = "FLORIN_CONFIG")]
+    config: Option<PathBuf>,
+    /// Process id of the server, when it is not a `florin dev`; without it its CPU time is not measured.
+    #[arg(long, value_name = "PID")]
+    server_pid: Option<u32>,
+    /// A mixture instead of whole payments: create, confirm, capture, refund in part, read, list.
+    #[arg(long)]
+    mix: bool,
+    /// Only reads: single objects, lists with and without filters, a search, events.
+    #[arg(long, conflicts_with = "mix")]
+    reads: bool,
+    /// Open loop: that many requests a second, whether or not they are answered in time; latency is counted from when
+    /// each was to be sent.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    rate: Option<u32>,
+    /// Connections at the same time; several numbers are measured in turn [default: 64,256, or 256 with --rate, or 64
+    /// with --reads].
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    connections: Vec<u32>,
+    /// Spread the load over that many tenants, which are created where they are missing; several numbers are measured
+    /// in turn.
+    #[arg(long, value_name = "N", value_delimiter = ',', value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    tenants: Vec<u32>,
+    /// Seconds that each measurement takes, besides its warming up.
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=3_600))]
+    seconds: u32,
+    /// How often everything is measured; medians are shown.
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
+    rounds: u32,
+    /// Store that many payments first, as fast as possible.
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    fill: u64,
+    /// Write down each payment, when it is sent (`sent KEY FORM`) and when it was answered 200 (`acknowledged KEY ID`).
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["mix", "reads"])]
+    journal: Option<PathBuf>,
+    /// Do without pgbench's TPC-B, which otherwise takes turns with the payments on the same PostgreSQL.
+    #[arg(long)]
+    no_yardstick: bool,
+    /// Scale of pgbench's tables, which are created at the first time.
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    scale: u32,
+}
+
+impl Command for Bench {
+    /// One thread is enough for this, and leaves the processors to the server.
+    fn runtime(&self) -> Builder {
+        Builder::new_current_thread()
+    }
+
+    async fn run(&self, output: Output) -> anyhow::Result<Code> {
+        let access = self.server.find()?;
+        let place = Place::of(&access.url).await?;
+        let config = self.database(&access)?;
+        let client = match &config {
+            Some(config) => Some(connect(config.owner_url(), CONNECT_TIMEOUT).await?),
+            None => None,
+        };
+        let mut report = self.begin(&access, client.as_ref()).await?;
+        preparation::try_payment(&access).await?;
+
+        let groups = self.callers(&access, &place, config.as_ref()).await?;
+        let yardstick = match (&config, &client) {
+            (Some(config), Some(client)) if !self.no_yardstick && !self.reads && self.rate.is_none() => {
+                report.yardstick = Some(Yardstick::new(self.scale));
+                Some(Pgbench::prepare(config.owner_url(), client, self.scale).await?)
+            }
+            _ => None,
+        };
+        if let Some(client) = &client {
+            if let Err(error) = store::make_log_files(client).await {
+                report.notes.push(format!("PostgreSQL may have to create log files during the rounds: {error}"));
+            }
+            if let Err(error) = store::checkpoint(client).await {
+                report.notes.push(format!("no checkpoint before the rounds: {error}"));
+            }
+        }
+        let meter = Meter::new(self.server_pid.or(access.pid), client).await;
+        report.notes.extend(unseen(&meter));
+
+        let journal = match &self.journal {
+            Some(path) => Some(Journal::create(path).with_context(|| format!("creating {}", path.display()))?),
+            None => None,
+        };
+        let loads = self.loads(&place, &groups, journal.map(Arc::new).as_ref());
+        report.loads = loads.iter().map(row).collect();
+        for round in 1..=self.rounds {
+            for (load, row) in loads.iter().zip(&mut report.loads) {
+                let measured = measure(load, &meter).await?;
+                eprintln!(
+                    "round {round} of {}: {}, {} tenants, {} connections: {:.0} requests/s, p99 {:.2} ms",
+                    self.rounds,
+                    row.workload,
+                    row.tenants,
+                    row.connections,
+                    measured.requests_per_second,
+                    measured.p99_ms
+                );
+                row.rounds.push(measured);
+            }
+            if let (Some(yardstick), Some(shown)) = (&yardstick, &mut report.yardstick) {
+                let run = yardstick.run(self.seconds, &meter).await?;
+                eprintln!("round {round} of {}: {}: {:.0}/s", self.rounds, shown.name, run.transactions_per_second);
+                shown.rounds.push(run);
+            }
+        }
+        for journal in loads.iter().filter_map(|load| load.journal.as_ref()) {
+            journal.finish().context("writing the journal")?;
+        }
+        report.finish();
+        output.print(&report, || report.text())?;
+        Ok(Code::Ok)
+    }
+}
+
+impl Bench {
+    /// The server's database: that of the configuration, or that of the running `florin dev`; `None` when it is not known.
+    fn database(&self, access: &Access) -> anyhow::Result<Option<DatabaseConfig>> {
+        let which = WhichDatabase { config: self.config.clone(), data: self.server.data.clone() };
+        // The `florin dev` that runs here may be another server than the one that is named.
+        let state = dev_state::read(self.server.data.as_deref())?;
+        if self.config.is_none() && state.is_some_and(|state| state.url != access.url.reveal()) {
+            return Ok(None);
+        }
+        which.find()
+    }
+
+    /// The report with what is known before the first round.
+    async fn begin(&self, access: &Access, client: Option<&Client>) -> anyhow::Result<Report> {
+        let mut notes = Vec::new();
+        let facts = match client {
+            Some(client) => Some(server::server_facts(client).await?),
+            None => {
+                notes.push(
+                    "the server's database is not known (--data, --config): no yardstick, no bytes of PostgreSQL's log"
+                        .to_owned(),
+                );
+                None
+            }
+        };
+        Ok(Report {
+            url: access.url.to_string(),
+            version: env!("CARGO_PKG_VERSION"),
+            durable: facts.as_ref().map(|facts| facts.durable),
+            postgres: facts.map(|facts| facts.version),
+            cpus: std::thread::available_parallelism().map_or(1, usize::from),
+            seconds: self.seconds,
+            rounds: self.rounds,
+            filled: self.fill,
+            loads: Vec::new(),
+            yardstick: None,
+            notes,
+        })
+    }
+
+    /// The callers for each number of tenants. Payments are stored first, and found again for reads, where that is needed.
+    async fn callers(
+        &self,
+        access: &Access,
+        place: &Place,
+        config: Option<&DatabaseConfig>,
+    ) -> anyhow::Result<Vec<Arc<Vec<Caller>>>> {
+        let keys = match (self.tenants.iter().max(), config) {
+            (None, _) => vec![access.key.clone()],
+            (Some(most), Some(config)) => preparation::tenants(config, access, *most).await?,
+            (Some(_), None) => {
+                return Err(Failure::usage(
+                    "--tenants needs the server's database, to create them: give --data or --config",
+                ));
+            }
+        };
+        let tenants: Vec<Access> = keys.into_iter().map(|key| Access { key, ..access.clone() }).collect();
+        let least = if self.reads { preparation::READABLE * u64::try_from(tenants.len())? } else { 0 };
+        let payments = self.fill.max(least);
+        if payments > 0 {
+            preparation::fill(place, &tenants, payments).await?;
+        }
+        let callers: Vec<Caller> = if self.reads {
+            preparation::look_around(place, &tenants).await?
+        } else {
+            tenants.iter().map(|access| place.caller(access, Known::default())).collect()
+        };
+        let counts = if self.tenants.is_empty() { &[1][..] } else { &self.tenants };
+        let group = |count: &u32| Ok(Arc::new(callers.iter().take(usize::try_from(*count)?).cloned().collect()));
+        counts.iter().map(group).collect()
+    }
+
+    /// The loads of a round.
+    fn loads(&self, place: &Place, groups: &[Arc<Vec<Caller>>], journal: Option<&Arc<Journal>>) -> Vec<Load> {
+        let workloads: &[Workload] = match (self.mix, self.reads) {
+            (true, _) => &[Workload::Mix],
+            (_, true) => Workload::READS,
+            _ => &[Workload::Payments],
+        };
+        let connections = match (self.connections.is_empty(), self.rate, self.reads) {
+            (false, _, _) => self.connections.clone(),
+            (true, Some(_), _) => vec![256],
+            (true, None, true) => vec![64],
+            (true, None, false) => vec![64, 256],
+        };
+        let time = Duration::from_secs(u64::from(self.seconds));
+        let mut loads = Vec::new();
+        for callers in groups {
+            for workload in workloads {
+                for connections in &connections {
+                    loads.push(Load {
+                        address: place.address,
+                        workload: *workload,
+                        callers: Arc::clone(callers),
+                        journal: journal.cloned(),
+                        connections: *connections,
+                        rate: self.rate,
+                        warm_up: WARM_UP_MAX.min(time / 5),
+                        time,
+                    });
+                }
+            }
+        }
+        loads
+    }
+}
+
+fn row(load: &Load) -> Row {
+    Row {
+        workload: load.workload.name(),
+        makes_payments: load.workload.makes_payments(),
+        tenants: load.callers.len(),
+        connections: load.connections,
+        rate: load.rate,
+        median: None,
+        ratio: None,
+        rounds: Vec::new(),
+    }
+}
+
+/// Says whose processor time cannot be measured.
+fn unseen(meter: &Meter) -> Option<String> {
+    let unseen: Vec<&str> = [(meter.sees_florin(), "the server's"), (meter.sees_postgres(), "PostgreSQL's")]
+        .into_iter()
+        .filter_map(|(seen, whose)| (!seen).then_some(whose))
+        .collect();
+    let whose = unseen.join(" and ");
+    (!whose.is_empty()).then(|| format!("{whose} processor time is not measured: its process cannot be seen from here"))
+}

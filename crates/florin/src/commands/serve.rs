@@ -1,0 +1,69 @@
+//! `florin serve`: the server, as configured.
+
+use super::Command;
+use crate::arguments::ConfigFile;
+use crate::config::Config;
+use crate::exit_code::{Code, Failure};
+use crate::output::Output;
+use crate::{migrations, roles, run_roles};
+use anyhow::{Context, bail};
+use clap::Args;
+use platform::{Shutdown, telemetry};
+use std::net::TcpListener;
+
+/// Run the server with a configuration file and environment variables.
+#[derive(Debug, Args)]
+pub struct Serve {
+    #[command(flatten)]
+    file: ConfigFile,
+    /// What this process does, separated by commas; `all` by default.
+    #[arg(long, value_name = "ROLE", value_delimiter = ',', long_help = crate::roles::help())]
+    role: Vec<String>,
+    /// Bring the database's schema up to date before starting.
+    #[arg(long)]
+    migrate: bool,
+}
+
+impl Command for Serve {
+    async fn run(&self, _: Output) -> anyhow::Result<Code> {
+        let mut config = self.file.load()?.config;
+        if !self.role.is_empty() {
+            config.server.roles.clone_from(&self.role);
+        }
+        let problems = config.problems();
+        if !problems.is_empty() {
+            return Err(Failure::usage(problems.join("\n")));
+        }
+        let telemetry = telemetry::init(&config.telemetry)?;
+        let shutdown = Shutdown::new();
+        shutdown.on_signals()?;
+        let result = serve(&config, self.migrate, &shutdown).await;
+        tokio::task::spawn_blocking(|| telemetry.shutdown()).await?;
+        result.map(|()| Code::Ok)
+    }
+}
+
+async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::Result<()> {
+    let roles = roles::parse(&config.server.roles).map_err(Failure::usage)?;
+    let listen = config.server.listen;
+    let listener = if roles.iter().any(|role| role.listens()) {
+        let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        listener.set_nonblocking(true)?;
+        Some(listener)
+    } else {
+        None
+    };
+    if migrate {
+        migrations::migrate(&config.database).await?;
+    }
+    let pending = migrations::pending(&config.database).await?;
+    if !pending.is_empty() {
+        bail!("the schema is not up to date ({}); run `florin migrate`, or start with --migrate", pending.join(", "));
+    }
+    let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
+    run_roles::run(config, listener, shutdown, || {
+        tracing::info!(%listen, roles = names.join(","), version = env!("CARGO_PKG_VERSION"), "ready");
+        Ok(())
+    })
+    .await
+}

@@ -1,0 +1,21 @@
+//! The role `gateway`: answers the HTTP API.
+
+use super::{Running, Wiring};
+use anyhow::Context;
+use gateway::Gateway;
+use std::sync::Arc;
+
+pub fn start(wiring: Wiring) -> Running {
+    Box::pin(async move {
+        let Wiring { services, metrics, listener, shutdown } = wiring;
+        let listener = listener.context("no address to listen on was given")?;
+        let gateway = Gateway {
+            api: Arc::clone(&services.api),
+            identity: services.identity(),
+            limits: services.limits.clone(),
+            metrics: Arc::new(move || metrics.render()),
+            ready: services.readiness(&shutdown),
+        };
+        Ok(gateway::serve(gateway, listener, shutdown).await?)
+    })
+}

@@ -1,0 +1,21 @@
+//! The role `worker`: does what is due.
+
+use super::{Running, Wiring};
+use tokio::time::MissedTickBehavior;
+
+pub fn start(wiring: Wiring) -> Running {
+    Box::pin(async move {
+        let Wiring { services, shutdown, .. } = wiring;
+        let mut ticks = tokio::time::interval(services.worker_poll);
+        let mut rounds = api::worker::Rounds::default();
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                () = shutdown.requested() => return Ok(()),
+                _ = ticks.tick() => {}
+            }
+            // A round is never interrupted: it ends before the process does.
+            rounds.next(&services.api).await;
+        }
+    })
+}

@@ -1,0 +1,80 @@
+//! What can be asked of any PostgreSQL server, and migrations.
+
+mod migration;
+
+pub use migration::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, as_owner, schema_version};
+
+use super::DatabaseError;
+use tokio_postgres::Client;
+
+/// What a server says about itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ServerFacts {
+    /// `server_version_num`: 150018 is 15.18.
+    pub version_num: i32,
+    /// `server_version`, as text for people.
+    pub version: String,
+    /// Whether a commit survives a power failure: `fsync`, `synchronous_commit` and `full_page_writes` are on.
+    pub durable: bool,
+    /// Milliseconds since 1970 by the server's clock.
+    pub clock_ms: i64,
+    /// The role that the connection acts for.
+    pub role: String,
+    pub superuser: bool,
+}
+
+/// A round trip that reads nothing.
+pub async fn ping(client: &Client) -> Result<(), DatabaseError> {
+    client.simple_query("SELECT 1").await?;
+    Ok(())
+}
+
+pub async fn server_facts(client: &Client) -> Result<ServerFacts, DatabaseError> {
+    const FACTS: &str = "SELECT current_setting('server_version_num')::int4, current_setting('server_version'), \
+        current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' \
+            AND current_setting('synchronous_commit') <> 'off', \
+        (extract(epoch FROM clock_timestamp()) * 1000)::int8, current_user::text, \
+        (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
+    let row = client.query_one(FACTS, &[]).await?;
+    Ok(ServerFacts {
+        version_num: row.try_get(0)?,
+        version: row.try_get(1)?,
+        durable: row.try_get(2)?,
+        clock_ms: row.try_get(3)?,
+        role: row.try_get(4)?,
+        superuser: row.try_get::<_, Option<bool>>(5)?.unwrap_or(false),
+    })
+}
+
+/// Tables with one of these names, in any schema, that the current role may update, delete from or truncate.
+pub async fn changeable_tables(client: &Client, names: &[&str]) -> Result<Vec<String>, DatabaseError> {
+    const CHANGEABLE: &str = "SELECT n.nspname || '.' || c.relname FROM pg_class c \
+        JOIN pg_namespace n ON n.oid = c.relnamespace \
+        WHERE c.relkind IN ('r', 'p') AND c.relname = ANY($1) AND has_schema_privilege(n.oid, 'USAGE') \
+            AND has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') \
+        ORDER BY 1";
+    let rows = client.query(CHANGEABLE, &[&names]).await?;
+    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Creates a database unless it exists. Needs CREATEDB.
+pub async fn ensure_database(client: &Client, database: &str) -> Result<(), DatabaseError> {
+    if client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&database]).await?.is_none() {
+        client
+            .batch_execute(&format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", quoted(database)))
+            .await?;
+    }
+    Ok(())
+}
+
+fn quoted(identifier: &str) -> String {
+    format!("\"{}\"", identifier.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn quotes_identifiers() {
+        assert_eq!(super::quoted(r#"a"b"#), r#""a""b""#);
+    }
+}

@@ -1,0 +1,44 @@
+//! URLs of HTTP servers, which may hold a name and a password.
+
+use crate::secret::{MASK, masked_text};
+
+masked_text!(
+    /// A URL such as `http://name:password@host:4318`, of which the name and the password are not shown.
+    HttpUrl,
+    masked
+);
+
+/// Everything before the last `@` is masked but the scheme: a password may hold any character, `@` and `/` too.
+fn masked(url: &str) -> String {
+    let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
+    match before.split_once("://") {
+        Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
+            format!("{scheme}://{MASK}@{host}")
+        }
+        _ => format!("{MASK}@{host}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn name_and_password_are_not_shown() {
+        for (url, shown) in [
+            ("", ""),
+            ("http://collector:4318", "http://collector:4318"),
+            ("http://me:hunter2@collector:4318", "http://********@collector:4318"),
+            ("http://hunter2@collector", "http://********@collector"),
+            ("http://me:hun@ter2@collector", "http://********@collector"),
+            ("http://me:hun/ter2@collector/x", "http://********@collector/x"),
+            ("me:hunter2@collector", "********@collector"),
+            ("me:hun://ter2@collector", "********@collector"),
+        ] {
+            let url = HttpUrl::from(url);
+            assert_eq!(url.to_string(), shown);
+            assert_eq!(serde_json::to_value(&url).unwrap(), shown);
+            assert_eq!(format!("{url:?}"), format!("{shown:?}"));
+        }
+    }
+}

@@ -1,0 +1,144 @@
+//! Logs on standard error, and traces to an OpenTelemetry collector.
+
+mod log_json;
+mod log_writer;
+
+use crate::HttpUrl;
+use log_json::JsonLines;
+use log_writer::LinesGuard;
+use opentelemetry::trace::TracerProvider;
+use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
+use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use serde::{Deserialize, Serialize};
+use std::io::IsTerminal;
+use std::time::Duration;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+use tracing_subscriber::{EnvFilter, Layer, fmt};
+
+/// How long one delivery of spans to the collector may take.
+const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Libraries whose lines at `info` are of no interest here; `log_filter` can turn them on.
+const QUIET: &str = "tokio_postgres=warn,refinery_core=warn";
+
+/// What the process logs and traces, and where to. The section `telemetry` of the config.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TelemetryConfig {
+    /// The form of log lines on standard error.
+    pub log_format: LogFormat,
+    /// Which log lines are written: a level, or `tracing` directives such as `info,ledger=debug`.
+    pub log_filter: String,
+    /// Base URL of an OpenTelemetry collector that takes OTLP over HTTP, for instance `http://localhost:4318`.
+    /// Traces go to `/v1/traces` below it. Without it no trace is recorded.
+    pub otlp_endpoint: Option<HttpUrl>,
+    /// The part of traces that is recorded, from 0 (none) to 1 (all).
+    pub otlp_sample_ratio: f64,
+    /// `service.name` of the traces.
+    pub service_name: String,
+}
+
+impl Default for TelemetryConfig {
+    fn default() -> Self {
+        TelemetryConfig {
+            log_format: LogFormat::Auto,
+            log_filter: "info".to_owned(),
+            otlp_endpoint: None,
+            otlp_sample_ratio: 1.0,
+            service_name: "florin".to_owned(),
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// `human` when standard error is a terminal, else `json`.
+    Auto,
+    /// One JSON object a line, with the spans around it (`request_id` among their fields) under `spans`.
+    Json,
+    /// For people: one short line.
+    Human,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    #[error("not a log filter: {0:?}: {1}")]
+    Filter(String, tracing_subscriber::filter::ParseError),
+    #[error("traces cannot be sent to {endpoint}: {reason}")]
+    Otlp { endpoint: HttpUrl, reason: String },
+    #[error("log lines cannot be written: {0}")]
+    Lines(#[from] std::io::Error),
+    #[error("logging was set up before: {0}")]
+    Installed(#[from] TryInitError),
+}
+
+/// Logs and traces of this process; [`Telemetry::shutdown`] delivers what was not sent yet.
+#[must_use]
+pub struct Telemetry {
+    traces: Option<SdkTracerProvider>,
+    /// Writes the lines that are left when it is dropped.
+    _lines: Option<LinesGuard>,
+}
+
+/// Starts logging and tracing. Once in a process.
+pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
+    let filter = check_filter(&config.log_filter)?;
+    let provider = config.otlp_endpoint.as_ref().map(|endpoint| tracer_provider(config, endpoint)).transpose()?;
+    let traces = provider.as_ref().map(|provider| {
+        tracing_opentelemetry::layer().with_tracer(provider.tracer("florin")).with_location(false).with_threads(false)
+    });
+    let json = match config.log_format {
+        LogFormat::Json => true,
+        LogFormat::Human => false,
+        LogFormat::Auto => !std::io::stderr().is_terminal(),
+    };
+    let mut guarded = None;
+    let logs = if json {
+        let (writer, guard) = log_writer::lines(std::io::stderr())?;
+        guarded = Some(guard);
+        fmt::layer().event_format(JsonLines).fmt_fields(JsonLines).with_writer(writer).boxed()
+    } else {
+        let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
+        fmt::layer().compact().with_target(false).with_ansi(colours).with_writer(std::io::stderr).boxed()
+    };
+    tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
+    Ok(Telemetry { traces: provider, _lines: guarded })
+}
+
+/// Reads a log filter.
+pub fn check_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
+    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| TelemetryError::Filter(filter.to_owned(), error))
+}
+
+fn tracer_provider(config: &TelemetryConfig, endpoint: &HttpUrl) -> Result<SdkTracerProvider, TelemetryError> {
+    let exporter = SpanExporter::builder()
+        .with_http()
+        .with_protocol(Protocol::HttpBinary)
+        .with_endpoint(format!("{}/v1/traces", endpoint.reveal().trim_end_matches('/')))
+        .with_timeout(EXPORT_TIMEOUT)
+        .build()
+        .map_err(|error| TelemetryError::Otlp { endpoint: endpoint.clone(), reason: reason(&error, endpoint) })?;
+    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.otlp_sample_ratio)));
+    Ok(SdkTracerProvider::builder()
+        .with_batch_exporter(exporter)
+        .with_sampler(sampler)
+        .with_resource(Resource::builder().with_service_name(config.service_name.clone()).build())
+        .build())
+}
+
+/// The exporter's error may repeat the endpoint, with its password.
+fn reason(error: &ExporterBuildError, endpoint: &HttpUrl) -> String {
+    error.to_string().replace(endpoint.reveal().trim_end_matches('/'), &endpoint.to_string())
+}
+
+impl Telemetry {
+    /// Sends the spans that are left. Blocks for up to five seconds, so it must not be called on an async worker thread.
+    pub fn shutdown(self) {
+        if let Some(Err(error)) = self.traces.map(|provider| provider.shutdown()) {
+            tracing::warn!(%error, "the last traces could not be delivered");
+        }
+    }
+}
