@@ -1,6 +1,7 @@
 //! The `florin` binary: its commands, its config, and the server's roles put together.
 
 mod amount;
+mod areas;
 mod arguments;
 mod commands;
 mod config;

@@ -1,5 +1,6 @@
 //! Brings the database up to date: roles, tables, and each tenant's SQL views.
 
+use crate::areas;
 use contracts::Identity;
 use contracts::identity::Tenant;
 use identity::PgIdentity;
@@ -34,13 +35,13 @@ async fn tenants(config: &DatabaseConfig) -> anyhow::Result<Vec<Tenant>> {
 
 /// The tenants without books, or whose SQL views are those of another release.
 async fn unopened<'a>(client: &Client, tenants: &'a [Tenant]) -> anyhow::Result<Vec<&'a Tenant>> {
-    let opened = ledger::admin::opened(client, &api::resources::registry().sql_views()).await?;
+    let opened = ledger::admin::opened(client, &areas::sql_views()?).await?;
     Ok(tenants.iter().filter(|tenant| !opened.contains(&tenant.id)).collect())
 }
 
 /// Opens a tenant's books, or makes their SQL views anew.
 pub async fn open_books(owner: &mut Client, tenant: &Tenant) -> anyhow::Result<()> {
-    let views = api::resources::registry().sql_views();
+    let views = areas::sql_views()?;
     Ok(ledger::admin::open_books(owner, tenant.id, &views).await?)
 }
 

@@ -1,9 +1,10 @@
 //! The services, put together.
 
-use crate::config::{self, Config};
+use crate::areas;
+use crate::config::Config;
 use crate::migrations;
 use anyhow::{Context, bail};
-use api::Api;
+use api::{Api, Environment};
 use contracts::identity::{Settings, Tenant};
 use contracts::{Identity, Ledger};
 use futures_util::future::BoxFuture;
@@ -13,6 +14,7 @@ use ledger::PgLedger;
 use platform::Shutdown;
 use platform::database::{self, DatabaseConfig, Pool};
 use platform::error_text::with_causes;
+use processors::Surroundings;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{Clock, SystemClock};
@@ -40,14 +42,15 @@ impl Services {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), config.ledger.committer());
         let identity = PgIdentity::new(pool.clone(), Arc::clone(&clock));
-        let processors = config::processor_sections::processors(config, &clock);
-        let api_config = api::Config { public_url: config.server.public_url().into() };
+        let surroundings = Surroundings { clock: Arc::clone(&clock) };
+        let processors = config.processors.build(&surroundings).context("no processor is configured")?;
+        let environment = Environment { public_url: config.server.public_url().into() };
         let api = Api::new(
             Arc::clone(&ledger) as Arc<dyn Ledger>,
             Arc::clone(&identity) as Arc<dyn Identity>,
-            processors,
             clock,
-            api_config,
+            environment,
+            areas::registry(processors),
         );
         Ok(Services {
             pool,

@@ -74,7 +74,7 @@ pub enum WebhookError {
     Malformed(String),
 }
 
-/// A processor's section of the configuration. Secrets in it are [`types::Secret`].
+/// A processor's section of the configuration. Secrets in it are [`platform::Secret`].
 pub trait ProcessorConfig: Serialize + DeserializeOwned + Default {
     /// What cannot work, each problem beginning with its key. Empty if the section can be used.
     fn problems(&self) -> Vec<String>;

@@ -9,7 +9,6 @@ mod id;
 mod kind;
 mod money;
 mod parsed;
-mod secret;
 mod time;
 
 pub use currency::{Currency, UnknownCurrency};
@@ -19,5 +18,4 @@ pub use hex::hex;
 pub use id::{InvalidId, ObjectId, TenantId, time_ordered};
 pub use kind::Kind;
 pub use money::{Money, MoneyError};
-pub use secret::Secret;
 pub use time::{Clock, SystemClock, Timestamp};

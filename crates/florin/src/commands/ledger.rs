@@ -85,9 +85,9 @@ async fn verify(services: &Services, tenants: &[Tenant], output: Output) -> anyh
     let mut reports = Vec::new();
     let mut texts = Vec::new();
     for tenant in tenants {
-        let registry = Arc::clone(&services.api);
+        let api = Arc::clone(&services.api);
         let index_of =
-            move |kind: Kind, state: &Value| registry.registry.facts(kind).and_then(|facts| (facts.index)(state));
+            move |kind: Kind, state: &Value| api.services.kinds.facts(kind).and_then(|facts| (facts.index)(state));
         let report = ledger::verify(&services.pool, tenant.id, Some(&index_of)).await?;
         texts.push(explain(&tenant.name, &report));
         reports.push(report);

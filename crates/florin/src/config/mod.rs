@@ -3,7 +3,6 @@
 mod environment;
 mod key_names;
 mod load;
-pub mod processor_sections;
 mod show;
 
 pub use load::{Loaded, of_process, of_process_without_default_file};
@@ -14,7 +13,7 @@ use ledger::CommitterConfig;
 use platform::HttpUrl;
 use platform::database::DatabaseConfig;
 use platform::telemetry::TelemetryConfig;
-use processors::sandbox::SandboxConfig;
+use processors::ProcessorsConfig;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -28,8 +27,8 @@ pub struct Config {
     pub database: DatabaseConfig,
     pub ledger: LedgerSettings,
     pub worker: WorkerConfig,
-    /// The sandbox processor; each processor has a section of its own.
-    pub sandbox: SandboxConfig,
+    /// A section for each processor.
+    pub processors: ProcessorsConfig,
     pub telemetry: TelemetryConfig,
 }
 
@@ -161,7 +160,7 @@ impl Config {
             self.telemetry.otlp_endpoint.as_ref().is_none_or(|url| begins_with(url, &["http://"])),
             "telemetry.otlp_endpoint: must begin with http://; send traces to a collector nearby",
         );
-        problems.extend(processor_sections::problems(self));
+        problems.extend(self.processors.problems());
         if let Err(error) = platform::telemetry::check_filter(&self.telemetry.log_filter) {
             problems.push(format!("telemetry.log_filter: {error}"));
         }

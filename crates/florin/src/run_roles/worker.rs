@@ -7,7 +7,7 @@ pub fn start(wiring: Wiring) -> Running {
     Box::pin(async move {
         let Wiring { services, shutdown, .. } = wiring;
         let mut ticks = tokio::time::interval(services.worker_poll);
-        let mut rounds = api::worker::Rounds::default();
+        let mut worker = api::worker::Worker::default();
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
@@ -15,7 +15,7 @@ pub fn start(wiring: Wiring) -> Running {
                 _ = ticks.tick() => {}
             }
             // A round is never interrupted: it ends before the process does.
-            rounds.next(&services.api).await;
+            worker.round(&services.api).await;
         }
     })
 }

@@ -6,7 +6,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
 use serde::Deserialize;
 use sha2::Sha256;
-use types::Secret;
+use platform::Secret;
 
 /// HMAC-SHA256 of the body with `webhook_secret`, in hexadecimal.
 const SIGNATURE: &str = "sandbox-signature";
