@@ -5,8 +5,8 @@ pub(crate) mod migrate;
 use crate::keys::ParsedKey;
 use contracts::identity::{Caller, IdentityError, KeyKind, Tenant};
 use deadpool_postgres::Pool;
+use platform::database::{from_sql_time, to_sql_time};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 use types::{TenantId, Timestamp};
@@ -120,13 +120,4 @@ fn caller(row: &Row) -> Result<Caller, IdentityError> {
         other => return Err(IdentityError(format!("unknown kind of key: {other}"))),
     };
     Ok(Caller { tenant: Arc::new(tenant(row)?), key, livemode: row.try_get(5).map_err(failed)? })
-}
-
-fn to_sql_time(time: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(time.millis().unsigned_abs())
-}
-
-fn from_sql_time(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,8 +1,10 @@
 //! A pool of PostgreSQL connections with limits on everything that can hang.
 
 pub mod store;
+mod time;
 
 pub use deadpool_postgres::Pool;
+pub use time::{from_sql_time, to_sql_time};
 pub use tokio_postgres::Client;
 
 use deadpool_postgres::{Hook, Manager, ManagerConfig, RecyclingMethod, Runtime};
