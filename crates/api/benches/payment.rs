@@ -59,7 +59,7 @@ impl Ledger for Forgetful {
         Ok(Page { items: Vec::new(), has_more: false })
     }
 
-    async fn event(&self, _: TenantId, _: i64) -> Result<Option<LogEntry>, LedgerError> {
+    async fn log_entry(&self, _: TenantId, _: i64) -> Result<Option<LogEntry>, LedgerError> {
         Ok(None)
     }
 

@@ -56,8 +56,8 @@ impl Ledger for Breaking {
         self.model.events(tenant, query).await
     }
 
-    async fn event(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
-        self.model.event(tenant, position).await
+    async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
+        self.model.log_entry(tenant, position).await
     }
 
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {

@@ -39,7 +39,7 @@ impl Services {
     pub fn new(settings: &Settings) -> anyhow::Result<Services> {
         let pool = settings.database.pool()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), settings.ledger.committer());
+        let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), settings.ledger.clone());
         let identity = PgIdentity::new(pool.clone(), Arc::clone(&clock));
         let sandbox = Sandbox::new(settings.sandbox.clone(), Arc::clone(&clock));
         let config = api::Config { public_url: settings.server.public_url().into() };

@@ -15,7 +15,7 @@ use types::{Clock, SeededEntropy, TenantId};
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_server_that_stays_away_is_told_of() {
     let database = prepared(TestDatabase::private().await).await;
-    let config = CommitterConfig { unreachable_max: Duration::from_millis(300), ..CommitterConfig::default() };
+    let config = CommitterConfig { unreachable_max_ms: 300, ..CommitterConfig::default() };
     let ledger = opened(&database, config);
     let (doc, commit) = charge(1);
     ledger.commit(tenant(), commit).await.unwrap();

@@ -20,7 +20,7 @@ async fn all_is_there(ledger: &PgLedger, database: &TestDatabase, acknowledged: 
     assert!(report.is_sound(), "{report:#?}");
     assert_eq!(report.events, acknowledged.len() as u64, "one event for each acknowledged commit");
     for commit in acknowledged {
-        let entry = ledger.event(tenant(), commit.first_position).await.unwrap().expect("an acknowledged event");
+        let entry = ledger.log_entry(tenant(), commit.first_position).await.unwrap().expect("an acknowledged event");
         assert_eq!((entry.object, entry.version), (commit.object, commit.version));
         let record = ledger.idempotency(tenant(), &commit.key).await.unwrap().expect("its key");
         let answer = Answer::Object { status: 200, id: commit.object, version: commit.version };
@@ -104,7 +104,7 @@ async fn a_connection_lost_in_the_commit_is_looked_up() {
         assert_eq!(proxy.written_unread(), unread + 1, "the try that was lost had read nothing, the next one had");
         let position = 20 + 13 * (i64::try_from(seed).unwrap() - 1);
         assert_eq!(committed.first_position, position, "{cut:?}: written once");
-        assert_eq!(ledger.event(tenant(), position).await.unwrap().unwrap().object, doc.id);
+        assert_eq!(ledger.log_entry(tenant(), position).await.unwrap().unwrap().object, doc.id);
 
         // A commit without events is known by its key: its own must not be taken for somebody else's.
         proxy.cut(cut);

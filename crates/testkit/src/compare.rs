@@ -302,8 +302,8 @@ async fn compare_reads(world: &mut World, one: &Subject, other: &Subject, whence
         assert_eq!(page, other.ledger.events(other.tenant, &query).await.unwrap(), "{whence}: {query:#?}");
     }
     let position = world.below(100) as i64;
-    let entry = one.ledger.event(one.tenant, position).await.unwrap();
-    assert_eq!(entry, other.ledger.event(other.tenant, position).await.unwrap(), "{whence}: event {position}");
+    let entry = one.ledger.log_entry(one.tenant, position).await.unwrap();
+    assert_eq!(entry, other.ledger.log_entry(other.tenant, position).await.unwrap(), "{whence}: event {position}");
     let (now, limit) = (one.clock.advance(Duration::ZERO), 1 + world.below(5) as usize);
     assert_eq!(due(one, now, limit).await, due(other, now, limit).await, "{whence}: due");
     let at: Vec<(ObjectId, i32)> = (0..5).map(|_| (world.pick(&ids), world.below(6) as i32)).collect();

@@ -102,7 +102,7 @@ impl Ledger for ModelLedger {
         })
     }
 
-    async fn event(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
+    async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
         self.read(tenant, |books| {
             books.log.iter().find(|entry| entry.position == position).map(|entry| books.shown(entry))
         })

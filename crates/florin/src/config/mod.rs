@@ -15,7 +15,6 @@ use processors::sandbox::SandboxConfig;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::path::Path;
-use std::time::Duration;
 
 /// What `florin serve` is told by its file and environment.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -24,7 +23,7 @@ pub struct Settings {
     pub server: ServerSettings,
     pub limits: Limits,
     pub database: DatabaseSettings,
-    pub ledger: LedgerSettings,
+    pub ledger: CommitterConfig,
     pub worker: WorkerSettings,
     pub sandbox: SandboxConfig,
     pub telemetry: TelemetrySettings,
@@ -75,43 +74,6 @@ pub struct WorkerSettings {
 impl Default for WorkerSettings {
     fn default() -> Self {
         WorkerSettings { poll_ms: 1_000 }
-    }
-}
-
-/// How payments are written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LedgerSettings {
-    /// Commits that are written in one transaction at most.
-    pub batch_max: usize,
-    /// Commits of one tenant that may wait; more are refused with 429.
-    pub queue_max: usize,
-    /// Committers, each with a connection beside those of the pool; a tenant's commits all go to the same one.
-    pub writers: usize,
-    /// Milliseconds that a commit is tried while PostgreSQL cannot be reached.
-    pub unreachable_max_ms: u64,
-}
-
-impl Default for LedgerSettings {
-    fn default() -> Self {
-        let config = CommitterConfig::default();
-        LedgerSettings {
-            batch_max: config.batch_max,
-            queue_max: config.queue_max,
-            writers: config.writers,
-            unreachable_max_ms: u64::try_from(config.unreachable_max.as_millis()).unwrap_or(u64::MAX),
-        }
-    }
-}
-
-impl LedgerSettings {
-    pub fn committer(&self) -> CommitterConfig {
-        CommitterConfig {
-            batch_max: self.batch_max,
-            queue_max: self.queue_max,
-            writers: self.writers,
-            unreachable_max: Duration::from_millis(self.unreachable_max_ms),
-        }
     }
 }
 

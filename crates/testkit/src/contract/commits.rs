@@ -57,8 +57,8 @@ pub async fn commits_are_told_where_they_stand(mut subject: Subject) {
     let found = subject.ledger.objects(subject.tenant, &[two.id, missing, one.id, two.id]).await.unwrap();
     let ids: Vec<_> = found.iter().map(|stored| stored.as_ref().map(|stored| stored.id)).collect();
     assert_eq!(ids, [Some(two.id), None, Some(one.id), Some(two.id)], "in the order asked for");
-    assert_eq!(subject.ledger.event(subject.tenant, 2).await.unwrap().unwrap().object, two.id);
-    assert_eq!(subject.ledger.event(subject.tenant, 4).await.unwrap(), None);
+    assert_eq!(subject.ledger.log_entry(subject.tenant, 2).await.unwrap().unwrap().object, two.id);
+    assert_eq!(subject.ledger.log_entry(subject.tenant, 4).await.unwrap(), None);
 }
 
 pub async fn a_stale_version_is_a_conflict(mut subject: Subject) {
@@ -115,7 +115,7 @@ pub async fn a_refused_commit_leaves_nothing(mut subject: Subject) {
     assert_eq!(subject.object(fresh.id).await, None);
     assert_eq!(subject.ledger.balances(subject.tenant, "").await.unwrap(), []);
     assert_eq!(subject.ledger.idempotency(subject.tenant, "key").await.unwrap(), None);
-    assert_eq!(subject.ledger.event(subject.tenant, 3).await.unwrap(), None);
+    assert_eq!(subject.ledger.log_entry(subject.tenant, 3).await.unwrap(), None);
     let draft = subject.draft().update(&mut there, None, json!({"name": "Bo"}));
     assert_eq!(subject.written(draft).await, 3, "a refused commit takes no position");
 }
@@ -216,7 +216,7 @@ pub async fn books_of_strangers_are_not_found(mut subject: Subject) {
     let nobody = LedgerError::NoSuchTenant(stranger);
     assert_eq!(ledger.objects(stranger, &[doc.id]).await, Err(nobody.clone()));
     assert_eq!(ledger.balances(stranger, "").await, Err(nobody.clone()));
-    assert_eq!(ledger.event(stranger, 1).await, Err(nobody));
+    assert_eq!(ledger.log_entry(stranger, 1).await, Err(nobody));
     let mut mine = doc.clone();
     let draft = subject.draft().update(&mut mine, None, json!({"name": "Eve"}));
     assert!(matches!(ledger.commit(stranger, draft.commit()).await, Err(CommitError::Invalid(_))));

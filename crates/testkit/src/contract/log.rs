@@ -100,12 +100,12 @@ pub async fn the_log_says_who_asked(mut subject: Subject) {
     let created = subject.now();
     subject.tick();
     subject.written(subject.draft().update(&mut doc, None, json!({"name": null}))).await;
-    let entry = subject.ledger.event(subject.tenant, 1).await.unwrap().unwrap();
+    let entry = subject.ledger.log_entry(subject.tenant, 1).await.unwrap().unwrap();
     assert_eq!((entry.position, entry.created, entry.object, entry.version), (1, created, doc.id, 1));
     assert_eq!(entry.event_type.as_deref(), Some("customer.created"));
     assert_eq!((entry.request_id.as_deref(), entry.idempotency_key.as_deref()), (Some("req_1"), Some("key")));
     assert_eq!((entry.state.as_str(), entry.before), (r#"{"name":"Ada"}"#, None));
-    let entry = subject.ledger.event(subject.tenant, 2).await.unwrap().unwrap();
+    let entry = subject.ledger.log_entry(subject.tenant, 2).await.unwrap().unwrap();
     assert_eq!((entry.event_type, entry.request_id, entry.idempotency_key), (None, None, None));
     assert_eq!((entry.state.as_str(), entry.before.as_deref()), ("{}", Some(r#"{"name":"Ada"}"#)));
 }
@@ -129,7 +129,7 @@ pub async fn entries_have_the_states_around_them(mut subject: Subject) {
             (1, None, r#"{"a":1}"#),
         ]
     );
-    let untold = subject.ledger.event(subject.tenant, 4).await.unwrap().unwrap();
+    let untold = subject.ledger.log_entry(subject.tenant, 4).await.unwrap().unwrap();
     assert_eq!((untold.before.as_deref(), untold.state.as_str()), (Some(r#"{"a":2,"b":3}"#), r#"{"a":4,"b":3}"#));
 }
 
