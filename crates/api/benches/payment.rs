@@ -6,14 +6,10 @@ use api::form::Node;
 use api::json::pretty;
 use api::resource::{View, decode, show};
 use api::{Api, Config, Incoming};
-use async_trait::async_trait;
-use contracts::{
-    Balance, Caller, CommitError, Committed, Due, EventQuery, IdempotencyRecord, KeyKind, Ledger, LedgerError,
-    ListQuery, LogEntry, Page, Settings, Stored, Tenant,
-};
+use contracts::{Caller, Ledger, Tenant};
 use criterion::{Criterion, criterion_group, criterion_main};
 use domain::attempt::{Done, Outcome};
-use domain::commit::{Commit, Version};
+use domain::commit::Commit;
 use domain::payment_intent::{PaymentIntent, confirm};
 use domain::payment_method::PaymentMethod;
 use domain::policy::Policy;
@@ -25,60 +21,13 @@ use processors::sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
 use std::hint::black_box;
 use std::sync::Arc;
-use testkit::{ManualClock, ModelLedger, OneTenant};
+use testkit::{EmptyLedger, ManualClock, ModelLedger, OneTenant, caller, tenant};
 use tokio::runtime::Runtime;
-use types::{Clock, Kind, ObjectId, SystemEntropy, TenantId, Timestamp};
+use types::{Clock, Kind, ObjectId, SystemEntropy, Timestamp};
 
 /// What `florin bench` sends.
 const FORM: &str = "amount=2000&currency=usd&payment_method=pm_card_visa&payment_method_types%5B%5D=card&confirm=true";
 const UNCONFIRMED: &str = "amount=2000&currency=usd&payment_method=pm_card_visa&payment_method_types%5B%5D=card";
-
-/// Takes every commit and keeps none: what is left is what the API does itself.
-struct Forgetful;
-
-#[async_trait]
-impl Ledger for Forgetful {
-    async fn commit(&self, _: TenantId, commit: Commit) -> Result<Committed, CommitError> {
-        black_box(commit);
-        Ok(Committed { first_position: 1 })
-    }
-
-    async fn objects(&self, _: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
-        Ok(vec![None; ids.len()])
-    }
-
-    async fn objects_at(&self, _: TenantId, at: &[(ObjectId, Version)]) -> Result<Vec<Option<Stored>>, LedgerError> {
-        Ok(vec![None; at.len()])
-    }
-
-    async fn list(&self, _: TenantId, _: &ListQuery) -> Result<Page<Stored>, LedgerError> {
-        Ok(Page { items: Vec::new(), has_more: false })
-    }
-
-    async fn events(&self, _: TenantId, _: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
-        Ok(Page { items: Vec::new(), has_more: false })
-    }
-
-    async fn log_entry(&self, _: TenantId, _: i64) -> Result<Option<LogEntry>, LedgerError> {
-        Ok(None)
-    }
-
-    async fn balances(&self, _: TenantId, _: &str) -> Result<Vec<Balance>, LedgerError> {
-        Ok(Vec::new())
-    }
-
-    async fn idempotency(&self, _: TenantId, _: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
-        Ok(None)
-    }
-
-    async fn due(&self, _: Timestamp, _: Option<&Due>, _: u32) -> Result<Vec<Due>, LedgerError> {
-        Ok(Vec::new())
-    }
-
-    async fn forget_idempotency(&self, _: Timestamp) -> Result<u64, LedgerError> {
-        Ok(0)
-    }
-}
 
 struct World {
     api: Arc<Api>,
@@ -87,13 +36,12 @@ struct World {
 }
 
 impl World {
-    fn new(tenant: TenantId, clock: Arc<ManualClock>, ledger: Arc<dyn Ledger>) -> Self {
+    fn new(tenant: &Tenant, clock: Arc<ManualClock>, ledger: Arc<dyn Ledger>) -> Self {
         let now = clock.now();
-        let tenant = Tenant { id: tenant, name: "bench".to_owned(), created: now, settings: Settings::default() };
         let sandbox = Sandbox::new(SandboxConfig::default(), clock.clone());
         let config = Config { public_url: "http://localhost".into() };
         let api = Api::new(ledger, Arc::new(OneTenant(tenant.clone())), Processors::new(sandbox), clock, config);
-        World { api, caller: Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false }, now }
+        World { api, caller: caller(tenant), now }
     }
 
     async fn post(&self, form: &'static str, key: u64) -> String {
@@ -151,10 +99,10 @@ fn decide(now: Timestamp, intent: &PaymentIntent, method: &PaymentMethod, policy
 fn benches(criterion: &mut Criterion) {
     let runtime = Runtime::new().unwrap();
     let clock = ManualClock::new();
-    let tenant = TenantId::new(clock.now(), &mut SystemEntropy::new());
+    let tenant = tenant();
     let model = ModelLedger::new(clock.clone());
-    model.create_tenant(tenant);
-    let world = World::new(tenant, clock.clone(), model.clone());
+    model.create_tenant(tenant.id);
+    let world = World::new(&tenant, clock.clone(), model.clone());
     let paid = runtime.block_on(stored(&world, &model, FORM, 1));
     let open = runtime.block_on(stored(&world, &model, UNCONFIRMED, 2));
     let view = world.view();
@@ -182,7 +130,7 @@ fn benches(criterion: &mut Criterion) {
         bencher.iter(|| decide(world.now, black_box(&unconfirmed), black_box(&method), &policy));
     });
 
-    let world = World::new(tenant, clock, Arc::new(Forgetful));
+    let world = World::new(&tenant, clock, Arc::new(EmptyLedger));
     let mut key = 0;
     criterion.bench_function("answer a payment, nothing written", |bencher| {
         bencher.iter(|| {

@@ -3,83 +3,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use api::{Api, Config, Incoming, Outgoing, worker};
-use async_trait::async_trait;
-use contracts::{
-    Balance, Caller, CommitError, Committed, Due, EventQuery, IdempotencyRecord, KeyKind, Ledger, LedgerError,
-    ListQuery, LogEntry, Page, Settings, Stored, Tenant,
-};
-use domain::commit::{Commit, Version};
+use contracts::Tenant;
 use processors::Processors;
 use processors::sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
-use testkit::{ManualClock, ModelLedger, OneTenant};
-use types::{Clock, ObjectId, SeededEntropy, TenantId, Timestamp};
-
-/// The model, of which nothing can be read once something was written, until it is repaired.
-struct Breaking {
-    model: Arc<ModelLedger>,
-    breaks: AtomicBool,
-    broken: AtomicBool,
-}
-
-#[async_trait]
-impl Ledger for Breaking {
-    async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
-        let committed = self.model.commit(tenant, commit).await?;
-        self.broken.fetch_or(self.breaks.load(Ordering::SeqCst), Ordering::SeqCst);
-        Ok(committed)
-    }
-
-    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
-        if self.broken.load(Ordering::SeqCst) {
-            return Err(LedgerError::Unavailable("it is starting up".to_owned()));
-        }
-        self.model.objects(tenant, ids).await
-    }
-
-    async fn objects_at(
-        &self,
-        tenant: TenantId,
-        at: &[(ObjectId, Version)],
-    ) -> Result<Vec<Option<Stored>>, LedgerError> {
-        self.model.objects_at(tenant, at).await
-    }
-
-    async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
-        self.model.list(tenant, query).await
-    }
-
-    async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
-        self.model.events(tenant, query).await
-    }
-
-    async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
-        self.model.log_entry(tenant, position).await
-    }
-
-    async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
-        self.model.balances(tenant, prefix).await
-    }
-
-    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
-        self.model.idempotency(tenant, key).await
-    }
-
-    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
-        self.model.due(now, after, limit).await
-    }
-
-    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
-        self.model.forget_idempotency(before).await
-    }
-}
+use testkit::{FailingLedger, ManualClock, ModelLedger, OneTenant, caller, tenant};
 
 struct World {
     api: Arc<Api>,
-    ledger: Arc<Breaking>,
+    ledger: Arc<FailingLedger>,
     clock: Arc<ManualClock>,
     tenant: Tenant,
 }
@@ -92,12 +26,10 @@ impl World {
 
     fn with(latency_ms: u64) -> Self {
         let clock = ManualClock::new();
-        let now = clock.now();
-        let id = TenantId::new(now, &mut SeededEntropy::new(1));
-        let tenant = Tenant { id, name: "test".to_owned(), created: now, settings: Settings::default() };
+        let tenant = tenant();
         let model = ModelLedger::new(clock.clone());
-        model.create_tenant(id);
-        let ledger = Arc::new(Breaking { model, breaks: AtomicBool::new(false), broken: AtomicBool::new(false) });
+        model.create_tenant(tenant.id);
+        let ledger = FailingLedger::new(model);
         let sandbox = Sandbox::new(SandboxConfig { latency_ms, ..SandboxConfig::default() }, clock.clone());
         let config = Config { public_url: "http://localhost".into() };
         let identity = Arc::new(OneTenant(tenant.clone()));
@@ -111,7 +43,6 @@ impl World {
 
     async fn send(&self, method: &str, more: &str) -> Outgoing {
         let form = format!("amount=2000&currency=usd&confirm=true&payment_method={method}{more}");
-        let caller = Caller { tenant: Arc::new(self.tenant.clone()), key: KeyKind::Secret, livemode: false };
         let incoming = Incoming {
             method: http::Method::POST,
             path: "/v1/payment_intents".to_owned(),
@@ -120,7 +51,7 @@ impl World {
             body: form.into(),
             idempotency_key: Some("order 7".to_owned()),
             request_id: "req_1".into(),
-            caller,
+            caller: caller(&self.tenant),
         };
         self.api.handle(incoming).await
     }
@@ -134,11 +65,10 @@ async fn a_request_whose_outcome_could_not_be_entered_is_answered_with_the_outco
         [("pm_card_visa", 200, "succeeded"), ("pm_card_visa_chargeDeclined", 402, "requires_payment_method")]
     {
         let world = World::new();
-        world.ledger.breaks.store(true, Ordering::SeqCst);
+        world.ledger.break_at_next_commit();
         let first = world.pay(method).await;
         assert_eq!(first.status, 503, "{}", first.body);
-        world.ledger.breaks.store(false, Ordering::SeqCst);
-        world.ledger.broken.store(false, Ordering::SeqCst);
+        world.ledger.repair();
         assert_eq!(world.pay(method).await.status, 409, "nothing is known yet");
 
         world.clock.advance(domain::attempt::LEASE + Duration::from_secs(1));
@@ -158,11 +88,10 @@ async fn an_answer_that_could_not_be_expanded_is_expanded_later() {
     for latency_ms in [0, 1] {
         let world = World::with(latency_ms);
         let expand = "&expand[]=latest_charge";
-        world.ledger.breaks.store(true, Ordering::SeqCst);
+        world.ledger.break_at_next_commit();
         let first = world.send("pm_card_visa", expand).await;
         assert_eq!(first.status, 503, "{}", first.body);
-        world.ledger.breaks.store(false, Ordering::SeqCst);
-        world.ledger.broken.store(false, Ordering::SeqCst);
+        world.ledger.repair();
         world.clock.advance(domain::attempt::LEASE + Duration::from_secs(1));
         worker::Rounds::default().next(&world.api).await;
         let told = world.send("pm_card_visa", expand).await;

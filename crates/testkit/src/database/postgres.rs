@@ -1,4 +1,4 @@
-//! A PostgreSQL server of our own, in a directory of its own, reached by a Unix socket there.
+//! A PostgreSQL server for tests, with its data and its Unix socket in a directory of its own.
 
 use super::store;
 use nix::sys::signal::{Signal, kill};
@@ -14,8 +14,8 @@ use tokio_postgres::{Config, NoTls};
 
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// Runs the server for as long as its standard input is open: when the tests end, however they end, the pipe closes,
-/// the server stops, and its directory goes.
+/// A shell script that runs the server as long as its standard input is open. When the process of the tests ends, for whatever
+/// reason, the pipe closes; then the script stops the server and removes the directory.
 const KEEPER: &str = r#"
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= $3 >"$2/log" 2>&1 </dev/null &
 server=$!
@@ -25,24 +25,25 @@ wait $server
 test -e "$2/keep" || rm -rf "$2"
 "#;
 
-/// Nothing acknowledged is lost when processes are killed: what was written is in the kernel's hands, so that flushing
-/// it to the disk would only slow the tests down.
+/// Loses nothing that was acknowledged when processes are killed. The kernel keeps what was written, so flushing it to the disk
+/// would only make the tests slower.
 const DURABLE: &str = "-c fsync=off -c synchronous_commit=on -c max_connections=200";
+/// May lose what was acknowledged.
 const FAST: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 \
     -c shared_buffers=64MB";
 
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
-pub(super) struct Server {
+pub(super) struct PostgresServer {
     binaries: PathBuf,
     directory: PathBuf,
     settings: &'static str,
-    /// Whom the server runs as, when we are root: PostgreSQL refuses to.
+    /// The user that runs the server if the tests run as root, as which PostgreSQL refuses to run.
     user: Option<(Uid, Gid)>,
     keeper: Mutex<Child>,
 }
 
-impl Server {
+impl PostgresServer {
     pub async fn start(durable: bool) -> Self {
         let binaries = find_binaries();
         let number = COUNTER.fetch_add(1, Ordering::SeqCst);
@@ -57,7 +58,7 @@ impl Server {
         initialize(&binaries, &directory, user);
         let settings = if durable { DURABLE } else { FAST };
         let keeper = Mutex::new(run(&binaries, &directory, settings, user));
-        let server = Server { binaries, directory, settings, user, keeper };
+        let server = PostgresServer { binaries, directory, settings, user, keeper };
         server.wait_until_it_answers().await;
         server
     }
@@ -76,11 +77,11 @@ impl Server {
     pub fn kill9(&self) {
         let pid_file = std::fs::read_to_string(self.directory.join("data/postmaster.pid")).expect("it runs");
         let pid: i32 = pid_file.lines().next().and_then(|line| line.parse().ok()).expect("a process id");
-        // Its children would go on for a moment, and even commit.
+        // Its children would continue for a moment, and could even commit.
         let children = Command::new("pgrep").arg("-P").arg(pid.to_string()).output().expect("pgrep runs");
         kill(Pid::from_raw(pid), Signal::SIGKILL).expect("the server can be killed");
         for child in String::from_utf8_lossy(&children.stdout).lines().filter_map(|line| line.trim().parse().ok()) {
-            // One that has gone by itself is as good as killed.
+            // It may have ended by itself.
             let _ = kill(Pid::from_raw(child), Signal::SIGKILL);
         }
         self.dismiss_keeper();
@@ -88,7 +89,7 @@ impl Server {
 
     pub async fn restart(&self) {
         let began = Instant::now();
-        // The killed server's children hold on to its shared memory for a moment; a start before that is refused.
+        // The killed server's children keep its shared memory for a moment, and until then a new server does not start.
         loop {
             *self.keeper.lock().expect("the keeper") = run(&self.binaries, &self.directory, self.settings, self.user);
             if self.stays_up().await {
@@ -100,7 +101,7 @@ impl Server {
         }
     }
 
-    /// Whether the server comes up, rather than being refused what the killed one has not let go of yet.
+    /// Whether the server starts, or fails because the killed one still has its shared memory or lock file.
     async fn stays_up(&self) -> bool {
         let began = Instant::now();
         while began.elapsed() < START_MAX {
@@ -116,7 +117,7 @@ impl Server {
         false
     }
 
-    /// Lets the keeper of a server that is gone end, and leave the data where they are.
+    /// Ends the script of a server that was killed, without removing the data.
     fn dismiss_keeper(&self) {
         let keep = self.directory.join("keep");
         std::fs::write(&keep, "").expect("a file");
@@ -144,13 +145,13 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for PostgresServer {
     fn drop(&mut self) {
         if let Ok(mut keeper) = self.keeper.lock() {
             drop(keeper.stdin.take());
             let _ = keeper.wait();
         }
-        // The keeper of a server that was killed has left it.
+        // After `kill9` the script has not removed it.
         let _ = std::fs::remove_dir_all(&self.directory);
     }
 }
@@ -163,7 +164,7 @@ fn run(binaries: &Path, directory: &Path, settings: &str, user: Option<(Uid, Gid
 }
 
 fn initialize(binaries: &Path, directory: &Path, user: Option<(Uid, Gid)>) {
-    // Not every system knows the first locale.
+    // Not every system has the first locale.
     for locale in ["C.UTF-8", "C"] {
         let mut initdb = Command::new(binaries.join("initdb"));
         initdb.arg("-D").arg(directory.join("data")).current_dir("/");
@@ -185,7 +186,7 @@ fn act_for(command: &mut Command, user: Option<(Uid, Gid)>) -> &mut Command {
     }
 }
 
-/// When we are root: `postgres`, or `nobody`.
+/// If the tests run as root: `postgres`, or else `nobody`.
 fn unprivileged_user() -> Option<(Uid, Gid)> {
     if !Uid::effective().is_root() {
         return None;
@@ -195,7 +196,7 @@ fn unprivileged_user() -> Option<(Uid, Gid)> {
     Some((user.uid, user.gid))
 }
 
-/// Where PostgreSQL's programs are: on the PATH, where `pg_config` says, or where Debian and Homebrew put them.
+/// The directory of PostgreSQL's programs: on the PATH, where `pg_config` says, or where Debian and Homebrew install them.
 fn find_binaries() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();

@@ -1,78 +1,34 @@
-//! Two ledgers are given the same random commits and questions, and must give the same answers.
+//! Random commits and queries, the same for the same seed.
 
 use crate::build::{self, Doc, Draft};
-use crate::contract::Subject;
-use contracts::ledger::{
-    CommitError, Committed, EventQuery, FieldFilter, ListQuery, LogEntry, Operator, Page, Paging, Stored,
-};
+use crate::subject::Subject;
+use contracts::ledger::{EventQuery, FieldFilter, ListQuery, Operator, Paging};
 use domain::account::{Account, Rule};
 use domain::commit::{Action, Answer, Commit, Step, term};
 use domain::patch;
-use futures_util::future::join_all;
-use serde_json::{Value, json};
+use serde_json::json;
 use std::time::Duration;
 use types::{Entropy, Kind, ObjectId, SeededEntropy, Timestamp};
 use uuid::Uuid;
 
-/// Gives both ledgers `rounds` batches of commits, the same for the same seed, and compares all answers on the way.
-/// Says how many commits went through.
-pub async fn same_answers(seed: u64, rounds: u32, one: &Subject, other: &Subject) -> usize {
-    let mut world = World::new(seed, one.clock.as_ref());
-    let mut accepted = 0;
-    for subject in [one, other] {
-        // Whoever is asked for the first time may have to look things up, and commits would overtake each other.
-        subject.ledger.balances(subject.tenant, "").await.unwrap();
-    }
-    for round in 0..rounds {
-        let now = one.clock.advance(Duration::from_millis(world.below(3) * 700));
-        other.clock.set(now);
-        let size = 1 + world.below(12);
-        let batch: Vec<Commit> = (0..size).map(|_| world.commit(now)).collect();
-        let answers = answers(one, &batch).await;
-        let theirs = self::answers(other, &batch).await;
-        for ((commit, answer), their) in batch.iter().zip(&answers).zip(&theirs) {
-            assert_eq!(answer, their, "seed {seed}, round {round}, of {commit:#?}");
-        }
-        accepted += answers.iter().filter(|answer| answer.is_ok()).count();
-        world.learn(one).await;
-        compare_reads(&mut world, one, other, &format!("seed {seed}, round {round}")).await;
-    }
-    accepted
-}
-
-/// All of a batch at once, in its order.
-async fn answers(subject: &Subject, batch: &[Commit]) -> Vec<Result<Committed, CommitError>> {
-    let commits = batch.iter().map(|commit| subject.ledger.commit(subject.tenant, commit.clone()));
-    join_all(commits).await.into_iter().map(|answer| answer.map_err(without_words)).collect()
-}
-
-/// What people are told may be put differently.
-fn without_words(error: CommitError) -> CommitError {
-    match error {
-        CommitError::Invalid(_) => CommitError::Invalid(String::new()),
-        CommitError::Hold(_) => CommitError::Hold(String::new()),
-        other => other,
-    }
-}
-
 const KINDS: [Kind; 3] = [Kind::Customer, Kind::PaymentIntent, Kind::Charge];
-/// The attribute that can be found by its terms.
+/// The attribute that is among the terms.
 const WORD: [&str; 2] = ["metadata", "word"];
 const STATUSES: [&str; 3] = ["new", "open", "done"];
 const EVENTS: [Option<&str>; 4] = [None, Some("a.created"), Some("a.b.updated"), Some("b.created")];
-const KEYS: [&str; 5] = ["k1", "k2", "k3", "k4", "k5"];
+pub(super) const KEYS: [&str; 5] = ["k1", "k2", "k3", "k4", "k5"];
 
-/// What commits are made of: few things, so that they meet often.
-struct World {
+/// Makes random commits and queries. They are about few objects, accounts and keys, so that they often concern the same one.
+pub(super) struct Random {
     entropy: SeededEntropy,
-    docs: Vec<Doc>,
+    pub docs: Vec<Doc>,
     accounts: Vec<Account>,
     holds: Vec<(Uuid, Account, Account)>,
     began: Timestamp,
 }
 
-impl World {
-    fn new(seed: u64, clock: &dyn types::Clock) -> Self {
+impl Random {
+    pub fn new(seed: u64, clock: &dyn types::Clock) -> Self {
         let mut entropy = SeededEntropy::new(seed);
         let began = clock.now();
         let docs = (0u64..12)
@@ -89,10 +45,10 @@ impl World {
             build::account("liabilities/purse/other", Rule::CreditsCoverDebits),
             build::open_account("income/fees"),
         ];
-        World { entropy, docs, accounts, holds: Vec::new(), began }
+        Random { entropy, docs, accounts, holds: Vec::new(), began }
     }
 
-    fn below(&mut self, limit: u64) -> u64 {
+    pub fn below(&mut self, limit: u64) -> u64 {
         self.entropy.next_u64() % limit
     }
 
@@ -100,13 +56,13 @@ impl World {
         self.below(chances) == 0
     }
 
-    fn pick<T: Clone>(&mut self, from: &[T]) -> T {
+    pub fn pick<T: Clone>(&mut self, from: &[T]) -> T {
         let at = self.below(from.len() as u64) as usize;
         from[at].clone()
     }
 
-    /// Versions as they are by now.
-    async fn learn(&mut self, subject: &Subject) {
+    /// Takes over the versions and states that the ledger has now.
+    pub async fn learn(&mut self, subject: &Subject) {
         let ids: Vec<ObjectId> = self.docs.iter().map(|doc| doc.id).collect();
         let found = subject.ledger.objects(subject.tenant, &ids).await.unwrap();
         for (doc, stored) in self.docs.iter_mut().zip(found) {
@@ -120,7 +76,7 @@ impl World {
         }
     }
 
-    fn commit(&mut self, now: Timestamp) -> Commit {
+    pub fn commit(&mut self, now: Timestamp) -> Commit {
         let mut draft = Draft::at(now);
         if !self.one_in(12) {
             for _ in 0..1 + self.below(2) {
@@ -148,8 +104,8 @@ impl World {
         draft.commit()
     }
 
-    /// Creates or changes a document. What the world remembers moves on even if the commit is refused later, so that
-    /// some commits of a batch build on others and some are stale.
+    /// Creates or changes a document. The document remembered here changes even if the commit is refused later, so that some
+    /// commits of a batch follow others, and some have a version that is out of date.
     fn write(&mut self, draft: Draft, now: Timestamp) -> Draft {
         let at = self.below(self.docs.len() as u64) as usize;
         if draft.0.objects.iter().any(|write| write.id == self.docs[at].id) && self.one_in(2) {
@@ -227,7 +183,7 @@ impl World {
         moved
     }
 
-    fn list_query(&mut self) -> ListQuery {
+    pub fn list_query(&mut self) -> ListQuery {
         let ids: Vec<ObjectId> = self.docs.iter().map(|doc| doc.id).collect();
         let kind = self.pick(&KINDS);
         let of_kind: Vec<ObjectId> = ids.iter().copied().filter(|id| id.kind == kind).collect();
@@ -263,7 +219,7 @@ impl World {
         FieldFilter { indexed, ..filter }
     }
 
-    fn event_query(&mut self) -> EventQuery {
+    pub fn event_query(&mut self) -> EventQuery {
         let ids: Vec<ObjectId> = self.docs.iter().map(|doc| doc.id).collect();
         let types: [&[&str]; 5] = [&[], &["a.*"], &["a.created"], &["b.*", "a.created"], &["*"]];
         let position = 1 + self.below(60) as i64;
@@ -280,46 +236,4 @@ impl World {
             object: if self.one_in(3) { Some(self.pick(&ids)) } else { None },
         }
     }
-}
-
-async fn compare_reads(world: &mut World, one: &Subject, other: &Subject, whence: &str) {
-    let ids: Vec<ObjectId> = world.docs.iter().map(|doc| doc.id).collect();
-    let stored = one.ledger.objects(one.tenant, &ids).await.unwrap();
-    assert_eq!(stored, other.ledger.objects(other.tenant, &ids).await.unwrap(), "{whence}: objects");
-    let prefix = world.pick(&["", "liabilities/", "liabilities/purse", "none"]);
-    let balances = one.ledger.balances(one.tenant, prefix).await.unwrap();
-    assert_eq!(balances, other.ledger.balances(other.tenant, prefix).await.unwrap(), "{whence}: balances");
-    for key in KEYS {
-        let record = one.ledger.idempotency(one.tenant, key).await.unwrap();
-        assert_eq!(record, other.ledger.idempotency(other.tenant, key).await.unwrap(), "{whence}: key {key}");
-    }
-    for _ in 0..3 {
-        let query = world.list_query();
-        let page: Page<Stored> = one.ledger.list(one.tenant, &query).await.unwrap();
-        assert_eq!(page, other.ledger.list(other.tenant, &query).await.unwrap(), "{whence}: {query:#?}");
-        let query = world.event_query();
-        let page: Page<LogEntry> = one.ledger.events(one.tenant, &query).await.unwrap();
-        assert_eq!(page, other.ledger.events(other.tenant, &query).await.unwrap(), "{whence}: {query:#?}");
-    }
-    let position = world.below(100) as i64;
-    let entry = one.ledger.log_entry(one.tenant, position).await.unwrap();
-    assert_eq!(entry, other.ledger.log_entry(other.tenant, position).await.unwrap(), "{whence}: event {position}");
-    let (now, limit) = (one.clock.advance(Duration::ZERO), 1 + world.below(5) as usize);
-    assert_eq!(due(one, now, limit).await, due(other, now, limit).await, "{whence}: due");
-    let at: Vec<(ObjectId, i32)> = (0..5).map(|_| (world.pick(&ids), world.below(6) as i32)).collect();
-    let past = states(one.ledger.objects_at(one.tenant, &at).await.unwrap());
-    assert_eq!(past, states(other.ledger.objects_at(other.tenant, &at).await.unwrap()), "{whence}: {at:?}");
-}
-
-/// What is due first of the subject's own objects: there may be other tenants on the same ledger.
-async fn due(subject: &Subject, now: Timestamp, limit: usize) -> Vec<Stored> {
-    let due = subject.ledger.due(now, None, 10_000).await.unwrap();
-    due.into_iter().filter(|due| due.tenant == subject.tenant).map(|due| due.stored).take(limit).collect()
-}
-
-fn states(stored: Vec<Option<Stored>>) -> Vec<Option<(ObjectId, i32, Value)>> {
-    stored
-        .into_iter()
-        .map(|stored| stored.map(|stored| (stored.id, stored.version, serde_json::from_str(&stored.state).unwrap())))
-        .collect()
 }
