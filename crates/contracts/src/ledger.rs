@@ -9,21 +9,21 @@ use types::{Currency, Kind, ObjectId, TenantId, Timestamp};
 /// The position of the first entry of every tenant's log.
 pub const FIRST_POSITION: i64 = 1;
 
-/// How long an idempotency key stands for its first request. A key that is older can be used again.
+/// How long an idempotency key belongs to its first request. An older key can be used again.
 pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// The only writer of money, and the reader of what was written.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Writes a commit durably and completely, or not at all. After an error other than `Unavailable` it is certain that
-    /// nothing was written. After `Unavailable` that is not known; the caller must read to find out.
+    /// Writes a commit durably and completely, or not at all. After an error other than `Unavailable` it is certain
+    /// that nothing was written. After `Unavailable` that is not known; the caller must read to find out.
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError>;
 
     /// The newest states, in the order of `ids`; `None` for an object that does not exist.
     async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError>;
 
-    /// States as of past versions, folded from the log, in the order of `at`; `None` for a version that the object never
-    /// had. Their `index` is empty, because the log does not keep it.
+    /// States as of past versions, folded from the log, in the order of `at`; `None` for a version that the object
+    /// never had. Their `index` is empty, because the log does not keep it.
     async fn objects_at(
         &self,
         tenant: TenantId,
@@ -45,8 +45,8 @@ pub trait Ledger: Send + Sync {
     /// The record of an idempotency key; `None` if it was never used, or is older than [`IDEMPOTENCY_LIFETIME`].
     async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError>;
 
-    /// Objects of all tenants whose due time is not after `now`, in the order of due times. With `after`, only those that come
-    /// after that one.
+    /// Objects of all tenants whose due time is not after `now`, in the order of due times. With `after`, only those
+    /// that come after that one.
     async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError>;
 
     /// Deletes the idempotency keys of all tenants that are older than `before`; returns how many.
@@ -207,7 +207,8 @@ pub struct ListQuery {
 /// A condition on one attribute of an object's state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldFilter {
-    /// The keys that lead to the attribute: `["metadata", "order"]`. Times are in milliseconds, as everywhere in a state.
+    /// The keys that lead to the attribute: `["metadata", "order"]`. Times are in milliseconds, as everywhere in a
+    /// state.
     pub path: Vec<String>,
     pub operator: Operator,
     pub value: String,

@@ -1,10 +1,10 @@
-//! Runs work on a thread and a runtime of its own. On the runtime of the requests, each step of the work would wait for a hundred
-//! requests, and all requests wait for the work.
+//! Runs work on a thread and a runtime of its own. On the runtime of the requests, each step of the work would wait for
+//! a hundred requests, and all requests wait for the work.
 
 use std::future::Future;
 
-/// Starts a thread that runs `work` until it is done. If it panics, it is started again. `work` and all that it holds is
-/// dropped at the end, and also if no thread can be started.
+/// Starts a thread that runs `work` until it is done. If it panics, it is started again. `work` and all that it holds
+/// is dropped at the end, and also if no thread can be started.
 pub(crate) fn start<F>(name: &'static str, work: impl Fn() -> F + Send + 'static)
 where
     F: Future<Output = ()> + Send + 'static,

@@ -29,7 +29,7 @@ impl PgLedger {
         Arc::new(PgLedger { reader: Reader::new(pool), clock, committers })
     }
 
-    /// Refuses new commits, and returns when all that were accepted have been answered.
+    /// Rejects new commits, and returns when all that were accepted have been answered.
     pub async fn shutdown(&self) {
         self.committers.shutdown().await;
     }

@@ -39,7 +39,7 @@ async fn hold_the_lock(database: &TestDatabase) -> tokio_postgres::Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_refuses() {
+async fn a_full_queue_rejects() {
     let database = prepared(TestDatabase::start().await).await;
     let config = CommitterConfig { batch_max: 2, queue_max: 5, ..CommitterConfig::default() };
     let ledger = opened(&database, config);
@@ -51,8 +51,8 @@ async fn a_full_queue_refuses() {
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let refused = tasks.iter().filter(|task| task.is_finished()).count();
-    assert!((33..=35).contains(&refused), "{refused} were refused at once");
+    let rejected = tasks.iter().filter(|task| task.is_finished()).count();
+    assert!((33..=35).contains(&rejected), "{rejected} were rejected at once");
     drop(holder);
     let mut written = 0;
     for task in tasks {
@@ -61,7 +61,7 @@ async fn a_full_queue_refuses() {
             Err(error) => assert_eq!(error, CommitError::Overloaded),
         }
     }
-    assert_eq!(written + refused, 40);
+    assert_eq!(written + rejected, 40);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -26,8 +26,8 @@ async fn answers_as_the_model_does() {
     assert!(accepted as u64 > 50 * seeds(), "only {accepted} commits were written: that does not test much");
 }
 
-/// Two tenants send the same commits, with the same ids, keys and accounts, into the same batches. Each gets the answers that
-/// it would get alone.
+/// Two tenants send the same commits, with the same ids, keys and accounts, into the same batches. Each gets the
+/// answers that it would get alone.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_do_not_notice_each_other() {
     let database = TestDatabase::start().await;

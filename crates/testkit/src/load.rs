@@ -72,7 +72,7 @@ async fn client(ledger: Arc<dyn Ledger>, tenant: TenantId, work: Work, stop: Arc
             Err(CommitError::Unavailable(_) | CommitError::Overloaded) => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            Err(error) => panic!("a valid commit was refused: {error}"),
+            Err(error) => panic!("a valid commit was rejected: {error}"),
         }
     }
     acknowledged

@@ -1,5 +1,5 @@
-//! Decides, in memory, which commits of a batch may be written. Each commit is checked against what those before it leave:
-//! versions, idempotency keys, balances and holds.
+//! Decides, in memory, which commits of a batch may be written. Each commit is checked against what those before it
+//! leave: versions, idempotency keys, balances and holds.
 
 use super::state::{AccountState, Hold, Key, TenantState};
 use super::validate::out_of_range;
@@ -18,8 +18,8 @@ struct Staged<'a> {
 }
 
 impl TenantState {
-    /// Accepts a commit that [`validate`](super::validate::validate) has passed, and returns the position of its first log
-    /// entry. After an error the state is as it was before.
+    /// Accepts a commit that [`validate`](super::validate::validate) has passed, and returns the position of its first
+    /// log entry. After an error the state is as it was before.
     pub fn accept(&mut self, commit: &Commit) -> Result<i64, CommitError> {
         let record = commit.idempotency.as_ref().map(|write| self.check_key(commit.at, write)).transpose()?;
         for write in &commit.objects {

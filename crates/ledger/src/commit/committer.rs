@@ -36,7 +36,7 @@ pub(crate) struct Committer {
 enum BatchEnd {
     /// Every commit has its answer.
     Answered(Vec<Answer>),
-    /// PostgreSQL rejected the batch, or more must be read before a commit may be refused. None of it is written.
+    /// PostgreSQL rejected the batch, or more must be read before a commit may be rejected. None of it is written.
     Rejected(String),
     /// PostgreSQL could not be reached for too long.
     GaveUp(String),
@@ -59,8 +59,8 @@ struct LostTry {
     checked: Checked,
 }
 
-/// For each commit of a batch, what its answer is if the batch is written: the position of its first log entry, or why the commit
-/// is refused.
+/// For each commit of a batch, what its answer is if the batch is written: the position of its first log entry, or why
+/// the commit is rejected.
 type Checked = Vec<Result<i64, CommitError>>;
 
 impl Committer {
@@ -118,8 +118,8 @@ impl Committer {
         }
     }
 
-    /// Writes each commit in a batch of its own, so that a commit that PostgreSQL rejects fails alone. Earlier tries at the
-    /// whole batch may be lost; PostgreSQL has rejected them too.
+    /// Writes each commit in a batch of its own, so that a commit that PostgreSQL rejects fails alone. Earlier tries at
+    /// the whole batch may be lost; PostgreSQL has rejected them too.
     async fn write_one_by_one(&mut self, batch: &[&PreparedCommit]) -> Vec<Answer> {
         let mut answers = Vec::with_capacity(batch.len());
         for prepared in batch {
@@ -169,8 +169,8 @@ impl Committer {
         }
     }
 
-    /// One try: reads what is not remembered, checks the commits, and writes. Unless it is certain that the transaction has
-    /// ended, the connection is closed.
+    /// One try: reads what is not remembered, checks the commits, and writes. Unless it is certain that the transaction
+    /// has ended, the connection is closed.
     async fn try_once(
         &mut self,
         batch: &[&PreparedCommit],
@@ -192,7 +192,8 @@ impl Committer {
         let mut accept =
             |prepared: &&PreparedCommit| states.entry(prepared.tenant).or_default().accept(&prepared.commit);
         let checked: Vec<_> = batch.iter().map(&mut accept).collect();
-        // What was not read might be a reason to refuse the commit that comes before this one: its key was used.
+        // A rejected commit might have another reason, which comes first and was not read: its idempotency key was
+        // used.
         let doubtful = scope == ReadScope::WithoutNew && checked.iter().any(Result::is_err);
         let writes = if doubtful { Writes::default() } else { Writes::of(accepted(&checked, batch), &states) };
         if writes.is_empty() {

@@ -48,7 +48,7 @@ impl Committers {
         Ok(answered)
     }
 
-    /// Refuses new commits, and returns when all that were accepted have been answered.
+    /// Rejects new commits, and returns when all that were accepted have been answered.
     pub async fn shutdown(&self) {
         self.queues.iter().for_each(|queue| queue.close());
         self.running.close();

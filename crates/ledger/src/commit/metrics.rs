@@ -33,7 +33,7 @@ fn left_queue() {
 
 /// Counts how a commit ended.
 pub(crate) fn ended(answer: &Result<Committed, CommitError>) {
-    let outcome = match answer {
+    let end = match answer {
         Ok(_) => "committed",
         Err(CommitError::VersionConflict { .. }) => "version_conflict",
         Err(CommitError::KeyUsed(_)) => "key_used",
@@ -43,5 +43,5 @@ pub(crate) fn ended(answer: &Result<Committed, CommitError>) {
         Err(CommitError::Overloaded) => "overloaded",
         Err(CommitError::Unavailable(_)) => "unavailable",
     };
-    counter!("florin_commits_total", "outcome" => outcome).increment(1);
+    counter!("florin_commits_total", "outcome" => end).increment(1);
 }

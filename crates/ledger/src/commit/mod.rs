@@ -1,6 +1,6 @@
 //! The way of a commit: [`validate`] → [`queue`] → [`committer`], which takes a batch, reads what the batch relies on
-//! ([`touched`], [`state_cache`] or `store::read_state`), checks each commit ([`accept`]) and writes what is left ([`writes`],
-//! `store::write_batch`).
+//! ([`touched`], [`state_cache`] or `store::read_state`), checks each commit ([`accept`]) and writes what is left
+//! ([`writes`], `store::write_batch`).
 
 mod accept;
 mod committer;

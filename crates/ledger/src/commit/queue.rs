@@ -1,5 +1,5 @@
-//! Commits that wait for a committer: each tenant's in their order, and tenants in turn, so that a tenant with very many
-//! commits does not delay the others.
+//! Commits that wait for a committer: each tenant's in their order, and tenants in turn, so that a tenant with very
+//! many commits does not delay the others.
 
 use super::metrics;
 use super::prepared::PreparedCommit;
@@ -64,8 +64,8 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until there is a commit, and takes all that there are, `max` at most; `None` when the queue is closed and empty.
-    /// Only one committer may take from a queue.
+    /// Waits until there is a commit, and takes all that there are, `max` at most; `None` when the queue is closed and
+    /// empty. Only one committer may take from a queue.
     pub async fn take(&self, max: usize) -> Option<Vec<Job>> {
         loop {
             {
@@ -82,7 +82,7 @@ impl Queue {
         }
     }
 
-    /// Refuses new commits; those that wait are still taken.
+    /// Rejects new commits; those that wait are still taken.
     pub fn close(&self) {
         self.locked().closed = true;
         self.changed.notify_one();

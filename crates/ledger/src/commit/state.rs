@@ -44,7 +44,8 @@ pub(crate) struct Key {
     pub changed: bool,
 }
 
-/// What a batch relies on of one tenant: at first as it is stored, then as the commits that were accepted so far leave it.
+/// What a batch relies on of one tenant: at first as it is stored, then as the commits that were accepted so far leave
+/// it.
 #[derive(Debug, Default)]
 pub(crate) struct TenantState {
     /// The position that the next log entry gets.

@@ -1,8 +1,9 @@
 //! What a committer remembers of its tenants from batch to batch, so that most batches need not read anything first.
 //!
-//! It is out of date as soon as another process writes for one of these tenants. That does no harm: the next log row of the
-//! tenant gets a position that follows from what is remembered, the other process has written a row at that position, and
-//! so PostgreSQL rejects the whole batch. Whether to use the cache is therefore a question of speed alone.
+//! It is out of date as soon as another process writes for one of these tenants. That does no harm: the next log row of
+//! the tenant gets a position that follows from what is remembered, the other process has written a row at that
+//! position, and so PostgreSQL rejects the whole batch. Whether to use the cache is therefore a question of speed
+//! alone.
 
 use super::state::{AccountState, TenantState};
 use super::touched::Touched;

@@ -9,8 +9,8 @@ use uuid::Uuid;
 /// How much is read before a batch is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadScope {
-    /// New objects and new idempotency keys are not looked for. They almost never exist already; if one does, PostgreSQL
-    /// rejects the batch, and the batch is tried again with [`ReadScope::Everything`].
+    /// New objects and new idempotency keys are not looked for. They almost never exist already; if one does,
+    /// PostgreSQL rejects the batch, and the batch is tried again with [`ReadScope::Everything`].
     WithoutNew,
     /// Everything that a commit relies on is read.
     Everything,

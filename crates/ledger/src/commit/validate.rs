@@ -1,4 +1,5 @@
-//! Checks that a commit does not contradict itself, whatever is stored. The caller's own task does this, before the queue.
+//! Checks that a commit does not contradict itself; what is stored does not matter here. The caller's own task does
+//! this, before the queue.
 
 use contracts::ledger::CommitError;
 use domain::commit::{Action, Answer, Commit, ObjectWrite, Transfer, Version};
@@ -16,7 +17,7 @@ fn invalid(text: String) -> CommitError {
     CommitError::Invalid(text)
 }
 
-/// Refuses a commit that contradicts itself.
+/// Rejects a commit that contradicts itself.
 pub(crate) fn validate(commit: &Commit) -> Result<(), CommitError> {
     check_time("the time of the commit", commit.at)?;
     if commit.entries.is_empty() {
@@ -116,8 +117,8 @@ fn check_time(what: &str, time: Timestamp) -> Result<(), CommitError> {
     if TIMES.contains(&time.millis()) { Ok(()) } else { Err(out_of_range(what)) }
 }
 
-/// Refuses JSON with a NUL character. PostgreSQL stores the JSON as text and fails only when it reads the character, so one
-/// such object would break every search that reads it.
+/// Rejects JSON with a NUL character. PostgreSQL stores the JSON as text and fails only when it reads the character, so
+/// one such object would break every search that reads it.
 fn check_json(text: &str, id: ObjectId) -> Result<(), CommitError> {
     for (at, _) in text.match_indices("\\u0000") {
         let escaping = text.as_bytes()[..at].iter().rev().take_while(|byte| **byte == b'\\').count();

@@ -18,8 +18,8 @@ pub(crate) struct Writes<'a> {
     pub new_objects: Vec<NewObject<'a>>,
     /// Objects that existed before the batch, as it leaves them.
     pub changed_objects: Vec<(i32, &'a ObjectWrite)>,
-    /// Commits that change an object which an earlier commit created: the first version that the commit gives it, and the
-    /// position of the commit.
+    /// Commits that change an object which an earlier commit created: the first version that the commit gives it, and
+    /// the position of the commit.
     pub revisions: Vec<(i32, ObjectId, Version, i64)>,
     pub new_accounts: Vec<(i32, &'a str, &'a AccountState)>,
     pub changed_accounts: Vec<(i32, &'a str, &'a AccountState)>,

@@ -15,8 +15,8 @@ pub(crate) struct Head {
 }
 
 impl Head {
-    /// The head after one more row. The log's time never runs backwards, in whichever order commits of the same time are
-    /// written, and however much the clocks of several processes differ: so a time is a position.
+    /// The head after one more row. The log's time never runs backwards, in whichever order commits of the same time
+    /// are written, and however much the clocks of several processes differ: so a time is a position.
     pub fn after(self, at: Timestamp, digest: &Hash) -> Head {
         let time = self.time.max(at);
         Head { hash: next(&self.hash, time, digest), time }

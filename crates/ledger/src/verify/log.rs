@@ -1,5 +1,5 @@
-//! Checks the log itself: positions have no gap, hashes follow from all that comes before, entries can be read, and the log is
-//! found by the public types that are in it.
+//! Checks the log itself: positions have no gap, hashes follow from all that comes before, entries can be read, and the
+//! log is found by the public types that are in it.
 
 use super::report::Report;
 use super::store::{CommitRow, Snapshot, TransferRow};

@@ -20,8 +20,8 @@ struct Folded {
     state: Value,
 }
 
-/// Folds each object out of the log rows that it refers to. Then the number of entries is compared with that of the whole
-/// log: if they are equal, every log entry is of a stored object.
+/// Folds each object out of the log rows that it refers to. Then the number of entries is compared with that of the
+/// whole log: if they are equal, every log entry is of a stored object.
 pub(super) async fn check(
     snapshot: &Snapshot<'_>,
     report: &mut Report,

@@ -16,8 +16,8 @@ pub struct Report {
     pub transfers: u64,
     pub accounts: u64,
     pub duration_ms: u64,
-    /// The hash of the log's last row, in hexadecimal digits: it stands for all that was ever written. `None` if the log
-    /// is empty.
+    /// The hash of the log's last row, in hexadecimal digits: it stands for all that was ever written. `None` if the
+    /// log is empty.
     pub hash: Option<String>,
     /// How many differences there are; `findings` has the first hundred.
     pub findings_total: u64,
@@ -27,8 +27,8 @@ pub struct Report {
 /// A difference between the log and what is stored, or a broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which check: `positions`, `hashes`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`, `totals` or
-    /// `idempotency`.
+    /// Which check: `positions`, `hashes`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`,
+    /// `totals` or `idempotency`.
     pub check: &'static str,
     /// The position, transfer, account, object or key.
     pub subject: String,

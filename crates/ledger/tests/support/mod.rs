@@ -78,8 +78,8 @@ pub async fn subject() -> Subject {
     Subject::new(ledger, tenant(), clock, Box::new(database))
 }
 
-/// Writes some of everything: five customers, each with a charge and a hold, which is then posted, released, or left open.
-/// Returns customers and charges as they are afterwards.
+/// Writes some of everything: five customers, each with a charge and a hold, which is then posted, released, or left
+/// open. Returns customers and charges as they are afterwards.
 pub async fn fill(ledger: &dyn contracts::Ledger, tenant: TenantId) -> Vec<Doc> {
     use domain::commit::{Action, Answer, Step};
     use testkit::build;

@@ -11,8 +11,8 @@ use serde_json::Value;
 use std::time::Duration;
 use types::{ObjectId, Timestamp};
 
-/// Gives both ledgers `rounds` batches of commits, the same for the same seed, and compares all answers. Returns how many
-/// commits were written.
+/// Gives both ledgers `rounds` batches of commits, the same for the same seed, and compares all answers. Returns how
+/// many commits were written.
 pub async fn same_answers(seed: u64, rounds: u32, one: &Subject, other: &Subject) -> usize {
     let mut random = Random::new(seed, one.clock.as_ref());
     let mut accepted = 0;

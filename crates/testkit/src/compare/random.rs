@@ -18,7 +18,8 @@ const STATUSES: [&str; 3] = ["new", "open", "done"];
 const EVENTS: [Option<&str>; 4] = [None, Some("a.created"), Some("a.b.updated"), Some("b.created")];
 pub(super) const KEYS: [&str; 5] = ["k1", "k2", "k3", "k4", "k5"];
 
-/// Makes random commits and queries. They are about few objects, accounts and keys, so that they often concern the same one.
+/// Makes random commits and queries. They are about few objects, accounts and keys, so that they often concern the same
+/// one.
 pub(super) struct Random {
     entropy: SeededEntropy,
     pub docs: Vec<Doc>,
@@ -104,8 +105,8 @@ impl Random {
         draft.commit()
     }
 
-    /// Creates or changes a document. The document remembered here changes even if the commit is refused later, so that some
-    /// commits of a batch follow others, and some have a version that is out of date.
+    /// Creates or changes a document. The document remembered here changes even if the commit is rejected later, so
+    /// that some commits of a batch follow others, and some have a version that is out of date.
     fn write(&mut self, draft: Draft, now: Timestamp) -> Draft {
         let at = self.below(self.docs.len() as u64) as usize;
         if draft.0.objects.iter().any(|write| write.id == self.docs[at].id) && self.one_in(2) {

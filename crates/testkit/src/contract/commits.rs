@@ -97,7 +97,7 @@ pub async fn only_one_of_many_creates_an_object(mut subject: Subject) {
     assert_eq!(created, 1);
 }
 
-pub async fn a_refused_commit_leaves_nothing(mut subject: Subject) {
+pub async fn a_rejected_commit_leaves_nothing(mut subject: Subject) {
     let mut doc = subject.customer().await;
     let mut stale = doc.clone();
     subject.written(subject.draft().update(&mut doc, None, json!({"name": "Ann"}))).await;
@@ -117,10 +117,10 @@ pub async fn a_refused_commit_leaves_nothing(mut subject: Subject) {
     assert_eq!(subject.ledger.idempotency(subject.tenant, "key").await.unwrap(), None);
     assert_eq!(subject.ledger.log_entry(subject.tenant, 3).await.unwrap(), None);
     let draft = subject.draft().update(&mut doc, None, json!({"name": "Bo"}));
-    assert_eq!(subject.written(draft).await, 3, "a refused commit takes no position");
+    assert_eq!(subject.written(draft).await, 3, "a rejected commit takes no position");
 }
 
-pub async fn a_commit_that_contradicts_itself_is_refused(mut subject: Subject) {
+pub async fn a_commit_that_contradicts_itself_is_rejected(mut subject: Subject) {
     let mut doc = subject.doc(Kind::Charge, json!({"amount": 5}));
     let valid = subject.draft().create(&mut doc, Some("charge.created")).commit();
     let (from, to) = (build::open_account("assets/a"), build::open_account("liabilities/b"));
@@ -164,14 +164,14 @@ pub async fn a_commit_that_contradicts_itself_is_refused(mut subject: Subject) {
     for (what, spoil) in wrong {
         let mut commit = valid.clone();
         spoil(&mut commit);
-        let refused = subject.commit(commit).await;
-        assert!(matches!(refused, Err(CommitError::Invalid(_))), "{what}: {refused:?}");
+        let rejected = subject.commit(commit).await;
+        assert!(matches!(rejected, Err(CommitError::Invalid(_))), "{what}: {rejected:?}");
     }
     assert_eq!(subject.commit(valid).await.unwrap().first_position, 1);
     assert_eq!(moved.debit.currency, Currency::USD);
 }
 
-pub async fn texts_that_cannot_be_stored_are_refused(mut subject: Subject) {
+pub async fn texts_that_cannot_be_stored_are_rejected(mut subject: Subject) {
     let mut others = Vec::new();
     for number in 0..20 {
         let mut doc = subject.doc(Kind::Customer, json!({"number": number}));
@@ -195,8 +195,8 @@ pub async fn texts_that_cannot_be_stored_are_refused(mut subject: Subject) {
         .collect();
     for (number, task) in tasks.into_iter().enumerate() {
         let answer = task.await.unwrap();
-        let refused = matches!(answer, Err(CommitError::Invalid(_)));
-        assert_eq!(refused, number < poisoned, "commit {number}: {answer:?}");
+        let rejected = matches!(answer, Err(CommitError::Invalid(_)));
+        assert_eq!(rejected, number < poisoned, "commit {number}: {answer:?}");
     }
     let query = EventQuery {
         paging: Paging { limit: 100, starting_after: None, ending_before: None },

@@ -129,8 +129,8 @@ pub async fn entries_have_the_states_before_and_after(mut subject: Subject) {
             (1, None, r#"{"a":1}"#),
         ]
     );
-    let without_type = subject.ledger.log_entry(subject.tenant, 4).await.unwrap().unwrap();
-    assert_eq!((without_type.before.as_deref(), without_type.state.as_str()), (Some(r#"{"a":2,"b":3}"#), r#"{"a":4,"b":3}"#));
+    let entry = subject.ledger.log_entry(subject.tenant, 4).await.unwrap().unwrap();
+    assert_eq!((entry.before.as_deref(), entry.state.as_str()), (Some(r#"{"a":2,"b":3}"#), r#"{"a":4,"b":3}"#));
 }
 
 pub async fn past_states_are_folded(mut subject: Subject) {

@@ -11,8 +11,8 @@
 
 use crate::subject::Subject;
 
-/// Declares the modules of the suite and the tests in each, as functions of this module, and the macro `contract_suite!`, which
-/// makes a test of each. `$d` is a dollar sign for that macro.
+/// Declares the modules of the suite and the tests in each, as functions of this module, and the macro
+/// `contract_suite!`, which makes a test of each. `$d` is a dollar sign for that macro.
 macro_rules! suite {
     ($d:tt $($module:ident { $($test:ident)* })*) => {
         $(mod $module;)*
@@ -44,9 +44,9 @@ suite! { $
         commits_are_answered_with_their_positions
         a_stale_version_is_a_conflict
         only_one_of_many_creates_an_object
-        a_refused_commit_leaves_nothing
-        a_commit_that_contradicts_itself_is_refused
-        texts_that_cannot_be_stored_are_refused
+        a_rejected_commit_leaves_nothing
+        a_commit_that_contradicts_itself_is_rejected
+        texts_that_cannot_be_stored_are_rejected
         books_of_unknown_tenants_are_not_found
     }
     keys {

@@ -107,8 +107,8 @@ pub async fn a_hold_is_not_used_beyond_what_it_holds(subject: Subject) {
         books.between(Action::VoidHold { hold: held.id }, (&cash, &elsewhere), 0),
     ];
     for transfer in wrong {
-        let refused = books.make(std::slice::from_ref(&transfer)).await;
-        assert!(matches!(refused, Err(CommitError::Hold(_))), "{transfer:?}: {refused:?}");
+        let rejected = books.make(std::slice::from_ref(&transfer)).await;
+        assert!(matches!(rejected, Err(CommitError::Hold(_))), "{transfer:?}: {rejected:?}");
     }
     let parts = [books.transfer(post(held.id), 60), books.transfer(post(held.id), 60)];
     assert!(matches!(books.make(&parts).await, Err(CommitError::Hold(_))), "two parts are more than the whole");

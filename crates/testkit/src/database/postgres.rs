@@ -14,8 +14,8 @@ use tokio_postgres::{Config, NoTls};
 
 const START_MAX: Duration = Duration::from_secs(60);
 
-/// A shell script that runs the server as long as its standard input is open. When the process of the tests ends, for whatever
-/// reason, the pipe closes; then the script stops the server and removes the directory.
+/// A shell script that runs the server as long as its standard input is open. When the process of the tests ends, for
+/// any reason, the pipe closes; then the script stops the server and removes the directory.
 const KEEPER: &str = r#"
 "$1/postgres" -D "$2/data" -k "$2" -c listen_addresses= $3 >"$2/log" 2>&1 </dev/null &
 server=$!
@@ -25,8 +25,8 @@ wait $server
 test -e "$2/keep" || rm -rf "$2"
 "#;
 
-/// Loses nothing that was acknowledged when processes are killed. The kernel keeps what was written, so flushing it to the disk
-/// would only make the tests slower.
+/// Loses nothing that was acknowledged when processes are killed. The kernel keeps what was written, so flushing it to
+/// the disk would only make the tests slower.
 const DURABLE: &str = "-c fsync=off -c synchronous_commit=on -c max_connections=200";
 /// May lose what was acknowledged.
 const FAST: &str = "-c fsync=off -c synchronous_commit=off -c full_page_writes=off -c max_connections=300 \
@@ -196,7 +196,8 @@ fn unprivileged_user() -> Option<(Uid, Gid)> {
     Some((user.uid, user.gid))
 }
 
-/// The directory of PostgreSQL's programs: on the PATH, where `pg_config` says, or where Debian and Homebrew install them.
+/// The directory of PostgreSQL's programs: on the PATH, where `pg_config` says, or where Debian and Homebrew install
+/// them.
 fn find_binaries() -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let mut places: Vec<PathBuf> = std::env::split_paths(&path).collect();

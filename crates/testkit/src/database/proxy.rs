@@ -142,7 +142,8 @@ struct Watch {
 impl Watch {
     fn commits(&mut self, chunk: &[u8]) -> bool {
         let has = |what: &[u8]| chunk.windows(what.len()).any(|window| window == what);
-        // `Parse` has the statement's name before its text, `Bind` the portal's, which is empty, before the statement's.
+        // `Parse` has the statement's name before its text, `Bind` the portal's, which is empty, before the
+        // statement's.
         let texts = chunk.windows(11).enumerate().filter(|(_, window)| window == b"\0WITH w0 AS");
         for (at, _) in texts {
             let name = chunk[..at].rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! The ledger in memory, as simply as possible: other implementations are compared with it. Every commit works on a copy of
-//! the tenant's books, which replaces them if the whole commit succeeds.
+//! The ledger in memory, as simply as possible: other implementations are compared with it. Every commit works on a
+//! copy of the tenant's books, which replaces them if the whole commit succeeds.
 
 mod books;
 mod queries;

@@ -1,4 +1,4 @@
-//! What every commit must fulfil, whatever is in the books.
+//! The rules for commits that do not depend on the books.
 
 use contracts::ledger::CommitError;
 use domain::commit::{Action, Commit, Version};
@@ -9,7 +9,7 @@ pub(super) fn invalid<T>(why: &str) -> Result<T, CommitError> {
     Err(CommitError::Invalid(why.to_owned()))
 }
 
-/// Refuses a commit that contradicts itself.
+/// Rejects a commit that contradicts itself.
 pub(super) fn check(commit: &Commit) -> Result<(), CommitError> {
     let unlogged = commit.entries.is_empty();
     if unlogged && (!commit.objects.is_empty() || !commit.transfers.is_empty()) {

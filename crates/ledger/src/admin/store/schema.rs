@@ -58,8 +58,8 @@ pub async fn opened(client: &Client, kinds: &[SqlView]) -> Result<HashSet<Tenant
     Ok(opened)
 }
 
-/// Does the work under the migration lock, because two migrations at a time would disturb each other. Role and search path of
-/// the connection are as before afterwards.
+/// Does the work under the migration lock, because two migrations at a time would disturb each other. Role and search
+/// path of the connection are as before afterwards.
 async fn locked(
     client: &mut Client,
     work: impl AsyncFnOnce(&mut Client) -> Result<(), AdminError>,

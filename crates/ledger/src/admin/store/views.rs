@@ -1,4 +1,5 @@
-//! The SQL views that analysts query: objects, transfers and balances with ordinary columns. `docs/sql.md` describes them.
+//! The SQL views that analysts query: objects, transfers and balances with ordinary columns. `docs/sql.md` describes
+//! them.
 
 use super::roles::{ANALYST_ROLE, SERVICE_ROLE};
 use crate::store::rows::STATE;
@@ -65,8 +66,8 @@ impl Views {
 }
 
 /// The statements that create three functions: `object_id(kind, id)` shows an id with its prefix (the migration's
-/// `id_value(text)` is the inverse); `id_time(id)` is the time of creation in an id; `first_id(time)` is the smallest id of a
-/// moment.
+/// `id_value(text)` is the inverse); `id_time(id)` is the time of creation in an id; `first_id(time)` is the smallest
+/// id of a moment.
 pub(super) fn functions() -> String {
     let prefixes: String =
         Kind::ALL.iter().map(|kind| format!(" WHEN {} THEN '{}_'", kind.code(), kind.prefix())).collect();
@@ -121,8 +122,8 @@ fn attribute(column: &Column) -> String {
     }
 }
 
-/// Two lines for each transfer. Posted lines add up to the balances; the column `entry` says whether a line is posted, held
-/// or released.
+/// Two lines for each transfer. Posted lines add up to the balances; the column `entry` says whether a line is posted,
+/// held or released.
 fn ledger_entries(tenant: i32) -> String {
     format!(
         "SELECT t.id AS transfer, t.position, t.ordinal, t.created, e.account, e.side, t.amount, a.currency,

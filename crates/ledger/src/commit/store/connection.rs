@@ -20,7 +20,8 @@ pub(crate) struct Connection {
 }
 
 impl Connection {
-    /// Opens a connection with the settings of the pool's. It is not one of the pool: the runtime of the caller serves it.
+    /// Opens a connection with the settings of the pool's. It is not one of the pool: the runtime of the caller serves
+    /// it.
     pub async fn open(pool: &Pool) -> Result<Self, String> {
         let client = pool.manager().create().await.map_err(|error| with_causes(&error))?;
         client.batch_execute(SETTINGS).await.map_err(|error| with_causes(&error))?;

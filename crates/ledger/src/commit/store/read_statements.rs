@@ -1,16 +1,16 @@
-//! The committer's statements that lock and read, prepared once for each connection. Each reads from one table what a whole
-//! batch relies on.
+//! The committer's statements that lock and read, prepared once for each connection. Each reads from one table what a
+//! whole batch relies on.
 //!
-//! Keys of several columns are matched by a join with `UNNEST`, not by `= ANY`: a plan that was made for an empty table must
-//! still be right when the table has grown.
+//! Keys of several columns are matched by a join with `UNNEST`, not by `= ANY`: a plan that was made for an empty table
+//! must still be right when the table has grown.
 
 use super::write_statement;
 use contracts::ledger::FIRST_POSITION;
 use tokio_postgres::{Client, Error, Statement};
 
 /// Settings of a committer's connection. Every statement finds its rows by an index; other plans are switched off, so
-/// that no plan that was made for an empty table can scan it when it is full. The time limits are below the committer's own,
-/// so that PostgreSQL releases the locks of tenants if a server process stops working.
+/// that no plan that was made for an empty table can scan it when it is full. The time limits are below the committer's
+/// own, so that PostgreSQL releases the locks of tenants if a server process stops working.
 pub(crate) const SETTINGS: &str = "\
     SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
     SET plan_cache_mode = force_generic_plan; \
@@ -37,17 +37,20 @@ macro_rules! statements {
 }
 
 statements! {
-    /// Takes the locks of tenants, one writer at a time for each, in whichever process. Statements after it see all that was
-    /// committed before. The tenants come in the order of their numbers, so that two batches cannot wait for each other.
+    /// Takes the locks of tenants, one writer at a time for each, in whichever process. Statements after it see all
+    /// that was committed before. The tenants come in the order of their numbers, so that two batches cannot wait for
+    /// each other.
     lock = write_statement::statement(&[]);
-    /// The position that each tenant's next log entry gets, hash and time of the last log row, and the transaction's own
-    /// number, by which its end can be found out if the connection is lost.
-    heads = format!("SELECT k.tenant, coalesce(l.position + l.size, {FIRST_POSITION}), l.hash, pg_current_xact_id()::text, l.created
+    /// The position that each tenant's next log entry gets, hash and time of the last log row, and the transaction's
+    /// own number, by which its end can be found out if the connection is lost.
+    heads = format!(
+        "SELECT k.tenant, coalesce(l.position + l.size, {FIRST_POSITION}), l.hash, pg_current_xact_id()::text, l.created
         FROM UNNEST($1::int[]) AS k (tenant)
         LEFT JOIN LATERAL (
             SELECT l.position, l.size, l.hash, l.created FROM ledger.log l WHERE l.tenant = k.tenant
             ORDER BY l.position DESC LIMIT 1
-        ) l ON true");
+        ) l ON true"
+    );
     versions = "SELECT k.tenant, k.kind, k.id, o.version
         FROM UNNEST($1::int[], $2::smallint[], $3::uuid[]) AS k (tenant, kind, id)
         JOIN ledger.objects o ON o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id";
@@ -72,7 +75,7 @@ statements! {
         JOIN ledger.log l ON l.tenant = n.tenant AND l.position = n.position AND l.entries = n.entries";
 }
 
-/// The end of a transaction, `committed` or `aborted`; NULL if PostgreSQL does not know it, because it is too old or was another
-/// server's.
+/// The end of a transaction, `committed` or `aborted`; NULL if PostgreSQL does not know it, because it is too old or
+/// was another server's.
 pub(crate) const TRANSACTION_STATUS: &str = "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) \
     THEN pg_xact_status($1::text::xid8) END";

@@ -12,8 +12,8 @@ use tokio_postgres::Client;
 /// Whether the commits of a lost try, with the positions of their first log entries, are written. `transaction` is the
 /// number of its transaction, if it is known. All commits are of one transaction, so if one is written, all are.
 ///
-/// To be called in a transaction that has the tenants' locks. Then the lost transaction either has ended, or has not begun;
-/// in the second case it can no longer be committed once this one has written the same rows.
+/// To be called in a transaction that has the tenants' locks. Then the lost transaction either has ended, or has not
+/// begun; in the second case it can no longer be committed once this one has written the same rows.
 pub(crate) async fn was_written(
     client: &Client,
     prepared: &ReadStatements,

@@ -1,7 +1,7 @@
 //! The text of the statement that writes a batch. It is put together from the sets of rows that the batch has.
 //!
-//! It is one statement because PostgreSQL answers each statement by itself: ten small ones cost more in messages, wake-ups and
-//! snapshots than in work.
+//! It is one statement because PostgreSQL answers each statement by itself: ten small ones cost more in messages,
+//! wake-ups and snapshots than in work.
 
 use std::fmt::Write;
 
@@ -30,8 +30,8 @@ const fn column(name: &'static str, sql_type: &'static str) -> Column {
     Column { name, sql_type, expression: None }
 }
 
-/// A column that is an array itself. Its values arrive as texts, because PostgreSQL has no arrays of arrays of different
-/// lengths.
+/// A column that is an array itself. Its values arrive as texts, because PostgreSQL has no arrays of arrays of
+/// different lengths.
 const fn array(name: &'static str, expression: &'static str) -> Column {
     Column { name, sql_type: "text", expression: Some(expression) }
 }
@@ -152,8 +152,8 @@ pub(crate) const CHANGED_KEYS: RowSet =
     RowSet { table: "idempotency_keys", keys: 1, columns: KEY_COLUMNS, only_new: &[] };
 
 /// The statement that takes the locks of tenants and then writes the sets of rows. Its first parameter is the tenants'
-/// numbers; the others are the columns of the sets, in order. PostgreSQL runs the `SELECT` to its end before it begins with
-/// what is in the `WITH`.
+/// numbers; the others are the columns of the sets, in order. PostgreSQL runs the `SELECT` to its end before it begins
+/// with what is in the `WITH`.
 pub(crate) fn statement(sets: &[&RowSet]) -> String {
     let mut sql = String::new();
     let mut parameter = 1;

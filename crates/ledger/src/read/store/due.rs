@@ -6,8 +6,8 @@ use contracts::ledger::{Due, LedgerError};
 use platform::database::to_sql_time;
 use types::{ObjectId, TenantId, Timestamp};
 
-/// The objects of all tenants that are due at `now`, in the order of their due time, tenant's number and id; with `after`
-/// those that come after that place.
+/// The objects of all tenants that are due at `now`, in the order of their due time, tenant's number and id; with
+/// `after` those that come after that place.
 pub(crate) async fn due(
     queries: &QueryPool,
     now: Timestamp,

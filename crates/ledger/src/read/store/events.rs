@@ -51,8 +51,8 @@ fn is_backwards(query: &EventQuery) -> bool {
     query.paging.ending_before.is_some()
 }
 
-/// The positions of commits with an event of one of these types, [`FEW`] and one more at most; `None` if a type ends in a wild card,
-/// or none is asked for.
+/// The positions of commits with an event of one of these types, [`FEW`] and one more at most; `None` if a type ends in
+/// a wild card, or none is asked for.
 fn by_types(tenant: i32, types: &[String]) -> Option<Query> {
     // The sum keeps PostgreSQL from reading along the primary key instead, in the hope that enough rows match soon.
     let sql = "SELECT position FROM ledger.log WHERE tenant + 0 = $1 AND types && $2 LIMIT $3";
@@ -107,8 +107,9 @@ fn rows_query(tenant: i32, query: &EventQuery, among: Option<&[i64]>, last: Opti
     builder
 }
 
-/// The first position at or after (`>=`) or after (`>`) a time; the highest number if there is none. The log's time never
-/// runs backwards, so a time is a position. (With a condition on the time itself, PostgreSQL would read every later row.)
+/// The first position at or after (`>=`) or after (`>`) a time; the highest number if there is none. The log's time
+/// never runs backwards, so a time is a position. (With a condition on the time itself, PostgreSQL would read every
+/// later row.)
 fn first_position(since: &str, time: &str) -> String {
     format!(
         "coalesce((

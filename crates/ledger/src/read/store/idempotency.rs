@@ -8,7 +8,7 @@ use contracts::ledger::{IdempotencyRecord, LedgerError};
 use platform::database::to_sql_time;
 use types::Timestamp;
 
-/// The record of a key, whatever its age.
+/// The record of a key of any age.
 pub(crate) async fn record(
     queries: &QueryPool,
     tenant: i32,

@@ -27,8 +27,8 @@ pub(crate) async fn objects(queries: &QueryPool, tenant: i32, query: &ListQuery)
     queries.read(page(tenant, query, among), |row| rows::object(row, tenant)).await
 }
 
-/// The ids of the objects that have all the indexed texts that are asked for, [`FEW`] and one more at most; `None` if no
-/// indexed text is asked for.
+/// The ids of the objects that have all the indexed texts that are asked for, [`FEW`] and one more at most; `None` if
+/// no indexed text is asked for.
 fn by_terms(tenant: i32, query: &ListQuery) -> Option<Query> {
     let terms: Vec<i64> = query
         .fields

@@ -59,8 +59,8 @@ fn entries_of(row: &LogRow, wanted: impl Fn(&StoredEntry<'_>) -> bool) -> Result
     Ok(found)
 }
 
-/// The entries with the states of their objects before and after. States that do not follow from the entry's own row are
-/// read.
+/// The entries with the states of their objects before and after. States that do not follow from the entry's own row
+/// are read.
 pub(super) async fn with_states(
     queries: &QueryPool,
     objects: &Objects,

@@ -1,5 +1,5 @@
-//! Reads single objects. Those that several callers ask for at the same time are read together: one statement for thirty
-//! objects costs PostgreSQL little more than one statement for one object, and wakes it once.
+//! Reads single objects. Those that several callers ask for at the same time are read together: one statement for
+//! thirty objects costs PostgreSQL little more than one statement for one object, and wakes it once.
 
 use crate::own_thread;
 use crate::store::errors::{ReadError, RowError};
@@ -102,8 +102,8 @@ async fn read(
     Ok(found)
 }
 
-/// A connection outside of the pool, with the statement. LATERAL with a limit keeps the plan at one index look-up for each
-/// object, however large the table is.
+/// A connection outside of the pool, with the statement. LATERAL with a limit keeps the plan at one index look-up for
+/// each object, however large the table is.
 async fn connect(pool: &Pool) -> Result<(ClientWrapper, Statement), Error> {
     let client = pool.manager().create().await?;
     let sql = format!(
