@@ -1,7 +1,7 @@
 //! Positions, versions, all or nothing.
 
-use crate::subject::Subject;
 use crate::build::{self, Draft};
+use crate::subject::Subject;
 use contracts::ledger::{CommitError, EventQuery, FIRST_POSITION, LedgerError, Paging};
 use domain::commit::{Action, Commit, Index};
 use serde_json::json;

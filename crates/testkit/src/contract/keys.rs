@@ -1,7 +1,7 @@
 //! Idempotency keys.
 
-use crate::subject::Subject;
 use crate::build;
+use crate::subject::Subject;
 use contracts::ledger::{CommitError, FIRST_POSITION, IDEMPOTENCY_LIFETIME, IdempotencyRecord};
 use domain::commit::{Answer, Step};
 use serde_json::json;

@@ -1,7 +1,7 @@
 //! Lists, searches, due objects.
 
-use crate::subject::Subject;
 use crate::build::Doc;
+use crate::subject::Subject;
 use contracts::ledger::{FieldFilter, ListQuery, Operator, Page, Paging, Stored};
 use domain::commit::{Index, term};
 use serde_json::{Value, json};

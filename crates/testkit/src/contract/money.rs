@@ -1,7 +1,7 @@
 //! Transfers, holds, rules.
 
-use crate::subject::Subject;
 use crate::build::{self, Doc, Draft};
+use crate::subject::Subject;
 use contracts::ledger::{Balance, CommitError};
 use domain::account::{Account, Rule};
 use domain::commit::{Action, Transfer};

@@ -76,7 +76,6 @@ impl Query {
 }
 
 /// Runs queries.
-#[derive(Clone)]
 pub(crate) struct QueryPool(Pool);
 
 impl QueryPool {
