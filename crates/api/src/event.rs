@@ -125,7 +125,10 @@ mod tests {
         assert_eq!(previous_state(&later, "charge.refunded", &["charge.captured", "charge.refunded"]), Some("before"));
         assert_eq!(previous_state(&entry(None), "charge.captured", &["charge.captured", "charge.refunded"]), None);
         assert_eq!(previous_state(&later, "payment_intent.succeeded", &["charge.captured", "charge.refunded"]), None);
-        assert_eq!(previous_state(&later, "payment_intent.amount_capturable_updated", &["charge.captured", "charge.refunded"]), None);
+        assert_eq!(
+            previous_state(&later, "payment_intent.amount_capturable_updated", &["charge.captured", "charge.refunded"]),
+            None
+        );
         assert_eq!(shown_state(&later, "customer.deleted"), "before");
         assert_eq!(shown_state(&later, "customer.updated"), "after");
     }

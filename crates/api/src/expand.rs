@@ -1,11 +1,11 @@
 //! Expansion: references are replaced by the objects that they refer to, up to four levels deep.
 
 use crate::call::Call;
+use crate::endpoint::Returns;
 use crate::error::{ApiError, Result};
 use crate::json::pretty;
-use crate::list;
-use crate::endpoint::Returns;
 use crate::kinds::Kinds;
+use crate::list;
 use crate::resource::Expandable;
 use serde_json::Value;
 use std::collections::{BTreeMap, HashMap};
@@ -67,7 +67,8 @@ fn allowed(kinds: &Kinds, at: &[Kind], path: &[&str]) -> bool {
     if path.is_empty() {
         return true;
     }
-    let mut known = kinds.iter().filter(|facts| at.is_empty() || at.contains(&facts.kind)).flat_map(|facts| facts.expandable);
+    let mut known =
+        kinds.iter().filter(|facts| at.is_empty() || at.contains(&facts.kind)).flat_map(|facts| facts.expandable);
     known.any(|found| match after_name(found.name, path) {
         Some(rest) => {
             let rest = if found.list { rest.strip_prefix(&["data"]).unwrap_or(rest) } else { rest };

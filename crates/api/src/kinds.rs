@@ -2,8 +2,8 @@
 
 use crate::error::ApiError;
 use crate::resource::{Audience, Expandable, Resource, Schema, decode, show};
-use domain::{Object, SqlView};
 use domain::commit::Index;
+use domain::{Object, SqlView};
 use serde::Deserialize;
 use serde_json::Value;
 use std::collections::BTreeMap;

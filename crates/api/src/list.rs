@@ -9,8 +9,8 @@ use crate::reply::Reply;
 use crate::resource::{Resource, decode, show};
 use crate::{object, params};
 use contracts::{ListQuery, Paging};
-use serde_json::{Value, json};
 use domain::Object;
+use serde_json::{Value, json};
 use types::{Kind, ObjectId, Timestamp};
 
 params! {
@@ -91,8 +91,9 @@ pub fn limit(param: Option<i64>) -> Result<u32, ApiError> {
 
 /// The query of a whole list of a kind.
 pub async fn query<R: Resource>(call: &Call, params: ListParams) -> Result<ListQuery> {
-    let cursor =
-        |param: &str, id: &str| ObjectId::parse(R::Object::KIND, id).ok_or_else(|| ApiError::missing(R::Object::NOUN, id, Some(param)));
+    let cursor = |param: &str, id: &str| {
+        ObjectId::parse(R::Object::KIND, id).ok_or_else(|| ApiError::missing(R::Object::NOUN, id, Some(param)))
+    };
     let paging = params.paging(cursor)?;
     for (param, id) in [("starting_after", paging.starting_after), ("ending_before", paging.ending_before)] {
         if let Some(id) = id {

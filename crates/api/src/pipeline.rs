@@ -145,13 +145,7 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
     Err(Failure::Error(error))
 }
 
-fn checked_key(
-    key: String,
-    endpoint: &Endpoint,
-    path: &str,
-    params: &Node,
-    kind: KeyKind,
-) -> Result<Key, ApiError> {
+fn checked_key(key: String, endpoint: &Endpoint, path: &str, params: &Node, kind: KeyKind) -> Result<Key, ApiError> {
     if key.is_empty() || key.chars().count() > idempotency::KEY_MAX {
         let message = format!("Idempotency keys are 1 to {} characters long.", idempotency::KEY_MAX);
         return Err(ApiError::invalid(message));

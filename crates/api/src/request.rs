@@ -1,9 +1,9 @@
 //! A request without its transport, and its answer: HTTP is one way to make it, not the only one.
 
+use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::form::Node;
 use crate::json::pretty;
-use crate::endpoint::Endpoint;
 use contracts::Caller;
 use std::sync::Arc;
 

@@ -34,7 +34,10 @@ pub fn authentication_url(audience: &Audience, attempt: ObjectId, secret: &str) 
 /// What the page says; its words are in the template.
 enum Page {
     /// Asks the payer; `key` is the attempt's secret.
-    Question { amount: Option<String>, key: String },
+    Question {
+        amount: Option<String>,
+        key: String,
+    },
     Failed,
     Done,
     Undecided,

@@ -45,9 +45,8 @@ pub async fn run<R: Attempted>(
         // The processor decides at once and for certain, so attempt and outcome are one commit.
         let outcome = processor.execute(assignment(call, &attempt)).await;
         let conditions = conditions(call, &*processor);
-        let decline =
-            attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, &outcome)
-                .map_err(|unexpected| defect(&attempt, unexpected))?;
+        let decline = attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, &outcome)
+            .map_err(|unexpected| defect(&attempt, unexpected))?;
         let answer = R::answer(&target, &related, Answering { call, attempt: &attempt, decline: decline.as_ref() });
         call.commit(changes, &answer).await?;
         return answer.map_err(Failure::from);
@@ -86,9 +85,11 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, id: ObjectId, outcome:
     let mut attempt = call.referenced::<Attempt>(id).await?;
     let mut target = call.referenced::<R::Object>(attempt.target).await?;
     let mut related = R::related(call, &target).await?;
-    let answer = |attempt: &Attempt, target: &Versioned<R::Object>, related: &RelatedTo<R>, decline: Option<&Decline>| -> Answered {
-        R::answer(target, related, Answering { call, attempt, decline })
-    };
+    let answer = |attempt: &Attempt,
+                  target: &Versioned<R::Object>,
+                  related: &RelatedTo<R>,
+                  decline: Option<&Decline>|
+     -> Answered { R::answer(target, related, Answering { call, attempt, decline }) };
     if attempt.status.is_final() {
         return answer(&attempt, &target, &related, attempt.decline.as_ref()).map_err(Failure::from);
     }

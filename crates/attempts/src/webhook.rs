@@ -19,7 +19,9 @@ pub fn register(registry: &mut Registry) {
 }
 
 async fn receive(request: OpenRequest) -> OpenAnswer {
-    let Some(attempts) = request.services.extension::<Attempts>() else { return OpenAnswer::status(StatusCode::NOT_FOUND) };
+    let Some(attempts) = request.services.extension::<Attempts>() else {
+        return OpenAnswer::status(StatusCode::NOT_FOUND);
+    };
     let Some(processor) = attempts.processors.get(request.path_text("processor")) else {
         return OpenAnswer::text(StatusCode::NOT_FOUND, "no such processor is configured");
     };
@@ -35,7 +37,12 @@ async fn receive(request: OpenRequest) -> OpenAnswer {
     let name = processor.facts().name;
     for notice in notices {
         if let Err(failure) = take(&request.services, name, &notice).await {
-            tracing::warn!(processor = name, attempt = notice.attempt, ?failure, "a processor's notice was not applied");
+            tracing::warn!(
+                processor = name,
+                attempt = notice.attempt,
+                ?failure,
+                "a processor's notice was not applied"
+            );
             // The processor sends it again.
             return OpenAnswer::status(StatusCode::SERVICE_UNAVAILABLE);
         }
@@ -46,7 +53,9 @@ async fn receive(request: OpenRequest) -> OpenAnswer {
 /// Applies a notice. A notice about an attempt that is not this processor's is taken and ignored.
 async fn take(services: &Arc<Services>, processor: &str, notice: &Notice) -> Result<()> {
     let tenant = notice.tenant.parse::<TenantId>().ok();
-    let (Some(tenant), Some(attempt)) = (tenant, ObjectId::parse(Kind::Attempt, &notice.attempt)) else { return Ok(()) };
+    let (Some(tenant), Some(attempt)) = (tenant, ObjectId::parse(Kind::Attempt, &notice.attempt)) else {
+        return Ok(());
+    };
     let Some(tenant) = services.identity.tenant(tenant).await.map_err(|error| {
         tracing::error!(%error, "a processor's notice");
         ApiError::unavailable()

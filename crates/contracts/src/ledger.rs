@@ -1,4 +1,4 @@
-//! A tenant's objects, log and balances, behind one writer.
+//! The trait `Ledger`: a tenant's objects, log and balances, behind one writer.
 
 use async_trait::async_trait;
 use domain::account::Account;
@@ -6,82 +6,88 @@ use domain::commit::{Answer, Commit, Index, Version};
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId, TenantId, Timestamp};
 
-/// How long an idempotency key stands for its first request; afterwards it is as if it had never been used.
+/// The position of the first entry of every tenant's log.
+pub const FIRST_POSITION: i64 = 1;
+
+/// How long an idempotency key belongs to its first request. An older key can be used again.
 pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// The only writer of money, and the reader of what was written.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// Writes a commit durably, or says why nothing of it was written. An error other than `Unavailable` is certain:
-    /// nothing was written. After `Unavailable` the outcome is unknown and must be looked up.
+    /// Writes a commit durably and completely, or not at all. After an error other than `Unavailable` it is certain
+    /// that nothing was written. After `Unavailable` that is not known; the caller must read to find out.
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError>;
 
-    /// The newest states, in the order asked for; `None` where there is no such object.
+    /// The newest states, in the order of `ids`; `None` for an object that does not exist.
     async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError>;
 
-    /// States as of past versions, folded from the log, in the order asked for; `None` where the object never had
-    /// that version. The log does not keep how an object was indexed: their `index` is empty.
+    /// States as of past versions, folded from the log, in the order of `at`; `None` for a version that the object
+    /// never had. Their `index` is empty, because the log does not keep it.
     async fn objects_at(
         &self,
         tenant: TenantId,
         at: &[(ObjectId, Version)],
     ) -> Result<Vec<Option<Stored>>, LedgerError>;
 
-    /// Objects of one kind, newest first (also when paging backwards).
+    /// A page of objects of one kind, newest first (also when paging backwards).
     async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError>;
 
-    /// Log entries that have a public type, each with its object as it was then, newest first.
+    /// A page of events, that is of log entries that have a public type, newest first.
     async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError>;
 
-    /// The log entry at one position.
-    async fn event(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError>;
+    /// The log entry at one position, with or without a public type; `None` after the end of the log.
+    async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError>;
 
-    /// Balances of the accounts whose code begins with `prefix`, by code.
+    /// Balances of the accounts whose code begins with `prefix`, in the order of codes.
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError>;
 
-    /// What an idempotency key stands for.
+    /// The record of an idempotency key; `None` if it was never used, or is older than [`IDEMPOTENCY_LIFETIME`].
     async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError>;
 
-    /// Objects of all tenants that a worker has to look at by now, the longest overdue first; with `after`, those that
-    /// come after that one.
+    /// Objects of all tenants whose due time is not after `now`, in the order of due times. With `after`, only those
+    /// that come after that one.
     async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError>;
 
-    /// Forgets idempotency keys of all tenants that are older than `before`; says how many.
+    /// Deletes the idempotency keys of all tenants that are older than `before`; returns how many.
     async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError>;
 }
 
-/// Where a commit stands in the log.
+/// Where a commit is in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Committed {
-    /// Position of the first of its events; the others follow without a gap. Of a commit without events (only an
-    /// idempotency key), the position that the next event will have.
+    /// The position of its first log entry; the others follow without a gap. For a commit without log entries (only an
+    /// idempotency key), the position that the next log entry will get.
     pub first_position: i64,
 }
 
+/// Why a commit was not written.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 pub enum CommitError {
-    /// Somebody else changed the object meanwhile: load it again, decide again.
+    /// The object was changed after it was loaded: load it again, decide again.
     #[error("{id} is at version {found}, not {expected}")]
     VersionConflict { id: ObjectId, expected: Version, found: Version },
     /// The key was used before: answer with its record.
     #[error("the idempotency key was used before")]
     KeyUsed(Box<IdempotencyRecord>),
-    /// The account's rule refuses the transfer.
+    /// The rule of the account with this code does not allow the transfer.
     #[error("account {0} would be overdrawn")]
     Overdrawn(String),
-    /// A hold that is not there, is used up, or is of other accounts.
+    /// The hold that a transfer uses does not exist, is used up, is too small, or is of other accounts.
     #[error("the hold cannot be used: {0}")]
     Hold(String),
-    /// The commit contradicts itself; a bug of the caller.
+    /// The commit contradicts itself, or has a value that cannot be stored: a fault of the caller.
     #[error("not a valid commit: {0}")]
     Invalid(String),
-    /// The queue is full: nothing was written, try later.
+    /// Too many commits of the tenant wait already, or the ledger is shutting down: try later.
     #[error("too many commits are waiting")]
     Overloaded,
+    /// PostgreSQL could not be reached for so long that it is not known whether the commit was written.
     #[error("the ledger cannot be reached: {0}")]
     Unavailable(String),
 }
 
+/// Why something could not be read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LedgerError {
     #[error("no such tenant: {0}")]
@@ -92,7 +98,7 @@ pub enum LedgerError {
     Timeout,
 }
 
-/// An object as it is in the store.
+/// An object as it is stored, or as it was at a past version.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stored {
     pub id: ObjectId,
@@ -106,27 +112,29 @@ pub struct Stored {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Due {
     pub tenant: TenantId,
-    /// Its index says since when.
+    /// `index.due` says since when.
     pub stored: Stored,
 }
 
-/// A log entry, with its place in the log.
+/// A log entry, with the states of its object before and after. It is an event if it has a public type.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LogEntry {
     pub position: i64,
     pub created: Timestamp,
     pub object: ObjectId,
     pub version: Version,
+    /// The public type: `charge.succeeded`.
     pub event_type: Option<String>,
     /// The object's JSON after this entry.
     pub state: String,
-    /// The object's JSON before it; `None` at its creation.
+    /// The object's JSON before this entry; `None` if this entry created it.
     pub before: Option<String>,
+    /// The request that caused it, `req_…`; `None` if a worker did.
     pub request_id: Option<String>,
     pub idempotency_key: Option<String>,
 }
 
-/// One account with its balance, in minor units.
+/// An account with its balance, in minor units of its currency. Pending amounts are held.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Balance {
     pub account: Account,
@@ -137,12 +145,12 @@ pub struct Balance {
 }
 
 impl Balance {
-    /// What is owed (liabilities, income): credits less debits, posted ones only.
+    /// Posted credits less posted debits: positive for what is owed (liabilities, income).
     pub fn credit_balance(&self) -> i64 {
         self.credits_posted - self.debits_posted
     }
 
-    /// As an accountant reads it: positive on the side that adds to the account.
+    /// The posted balance as accountants show it: positive on the side that increases the account.
     pub fn normal_balance(&self) -> i64 {
         if self.account.is_debit_normal() { -self.credit_balance() } else { self.credit_balance() }
     }
@@ -152,9 +160,11 @@ impl Balance {
     }
 }
 
+/// An idempotency key with its request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyRecord {
     pub key: String,
+    /// SHA-256 of the request's method, path and parameters.
     pub fingerprint: [u8; 32],
     pub created: Timestamp,
     pub answer: Answer,
@@ -164,11 +174,11 @@ pub struct IdempotencyRecord {
 #[derive(Clone, Debug, PartialEq)]
 pub struct Page<T> {
     pub items: Vec<T>,
-    /// Whether there are more in the direction of paging.
+    /// Whether more items follow in the direction of paging.
     pub has_more: bool,
 }
 
-/// Which part of a list: after (older than) or before (newer than) a cursor, or from the newest.
+/// Which part of a list: items older than `starting_after`, or newer than `ending_before`; without either, the newest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Paging<C> {
     pub limit: u32,
@@ -176,12 +186,13 @@ pub struct Paging<C> {
     pub ending_before: Option<C>,
 }
 
+/// Which objects to list. All conditions must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ListQuery {
     pub kind: Kind,
     pub paging: Paging<ObjectId>,
     pub customer: Option<ObjectId>,
-    /// Any of these parents; empty for any parent at all.
+    /// Objects of any of these parents; if empty, of any parent or none.
     pub parents: Vec<ObjectId>,
     pub status: Option<String>,
     /// Inclusive bounds on the time of creation.
@@ -189,58 +200,61 @@ pub struct ListQuery {
     pub created_until: Option<Timestamp>,
     /// Conditions on attributes of the state.
     pub fields: Vec<FieldFilter>,
-    /// Whether all of `fields` must hold, or one is enough (of the search language).
+    /// Whether one of `fields` is enough, or all of them must hold.
     pub any_field: bool,
 }
 
 /// A condition on one attribute of an object's state.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FieldFilter {
-    /// Keys from the outside in: `["metadata", "order"]`. `created` counts milliseconds, as everywhere in a state.
+    /// The keys that lead to the attribute: `["metadata", "order"]`. Times are in milliseconds, as everywhere in a
+    /// state.
     pub path: Vec<String>,
     pub operator: Operator,
     pub value: String,
     pub negated: bool,
-    /// Objects of this kind have the attribute's text among their [`Index::terms`].
+    /// All objects of this kind have the text of this attribute among their [`Index::terms`].
     pub indexed: bool,
 }
 
 impl FieldFilter {
-    /// The attribute is this text.
+    /// The condition that the attribute is this text.
     pub fn equal(path: &[&str], value: impl Into<String>) -> Self {
         let path = path.iter().map(|key| (*key).to_owned()).collect();
         FieldFilter { path, operator: Operator::Equal, value: value.into(), negated: false, indexed: false }
     }
 
-    /// For an attribute whose text is among the terms of all objects of this kind.
+    /// The same condition on an attribute for which [`FieldFilter::indexed`] is true.
     pub fn indexed(self) -> Self {
         FieldFilter { indexed: true, ..self }
     }
 }
 
+/// How an attribute is compared with a value. An absent attribute meets no condition that is not negated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operator {
     /// The same text.
     Equal,
-    /// Contains the text, whatever its case.
+    /// Contains the text, in upper or lower case.
     Contains,
-    /// The attribute is there at all; the value is ignored.
+    /// The attribute exists; the value is ignored.
     Exists,
-    /// Compared as numbers.
+    /// These four compare numbers; a text that is not a number meets none of them.
     Greater,
     GreaterOrEqual,
     Less,
     LessOrEqual,
 }
 
+/// Which events to list. All conditions must hold.
 #[derive(Clone, Debug, PartialEq)]
 pub struct EventQuery {
     pub paging: Paging<i64>,
-    /// Public types, with a trailing `*` as a wild card; empty for all.
+    /// Any of these public types, each with a trailing `*` as a wild card if need be; if empty, all types.
     pub types: Vec<String>,
     /// Inclusive bounds on the time of the event.
     pub created_from: Option<Timestamp>,
     pub created_until: Option<Timestamp>,
-    /// Only of this object.
+    /// Only events of this object.
     pub object: Option<ObjectId>,
 }

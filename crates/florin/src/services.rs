@@ -40,7 +40,7 @@ impl Services {
     pub fn new(config: &Config) -> anyhow::Result<Services> {
         let pool = config.database.pool()?;
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), config.ledger.committer());
+        let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), config.ledger.clone());
         let identity = PgIdentity::new(pool.clone(), Arc::clone(&clock));
         let surroundings = Surroundings { clock: Arc::clone(&clock) };
         let processors = config.processors.build(&surroundings).context("no processor is configured")?;

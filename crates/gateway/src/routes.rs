@@ -3,8 +3,8 @@
 use crate::answer_headers::{new_request_id, response};
 use crate::body::read;
 use crate::{Edge, auth, open, parameters};
-use api::error::ApiError;
 use api::endpoint::Route;
+use api::error::ApiError;
 use api::{Answer, Request, openapi};
 use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
@@ -146,7 +146,9 @@ fn preflight() -> Response {
 
 impl Edge {
     pub fn new(gateway: crate::Gateway) -> Arc<Self> {
-        let openapi = serde_json::to_string_pretty(&openapi::document(&gateway.api.services.kinds, &gateway.api.endpoints)).unwrap_or_default();
+        let openapi =
+            serde_json::to_string_pretty(&openapi::document(&gateway.api.services.kinds, &gateway.api.endpoints))
+                .unwrap_or_default();
         let running = Arc::new(tokio::sync::Semaphore::new(gateway.limits.requests_max));
         Arc::new(Edge { gateway, openapi, running })
     }

@@ -1,11 +1,11 @@
--- The books of all tenants, in tables that they share: a batch of many tenants costs no more than one of a single
--- tenant, and a thousand tenants are not thousands of tables. Run with their schema as the search path.
+-- The books of all tenants, in shared tables: a batch of many tenants costs no more than a batch of one, and a
+-- thousand tenants do not need thousands of tables. To be run with the schema of the tables as the search path.
 
 CREATE TABLE books (
-    -- Stands for the tenant in all other tables, and in every index: four bytes instead of sixteen.
+    -- The column `tenant` of all other tables: four bytes instead of sixteen in each row and in each index.
     number int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     tenant uuid NOT NULL UNIQUE,
-    -- What the tenant's views were made from, as a digest; NULL: there are none yet.
+    -- A digest of the definitions of the tenant's SQL views; NULL: the views do not exist yet.
     views bigint
 );
 
@@ -26,15 +26,16 @@ CREATE TABLE accounts (
 
 CREATE TABLE transfers (
     tenant int NOT NULL,
-    -- The log row of the commit that made it; with `ordinal`, the order of all transfers.
+    -- Numbers the transfers of one commit, from 0. `position` and `ordinal` are the order of all transfers.
     ordinal smallint NOT NULL CHECK (ordinal >= 0),
     -- 1: post, 2: hold, 3: post a hold, 4: void a hold.
     action smallint NOT NULL CHECK (action BETWEEN 1 AND 4),
+    -- The log row of the commit that made the transfer.
     position bigint NOT NULL CHECK (position > 0),
     id uuid NOT NULL,
     object uuid NOT NULL,
     object_kind smallint NOT NULL,
-    -- The hold is closed by this transfer, whatever of it remains.
+    -- Whether the transfer closes the hold, even if something of it remains.
     last boolean NOT NULL,
     hold uuid,
     amount bigint NOT NULL CHECK (amount > 0 OR (action = 4 AND amount = 0)),
@@ -48,30 +49,30 @@ CREATE TABLE transfers (
 );
 CREATE INDEX transfers_hold ON transfers (tenant, hold) WHERE hold IS NOT NULL;
 
--- One row for each commit: what happened, in its order.
+-- One row for each commit, with its log entries in order.
 CREATE TABLE log (
     tenant int NOT NULL,
-    -- How many entries the row has. They are at `position`, `position + 1` and so on; there are no gaps.
+    -- How many entries the row has. They have the positions `position`, `position + 1` and so on. There are no gaps.
     size smallint NOT NULL CHECK (size > 0),
     position bigint NOT NULL CHECK (position > 0),
-    -- Never before that of the row before: so a time is a position.
+    -- Never earlier than in the row before: so a time is a position.
     created timestamptz NOT NULL,
-    -- The public types among them, each once, as `tenant/type`; NULL: nobody is told of anything.
+    -- The public types of the entries, each once, as `tenant/type`; NULL: no entry has one.
     types text[],
     request_id text COLLATE "C",
     idempotency_key text COLLATE "C",
     -- JSON in UTF-8: `[{"object": id, "version": n, "type": public type, "change": {…}}, …]`. The change is the whole
-    -- state at version 1, and a merge patch afterwards. Bytes, so that a part can be taken out by its place.
+    -- state at version 1, and a merge patch afterwards. Bytes, so that a part can be read by its place.
     entries bytea NOT NULL,
-    -- SHA-256 of the hash of the row before and of all that its commit has written: nothing before can be changed
-    -- without changing every hash from there on.
+    -- SHA-256 of the hash of the row before and of all that the commit has written. So no row can be changed without
+    -- changing the hash of every later row.
     hash bytea NOT NULL CHECK (octet_length(hash) = 32),
     PRIMARY KEY (tenant, position)
 ) WITH (toast_tuple_target = 8160);
 -- Compressing two kilobytes would cost more than writing them.
 ALTER TABLE log ALTER COLUMN entries SET STORAGE EXTERNAL;
 CREATE INDEX log_created ON log (tenant, created, position);
--- Entered at once: entering what had been put off would hold up a batch for a moment now and then.
+-- No pending list: moving it into the index would delay a batch for a moment now and then.
 CREATE INDEX log_types ON log USING gin (types) WITH (fastupdate = off);
 
 -- Ids are time-ordered: a list, newest first, reads the primary key backwards.
@@ -80,18 +81,21 @@ CREATE TABLE objects (
     kind smallint NOT NULL,
     parent_kind smallint,
     version int NOT NULL CHECK (version > 0),
-    -- The log row of the commit that created it, and where in its entries the first state is: byte and length.
+    -- The first state in the entries of the log row `position`: first byte (from 1) and length.
     start int NOT NULL CHECK (start > 0),
     length int NOT NULL CHECK (length > 0),
+    -- The log row of the commit that created the object.
     position bigint NOT NULL CHECK (position > 0),
+    -- When a worker has to look at the object; NULL: never.
     due timestamptz,
     id uuid NOT NULL,
     customer uuid,
     parent uuid,
     status text COLLATE "C",
-    -- What it can be found by, as numbers; NULL: nothing.
+    -- Numbers by which a search finds the object; NULL: none.
     terms bigint[],
-    -- JSON; NULL at version 1, whose state is in the log. A text, for checking it again would cost a tenth of a payment.
+    -- JSON; NULL at version 1, whose state is in the log. Of type text, because the check that `json` makes would cost
+    -- a tenth of a payment.
     state text,
     PRIMARY KEY (tenant, kind, id),
     CHECK ((parent IS NULL) = (parent_kind IS NULL)),
@@ -102,26 +106,27 @@ CREATE INDEX objects_parent ON objects (tenant, parent, kind, id) WHERE parent I
 CREATE INDEX objects_due ON objects (due, tenant, kind, id) WHERE due IS NOT NULL;
 CREATE INDEX objects_terms ON objects USING gin (terms) WITH (fastupdate = off) WHERE terms IS NOT NULL;
 
--- Where in the log an object goes on after the commit that created it.
+-- The commits that changed an object after its creation.
 CREATE TABLE revisions (
     tenant int NOT NULL,
     kind smallint NOT NULL,
-    -- The first of the object's versions in that log row.
+    -- The first of the versions that the commit gave the object.
     version int NOT NULL CHECK (version > 1),
     object uuid NOT NULL,
+    -- The log row of the commit.
     position bigint NOT NULL CHECK (position > 1),
     PRIMARY KEY (tenant, kind, object, version)
 );
 
--- No index by time: the clean-up reads the table once in a while, and every payment would pay for the index.
+-- No index by time: the clean-up rarely reads the table, and every payment would write to the index.
 CREATE TABLE idempotency_keys (
-    -- The first half of the SHA-256 of tenant and key. Keys come in no order, so that each is entered on another page of the
-    -- index: the smaller they are in it, the fewer pages there are to be read, and written whole after a checkpoint.
+    -- The first half of the SHA-256 of tenant and key. Keys come in no order, so each is written to another page of the
+    -- index. The smaller they are, the fewer pages there are to read, and to write as a whole after a checkpoint.
     id uuid PRIMARY KEY,
     tenant int NOT NULL,
     created timestamptz NOT NULL,
     fingerprint bytea NOT NULL CHECK (octet_length(fingerprint) = 32),
-    -- NULL: the first request has not been answered yet.
+    -- The HTTP status of the answer; NULL: the first request has not been answered yet.
     status smallint,
     object_kind smallint,
     version integer,
@@ -130,14 +135,14 @@ CREATE TABLE idempotency_keys (
     body text
 );
 
--- Nothing updates or deletes an entry of the log or a transfer.
+-- Nothing may update or delete a log entry or a transfer.
 GRANT SELECT ON books TO florin_service;
 GRANT SELECT, INSERT ON accounts, transfers, log, objects, revisions, idempotency_keys TO florin_service;
 GRANT UPDATE ON accounts, objects, idempotency_keys TO florin_service;
 GRANT DELETE ON idempotency_keys TO florin_service;
 
--- The 22 digits of an id as it is shown, without its prefix. The 128 bits are divided as four 32-bit parts, five
--- digits at a time, so that everything fits into bigint.
+-- The 22 digits of an id without its prefix. The 128 bits are divided as four parts of 32 bits, five digits at a time,
+-- so that every intermediate value fits into bigint.
 CREATE FUNCTION base62(id uuid) RETURNS text
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE
@@ -172,7 +177,8 @@ BEGIN
     RETURN substr(digits, (d / 62 + 1)::int, 1) || substr(digits, (d % 62 + 1)::int, 1) || shown;
 END $$;
 
--- The value of an id as it is shown, with or without a prefix: to find an object by its `uuid` column.
+-- The value of an id, which may be given with or without its prefix: to find an object by the column `uuid` of its SQL
+-- view.
 CREATE FUNCTION id_value(shown text) RETURNS uuid
 LANGUAGE plpgsql IMMUTABLE STRICT PARALLEL SAFE AS $$
 DECLARE

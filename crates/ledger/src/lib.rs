@@ -1,23 +1,22 @@
-//! The only writer of money: batching committers on PostgreSQL.
+//! The only writer of money: batching committers on PostgreSQL. `docs/sql.md` describes the tables and SQL views.
 //!
-//! A commit goes through [`validate`] (does it contradict itself?), a bounded [`queue`], [`check`] (does it agree with
-//! what is stored?), and `store::write`. `docs/sql.md` describes the tables and views.
+//! - `commit`: how a commit is checked and written;
+//! - `read`: the reads of the contract;
+//! - [`verify`]: replays the log and compares the result with what is stored;
+//! - [`admin`]: roles, migrations, SQL views;
+//! - `log`: how a row of the log is encoded and hashed;
+//! - `store`: SQL that these share.
 
 pub mod admin;
-mod batch;
-mod chain;
-mod check;
-mod committer;
-mod entries;
-mod fault;
-mod known;
-mod ledger;
-mod metrics;
-mod queue;
+mod commit;
+mod config;
+mod log;
+mod own_thread;
+mod pg_ledger;
+mod read;
 mod store;
-mod thread;
-mod validate;
 mod verify;
 
-pub use ledger::{CommitterConfig, PgLedger};
+pub use config::CommitterConfig;
+pub use pg_ledger::PgLedger;
 pub use verify::{Finding, IndexOf, Report, verify};

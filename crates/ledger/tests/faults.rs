@@ -1,4 +1,4 @@
-//! Servers that stay away, full queues, callers who hang up, and what batches share.
+//! Servers that cannot be reached, full queues, callers who hang up, batches of several tenants.
 
 #![allow(clippy::unwrap_used)]
 
@@ -9,13 +9,13 @@ use ledger::{CommitterConfig, PgLedger, verify};
 use std::time::{Duration, Instant};
 use support::{charge, opened, prepared, tenant};
 use testkit::load::{Load, Work};
-use testkit::{ManualClock, TestDatabase};
-use types::{Clock, SeededEntropy, TenantId};
+use testkit::{ManualClock, TestDatabase, tenant_id};
+use types::TenantId;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_server_that_stays_away_is_told_of() {
+async fn an_unreachable_server_is_reported() {
     let database = prepared(TestDatabase::private().await).await;
-    let config = CommitterConfig { unreachable_max: Duration::from_millis(300), ..CommitterConfig::default() };
+    let config = CommitterConfig { unreachable_max_ms: 300, ..CommitterConfig::default() };
     let ledger = opened(&database, config);
     let (doc, commit) = charge(1);
     ledger.commit(tenant(), commit).await.unwrap();
@@ -30,7 +30,7 @@ async fn a_server_that_stays_away_is_told_of() {
     assert!(ledger.objects(tenant(), &[doc.id]).await.unwrap()[0].is_some());
 }
 
-/// Holds the tenant's lock, as another replica that is in the middle of a batch.
+/// Holds the tenant's lock, as another process does in the middle of a batch.
 async fn hold_the_lock(database: &TestDatabase) -> tokio_postgres::Client {
     let holder = database.connect().await;
     let sql = "SELECT pg_advisory_lock(1818584930, number) FROM ledger.books WHERE tenant = $1";
@@ -39,7 +39,7 @@ async fn hold_the_lock(database: &TestDatabase) -> tokio_postgres::Client {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_queue_refuses() {
+async fn a_full_queue_rejects() {
     let database = prepared(TestDatabase::start().await).await;
     let config = CommitterConfig { batch_max: 2, queue_max: 5, ..CommitterConfig::default() };
     let ledger = opened(&database, config);
@@ -51,8 +51,8 @@ async fn a_full_queue_refuses() {
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(300)).await;
-    let refused = tasks.iter().filter(|task| task.is_finished()).count();
-    assert!((33..=35).contains(&refused), "{refused} were refused at once");
+    let rejected = tasks.iter().filter(|task| task.is_finished()).count();
+    assert!((33..=35).contains(&rejected), "{rejected} were rejected at once");
     drop(holder);
     let mut written = 0;
     for task in tasks {
@@ -61,7 +61,7 @@ async fn a_full_queue_refuses() {
             Err(error) => assert_eq!(error, CommitError::Overloaded),
         }
     }
-    assert_eq!(written + refused, 40);
+    assert_eq!(written + rejected, 40);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -83,7 +83,7 @@ async fn a_caller_who_hangs_up_stops_nothing() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn shutting_down_answers_everybody() {
+async fn shutting_down_answers_every_caller() {
     let database = prepared(TestDatabase::start().await).await;
     let ledger = opened(&database, CommitterConfig { batch_max: 7, ..CommitterConfig::default() });
     let holder = hold_the_lock(&database).await;
@@ -107,12 +107,11 @@ async fn shutting_down_answers_everybody() {
     }
 }
 
-/// A batch of several tenants is written in one transaction, and what one of them sends wrong hurts nobody else.
+/// A batch of several tenants is written in one transaction, and a wrong commit of one tenant does not harm the others.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_share_batches_and_nothing_else() {
     let database = prepared(TestDatabase::start().await).await;
-    let others: Vec<TenantId> =
-        (1..5).map(|seed| TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(seed))).collect();
+    let others: Vec<TenantId> = (1..5).map(tenant_id).collect();
     let mut admin = database.connect().await;
     for other in &others {
         ledger::admin::open_books(&mut admin, *other, support::VIEWS).await.unwrap();
@@ -129,7 +128,7 @@ async fn tenants_share_batches_and_nothing_else() {
             tasks.push(tokio::spawn(async move { ledger.commit(owner, charge(seed).1).await }));
         }
     }
-    // The same object, of which it is not known yet that it is there.
+    // An object that exists already, which the committer has not read.
     let again = tokio::spawn({
         let (ledger, owner) = (ledger.clone(), all[0]);
         async move { ledger.commit(owner, first).await }
@@ -146,7 +145,7 @@ async fn tenants_share_batches_and_nothing_else() {
         assert!(report.is_sound(), "{report:#?}");
         assert_eq!(report.events, if at == 0 { 4 } else { 3 }, "each tenant's log has positions of its own");
         let seen = ledger.objects(*owner, &[taken.id]).await.unwrap();
-        assert_eq!(seen[0].is_some(), at == 0, "nobody sees what is another's");
+        assert_eq!(seen[0].is_some(), at == 0, "no tenant sees the objects of another");
     }
 }
 
@@ -164,7 +163,7 @@ async fn a_slow_read_is_a_timeout() {
     assert!(ledger.objects(tenant(), &[doc.id]).await.unwrap()[0].is_some());
 }
 
-/// Plans made on empty tables stay right when the tables grow: the committer finds every row by an index.
+/// Plans that were made for empty tables stay right when the tables grow: the committer finds every row by an index.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_committer_never_scans_a_table() {
     let database = prepared(TestDatabase::start().await).await;
@@ -184,7 +183,7 @@ async fn the_committer_never_scans_a_table() {
     assert_eq!(rows.len(), 6);
     for row in rows {
         let (table, scans, inserted): (String, i64, i64) = (row.get(0), row.get(1), row.get(2));
-        // Building a table's indexes counts as a scan each: of a new table there are at most three, and constraints.
+        // Building an index counts as a scan, and so does adding a constraint: five for a new table at most.
         assert!(scans <= 5, "{table} was scanned {scans} times");
         assert!(inserted > 0, "{table} is empty");
     }

@@ -1,4 +1,4 @@
-//! What is acknowledged is there, exactly once, also when connections or PostgreSQL itself are lost in the middle of it.
+//! Every acknowledged commit is written exactly once, also when connections are lost or PostgreSQL is killed meanwhile.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,13 +14,14 @@ use testkit::load::{Acknowledged, Load, Work};
 use testkit::{Cut, ManualClock, TestDatabase};
 use types::Clock;
 
-/// Every acknowledged commit is where it was said to be, and nothing else is: none was written twice.
-async fn all_is_there(ledger: &PgLedger, database: &TestDatabase, acknowledged: &[Acknowledged]) {
+/// Every acknowledged commit is at its position, and nothing else is written: no commit twice.
+async fn all_is_written(ledger: &PgLedger, database: &TestDatabase, acknowledged: &[Acknowledged]) {
     let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
     assert!(report.is_sound(), "{report:#?}");
-    assert_eq!(report.events, acknowledged.len() as u64, "one event for each acknowledged commit");
+    assert_eq!(report.events, acknowledged.len() as u64, "one log entry for each acknowledged commit");
     for commit in acknowledged {
-        let entry = ledger.event(tenant(), commit.first_position).await.unwrap().expect("an acknowledged event");
+        let entry =
+            ledger.log_entry(tenant(), commit.first_position).await.unwrap().expect("an acknowledged log entry");
         assert_eq!((entry.object, entry.version), (commit.object, commit.version));
         let record = ledger.idempotency(tenant(), &commit.key).await.unwrap().expect("its key");
         let answer = Answer::Object { status: 200, id: commit.object, version: commit.version };
@@ -46,7 +47,7 @@ async fn killing_postgresql_loses_nothing() {
         acknowledged.extend(load.stop().await);
     }
     assert!(acknowledged.len() > 100, "only {} commits", acknowledged.len());
-    all_is_there(&ledger, &database, &acknowledged).await;
+    all_is_written(&ledger, &database, &acknowledged).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -75,17 +76,17 @@ async fn terminated_connections_lose_nothing() {
         acknowledged.extend(load.stop().await);
     }
     assert!(terminated >= 24 && acknowledged.len() > 100, "{terminated} terminated, {} commits", acknowledged.len());
-    all_is_there(&ledger, &database, &acknowledged).await;
+    all_is_written(&ledger, &database, &acknowledged).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_connection_lost_in_the_commit_is_looked_up() {
+async fn whether_a_lost_try_was_written_is_found_out() {
     let database = prepared(TestDatabase::start().await).await;
     let proxy = database.proxy().await;
     let pool = proxy.pool(ledger::admin::SERVICE_ROLE, 4);
     let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
     let mut cuts = 0;
-    // For so long alone that it no longer reads before it writes, except for a commit without events.
+    // After these the committer no longer reads before it writes, except for a commit without log entries.
     for seed in 101..120 {
         ledger.commit(tenant(), charge(seed).1).await.unwrap();
     }
@@ -100,21 +101,21 @@ async fn a_connection_lost_in_the_commit_is_looked_up() {
         proxy.cut(cut);
         let unread = proxy.written_unread();
         let (doc, commit) = charge(seed);
-        let committed = ledger.commit(tenant(), commit).await.expect("the outcome is known in the end");
-        assert_eq!(proxy.written_unread(), unread + 1, "the try that was lost had read nothing, the next one had");
+        let committed = ledger.commit(tenant(), commit).await.expect("it is known in the end whether it is written");
+        assert_eq!(proxy.written_unread(), unread + 1, "the lost try had read nothing, the next try had");
         let position = 20 + 13 * (i64::try_from(seed).unwrap() - 1);
         assert_eq!(committed.first_position, position, "{cut:?}: written once");
-        assert_eq!(ledger.event(tenant(), position).await.unwrap().unwrap().object, doc.id);
+        assert_eq!(ledger.log_entry(tenant(), position).await.unwrap().unwrap().object, doc.id);
 
-        // A commit without events is known by its key: its own must not be taken for somebody else's.
+        // A commit without log entries is found by its key, which must not be taken for that of another commit.
         proxy.cut(cut);
         let key = format!("key {seed}");
         let begin = Draft::at(ManualClock::new().now()).key(&key, Step::Begin, Answer::Running).commit();
-        ledger.commit(tenant(), begin.clone()).await.expect("the key is ours");
+        ledger.commit(tenant(), begin.clone()).await.expect("the key was not used before");
         assert!(matches!(ledger.commit(tenant(), begin).await, Err(CommitError::KeyUsed(_))));
         cuts += 2;
         assert_eq!(proxy.cuts_made(), cuts);
-        // A new connection knows nothing.
+        // A new connection remembers nothing.
         for more in 0..12 {
             ledger.commit(tenant(), charge(1_000 * seed + more).1).await.unwrap();
         }
@@ -139,16 +140,16 @@ async fn connections_lost_under_load_lose_nothing() {
         acknowledged.extend(load.stop().await);
     }
     assert!(proxy.cuts_made() > 12 && acknowledged.len() > 100, "{} cuts", proxy.cuts_made());
-    all_is_there(&ledger, &database, &acknowledged).await;
+    all_is_written(&ledger, &database, &acknowledged).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn replicas_share_one_log() {
+async fn processes_share_one_log() {
     let database = prepared(TestDatabase::start().await).await;
-    let replicas: Vec<_> = (0..3).map(|_| opened(&database, CommitterConfig::default())).collect();
+    let ledgers: Vec<_> = (0..3).map(|_| opened(&database, CommitterConfig::default())).collect();
     let mut acknowledged = Vec::new();
-    // Each alone for a while, so that it relies on what it knows; then all of them at once.
-    let turns = [&replicas[..1], &replicas[1..2], &replicas[2..], &replicas[..], &replicas[..]];
+    // Each alone for a while, so that it uses what it remembers; then all at the same time.
+    let turns = [&ledgers[..1], &ledgers[1..2], &ledgers[2..], &ledgers[..], &ledgers[..]];
     for (turn, work) in turns.into_iter().zip([Work::New, Work::New, Work::New, Work::New, Work::Changing]) {
         let loads: Vec<_> = turn.iter().map(|ledger| Load::start(ledger.clone(), tenant(), 8, work)).collect();
         tokio::time::sleep(Duration::from_millis(300)).await;
@@ -156,12 +157,12 @@ async fn replicas_share_one_log() {
             acknowledged.extend(load.stop().await);
         }
     }
-    all_is_there(&replicas[0], &database, &acknowledged).await;
+    all_is_written(&ledgers[0], &database, &acknowledged).await;
 }
 
-/// A server to which not everything came: a replica that took over, or a backup that was restored.
+/// A server that does not have everything: a replica that took over, or a backup that was restored.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_another_server_has_lost_is_not_relied_on() {
+async fn what_is_remembered_of_another_server_is_not_used() {
     let database = prepared(TestDatabase::start().await).await;
     let ledger = opened(&database, CommitterConfig::default());
     for seed in 1..=20 {

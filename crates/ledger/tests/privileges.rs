@@ -1,4 +1,4 @@
-//! What the database itself refuses, whatever the service is made to say.
+//! What PostgreSQL itself does not allow the service and analysts.
 
 #![allow(clippy::unwrap_used)]
 
@@ -21,7 +21,7 @@ async fn filled() -> (TestDatabase, String) {
 async fn the_service_cannot_change_the_past() {
     let (database, _) = filled().await;
     let service = database.pool(ledger::admin::SERVICE_ROLE, 1).get().await.unwrap();
-    // As if the service had logged in itself: a superuser could leave a role that it has only put on.
+    // As if the service had logged in. After SET ROLE a superuser could return to its own role.
     service.batch_execute("SET SESSION AUTHORIZATION florin_service").await.unwrap();
     let forbidden = [
         "UPDATE {s}.log SET types = NULL",
@@ -54,7 +54,7 @@ async fn the_service_cannot_change_the_past() {
         }
     }
     let update = service.batch_execute("UPDATE ledger.log SET types = NULL").await;
-    assert!(update.is_err(), "the grant gave nothing");
+    assert!(update.is_err(), "the grant changed nothing");
     for allowed in
         ["SELECT count(*) FROM {s}.log", "UPDATE {s}.objects SET due = NULL", "DELETE FROM {s}.idempotency_keys"]
     {
@@ -63,7 +63,7 @@ async fn the_service_cannot_change_the_past() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn analysts_see_views_and_nothing_else() {
+async fn analysts_see_sql_views_and_nothing_else() {
     let (database, schema) = filled().await;
     let analyst = database.pool(ledger::admin::ANALYST_ROLE, 1).get().await.unwrap();
     for view in ["customers", "charges", "ledger_entries", "account_balances"] {
@@ -80,7 +80,7 @@ async fn analysts_see_views_and_nothing_else() {
     assert!(write.is_err());
 }
 
-/// Migrating again changes nothing, and two at once do not get in each other's way.
+/// Migrating again changes nothing, and two migrations at the same time do not disturb each other.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn migrations_can_be_repeated() {
     let (database, _) = filled().await;
@@ -92,7 +92,7 @@ async fn migrations_can_be_repeated() {
     };
     tokio::join!(again(&mut one), again(&mut other));
     let role: String = one.query_one("SELECT current_user::text", &[]).await.unwrap().get(0);
-    assert_eq!(role, "postgres", "the connection is given back as it was");
+    assert_eq!(role, "postgres", "the connection has its role from before");
     let sql = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = 'ledger'";
     let owners: Vec<String> = one.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(owners, [ledger::admin::OWNER_ROLE]);

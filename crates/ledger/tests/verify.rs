@@ -1,4 +1,4 @@
-//! The verifier finds nothing in sound books, and whatever somebody has changed behind the ledger's back.
+//! `verify` finds nothing wrong in sound books, and finds every change that was not made by the ledger.
 
 #![allow(clippy::unwrap_used)]
 
@@ -10,17 +10,16 @@ use ledger::{CommitterConfig, Report, verify};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use testkit::contract::Subject;
 use testkit::load::{Load, Work};
-use testkit::{ManualClock, ModelLedger, TestDatabase};
-use types::{Clock, Kind, SeededEntropy, TenantId};
+use testkit::{ManualClock, ModelLedger, Subject, TestDatabase, tenant_id};
+use types::Kind;
 
 async fn report(database: &TestDatabase) -> Report {
     let pool = database.pool(ledger::admin::SERVICE_ROLE, 2);
     verify(&pool, support::tenant(), Some(&index_of)).await.unwrap()
 }
 
-/// As the test's objects are indexed.
+/// How the objects of these tests are indexed.
 fn index_of(kind: Kind, state: &Value) -> Option<Index> {
     // The customer is not in the state.
     let status = state.get("status").and_then(Value::as_str).map(str::to_owned);
@@ -38,14 +37,14 @@ async fn sound_books_are_sound() {
     let full = report(&database).await;
     assert!(full.is_sound(), "{full:#?}");
     assert_eq!((full.events, full.objects, full.transfers, full.accounts), (15, 10, 9, 2));
-    let stranger = TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(99));
-    let nobody = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), stranger, None).await;
-    assert_eq!(nobody.unwrap_err(), LedgerError::NoSuchTenant(stranger));
+    let unknown = tenant_id(99);
+    let error = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), unknown, None).await.unwrap_err();
+    assert_eq!(error, LedgerError::NoSuchTenant(unknown));
 }
 
-/// Each is done to books of its own, as a superuser, and must be told as at least these findings.
+/// A superuser makes each change to books of their own. The report must have at least these findings.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn whatever_is_changed_is_found() {
+async fn every_change_is_found() {
     let cases: &[(&str, &[&str])] = &[
         ("UPDATE accounts SET debits_posted = debits_posted + 1 WHERE code = 'assets/cash'", &["balances", "totals"]),
         ("UPDATE accounts SET credits_pending = 0", &["balances", "totals"]),
@@ -57,7 +56,7 @@ async fn whatever_is_changed_is_found() {
         ("UPDATE accounts SET currency = 'eur' WHERE code = 'assets/cash'", &["transfers", "totals"]),
         ("DELETE FROM accounts WHERE code = 'assets/cash'", &["balances", "totals"]),
         ("INSERT INTO accounts SELECT number, 'assets/more', 'usd', 0, 5, 0, 0, 0 FROM books", &["balances", "totals"]),
-        // The purse as an account that its transfers have overdrawn on the way.
+        // With this rule the transfers have overdrawn the purse on the way.
         (
             "ALTER TABLE accounts DROP CONSTRAINT accounts_check, DROP CONSTRAINT accounts_check1;
             UPDATE accounts SET rule = 2 WHERE code = 'liabilities/purse'",
@@ -99,6 +98,8 @@ async fn whatever_is_changed_is_found() {
         ("UPDATE log SET request_id = 'req_1' WHERE position = 3", &["hashes"]),
         ("UPDATE log SET hash = sha256(hash) WHERE position = 3", &["hashes"]),
         ("UPDATE transfers SET reason = 'gift' WHERE action = 3", &["hashes"]),
+        ("UPDATE transfers SET last = true WHERE action = 2", &["hashes", "transfers"]),
+        ("UPDATE transfers SET last = false WHERE action = 4", &["hashes", "transfers"]),
         ("UPDATE log SET entries = 'nothing'", &["versions", "objects", "hashes"]),
         ("UPDATE log SET size = 3 WHERE position = 1", &["positions"]),
         ("UPDATE log SET types = NULL", &["index"]),
@@ -160,7 +161,7 @@ async fn random_books_are_sound_and_long_reports_are_cut() {
     assert!(serde_json::to_string(&report).unwrap().contains("\"check\":\"objects\""));
 }
 
-/// Commits go on while the books are verified: the snapshot is of one moment.
+/// Commits go on while the books are verified, as of one moment.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verifying_under_load_finds_nothing() {
     let database = TestDatabase::start().await;

@@ -1,4 +1,4 @@
-//! The views and functions that analysts use: see `docs/sql.md`.
+//! The SQL views and functions that analysts use: see `docs/sql.md`.
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
@@ -90,7 +90,7 @@ async fn entries_add_up_to_balances() {
     assert_eq!(rows[0].get::<_, i64>(4), 152, "one hold is open, of another a part");
 }
 
-/// A new release may have other columns; views that others have built on ours stay if they can.
+/// A new release may have other columns. Views of analysts that depend on the SQL views stay if no column has changed.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn views_follow_their_columns() {
     let (_database, mut client, _) = filled().await;

@@ -1,8 +1,8 @@
 //! Addresses, billing details, shipping and e-mail addresses, as several resources take and show them.
 
+use api::error::ApiError;
 use api::json::Json::{self, Null};
 use api::params::{Unsettable, assign};
-use api::error::ApiError;
 use api::{object, params};
 use domain::contact::{Address, BillingDetails, Shipping};
 

@@ -1,17 +1,17 @@
 //! Customers.
 
+use crate::contact::{AddressParams, CustomerShippingParams, check_email, render_address, render_shipping};
+use crate::customer_lookup::of_path;
+use crate::payment_methods::{self, CardCheck};
+use api::Registry;
 use api::call::Call;
+use api::endpoint::Returns;
 use api::error::{ApiError, Result};
 use api::json::Json::{self, Null};
 use api::metadata::{MetadataParam, merged_metadata};
 use api::params::{NoParams, Unsettable, assign};
-use api::Registry;
-use api::endpoint::Returns;
 use api::reply::Reply;
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
-use crate::contact::{AddressParams, CustomerShippingParams, check_email, render_address, render_shipping};
-use crate::customer_lookup::of_path;
-use crate::payment_methods::{self, CardCheck};
 use api::search::{FieldKind, SearchField, field, indexed};
 use api::{object, params};
 use contracts::{FieldFilter, ListQuery};

@@ -142,7 +142,11 @@ impl Attempted for Refunds {
         call.referenced(refund.charge).await
     }
 
-    fn answer(refund: &Versioned<Refund>, _: &Versioned<Charge>, Answering { call, decline, .. }: Answering) -> Outcome {
+    fn answer(
+        refund: &Versioned<Refund>,
+        _: &Versioned<Charge>,
+        Answering { call, decline, .. }: Answering,
+    ) -> Outcome {
         match decline {
             None => Ok(call.reply::<Self>(refund)),
             Some(decline) => Err(declined(decline).detail("charge", refund.charge.to_string())),

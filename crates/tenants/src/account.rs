@@ -1,12 +1,12 @@
 //! The tenant itself, as an account.
 
+use api::Registry;
 use api::call::Call;
+use api::endpoint::Returns;
 use api::error::Result;
 use api::json::Json::{self, Null};
 use api::object;
 use api::params::NoParams;
-use api::Registry;
-use api::endpoint::Returns;
 use api::reply::Reply;
 use contracts::Tenant;
 

@@ -1,9 +1,9 @@
 //! Balance transactions: the lines of the tenant's statement.
 
+use api::Registry;
 use api::call::Call;
 use api::error::{ApiError, Result};
 use api::json::Json::{self, Null};
-use api::Registry;
 use api::resource::{Audience, Expandable, Resource, Schema, reference_to_any};
 use api::{object, params};
 use contracts::{FieldFilter, ListQuery};

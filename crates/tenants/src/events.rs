@@ -62,7 +62,7 @@ fn position(param: &str, id: &str) -> Result<i64, ApiError> {
 
 /// The entry at a place of the log, if it is the event of that id.
 async fn entry_at(call: &Call, position: i64, id: &str) -> Result<Option<LogEntry>> {
-    let entry = call.services.ledger.event(call.tenant_id(), position).await?;
+    let entry = call.services.ledger.log_entry(call.tenant_id(), position).await?;
     Ok(entry.filter(|entry| entry.event_type.is_some() && event_id(entry).to_string() == id))
 }
 

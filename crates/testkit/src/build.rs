@@ -1,4 +1,4 @@
-//! Builders of commits over documents: objects of any shape, as JSON.
+//! Builders of commits about documents, which are objects with any JSON as their state.
 
 use domain::account::{Account, Rule};
 use domain::commit::{
@@ -25,7 +25,7 @@ impl Doc {
     }
 }
 
-/// A commit in the making.
+/// A commit that is being built.
 #[derive(Clone, Debug)]
 pub struct Draft(pub Commit);
 
@@ -34,14 +34,14 @@ impl Draft {
         Draft(Commit { at: now, ..Commit::default() })
     }
 
-    /// Brings a document into being: it gets version 1.
+    /// Creates a document, as version 1; `event` is the public type, if any.
     pub fn create(mut self, doc: &mut Doc, event: Option<&'static str>) -> Self {
         doc.version = 1;
         self.write(doc, 0, event, doc.state.to_string());
         self
     }
 
-    /// Changes a document by a merge patch; with its index as it is now.
+    /// Changes a document by a merge patch, and writes its index as it is now.
     pub fn update(mut self, doc: &mut Doc, event: Option<&'static str>, change: Value) -> Self {
         let base = doc.version;
         doc.version += 1;
@@ -82,7 +82,7 @@ impl Draft {
     }
 }
 
-/// Some 32 bytes that go with a text.
+/// A fingerprint that is the same for the same text.
 pub fn fingerprint(text: &str) -> [u8; 32] {
     let mut bytes = [7; 32];
     for (at, byte) in text.bytes().enumerate() {
@@ -101,7 +101,7 @@ pub fn open_account(code: &str) -> Account {
     account(code, Rule::Unlimited)
 }
 
-/// A transfer of a new id.
+/// A transfer with a new id, which debits the first account and credits the second.
 pub fn transfer(
     now: Timestamp,
     entropy: &mut dyn Entropy,

@@ -12,12 +12,12 @@ impl ManualClock {
         Arc::new(ManualClock(AtomicI64::new(time.millis())))
     }
 
-    /// Saturday, 2026-11-21, 00:00 UTC: when tests happen unless they say otherwise.
+    /// A clock that shows 2026-11-21, 00:00 UTC, a Saturday.
     pub fn new() -> Arc<Self> {
         Self::at(Timestamp::from_seconds(1_795_219_200))
     }
 
-    /// Moves the clock on and says what it shows then.
+    /// Moves the clock on, and returns the new time.
     pub fn advance(&self, duration: Duration) -> Timestamp {
         let millis = i64::try_from(duration.as_millis()).expect("a test's duration");
         Timestamp::from_millis(self.0.fetch_add(millis, Ordering::SeqCst) + millis)

@@ -1,4 +1,4 @@
-//! In-memory model of the ledger, clean databases, builders: what tests stand on.
+//! What tests need: the ledger in memory, the tests of its contract, clean databases, builders of commits.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -7,11 +7,17 @@ mod clock;
 pub mod compare;
 pub mod contract;
 mod database;
-mod identity;
+mod empty;
+mod failing;
 pub mod load;
 mod model;
+mod subject;
+mod tenant;
 
 pub use clock::ManualClock;
 pub use database::{Cut, Proxy, TestDatabase};
-pub use identity::OneTenant;
+pub use empty::EmptyLedger;
+pub use failing::FailingLedger;
 pub use model::ModelLedger;
+pub use subject::Subject;
+pub use tenant::{OneTenant, caller, tenant, tenant_id};

@@ -1,4 +1,4 @@
-//! Clients that commit as fast as they are answered, and remember what was acknowledged.
+//! Clients that commit as fast as they get answers, and remember the commits that were acknowledged.
 
 use crate::build::{self, Doc, Draft};
 use contracts::ledger::{CommitError, Ledger};
@@ -19,9 +19,9 @@ pub struct Load {
 /// What the clients of a load make.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Work {
-    /// New objects only: nothing need be read before they are written.
+    /// New objects only, for which the committer need not read anything.
     New,
-    /// Objects that are changed twice after they were made.
+    /// Objects that are changed twice after their creation.
     Changing,
 }
 
@@ -47,7 +47,7 @@ impl Load {
         Load { stop, clients: set }
     }
 
-    /// Lets the clients finish what they are at, and says what was acknowledged.
+    /// Lets the clients finish their current commits, and returns all that were acknowledged.
     pub async fn stop(self) -> Vec<Acknowledged> {
         self.stop.store(true, Ordering::SeqCst);
         self.clients.join_all().await.into_iter().flatten().collect()
@@ -68,11 +68,11 @@ async fn client(ledger: Arc<dyn Ledger>, tenant: TenantId, work: Work, stop: Arc
                 acknowledged.push(Acknowledged { object: doc.id, version: doc.version, first_position, key, amount });
                 last = (work == Work::Changing && doc.version < 3).then_some(doc);
             }
-            // The outcome is unknown, or nothing was written: whatever was acknowledged must be there all the same.
+            // It may or may not be written. Only acknowledged commits are counted.
             Err(CommitError::Unavailable(_) | CommitError::Overloaded) => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
-            Err(error) => panic!("a sound commit was refused: {error}"),
+            Err(error) => panic!("a valid commit was rejected: {error}"),
         }
     }
     acknowledged

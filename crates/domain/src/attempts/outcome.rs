@@ -66,10 +66,9 @@ impl Outcome {
     pub fn decline(&self) -> Option<Decline> {
         match self {
             Outcome::Declined { decline, .. } => Some(decline.clone()),
-            Outcome::Done(_)
-            | Outcome::ActionRequired { .. }
-            | Outcome::Pending { .. }
-            | Outcome::Unknown { .. } => None,
+            Outcome::Done(_) | Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => {
+                None
+            }
         }
     }
 }

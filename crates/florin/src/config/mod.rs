@@ -16,7 +16,6 @@ use platform::telemetry::TelemetryConfig;
 use processors::ProcessorsConfig;
 use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
-use std::time::Duration;
 
 /// What the server gets from its file and environment, by section.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -25,7 +24,7 @@ pub struct Config {
     pub server: ServerConfig,
     pub limits: Limits,
     pub database: DatabaseConfig,
-    pub ledger: LedgerSettings,
+    pub ledger: CommitterConfig,
     pub worker: WorkerConfig,
     /// A section for each processor.
     pub processors: ProcessorsConfig,
@@ -77,43 +76,6 @@ pub struct WorkerConfig {
 impl Default for WorkerConfig {
     fn default() -> Self {
         WorkerConfig { poll_ms: 1_000 }
-    }
-}
-
-/// How payments are written.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LedgerSettings {
-    /// Commits that are written in one transaction at most.
-    pub batch_max: usize,
-    /// Commits of one tenant that may wait; more are refused with 429.
-    pub queue_max: usize,
-    /// Committers, each with a connection beside those of the pool; a tenant's commits all go to the same one.
-    pub writers: usize,
-    /// Milliseconds that a commit is tried while PostgreSQL cannot be reached.
-    pub unreachable_max_ms: u64,
-}
-
-impl Default for LedgerSettings {
-    fn default() -> Self {
-        let config = CommitterConfig::default();
-        LedgerSettings {
-            batch_max: config.batch_max,
-            queue_max: config.queue_max,
-            writers: config.writers,
-            unreachable_max_ms: u64::try_from(config.unreachable_max.as_millis()).unwrap_or(u64::MAX),
-        }
-    }
-}
-
-impl LedgerSettings {
-    pub fn committer(&self) -> CommitterConfig {
-        CommitterConfig {
-            batch_max: self.batch_max,
-            queue_max: self.queue_max,
-            writers: self.writers,
-            unreachable_max: Duration::from_millis(self.unreachable_max_ms),
-        }
     }
 }
 

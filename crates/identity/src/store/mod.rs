@@ -4,9 +4,8 @@ pub(crate) mod migrations;
 
 use crate::api_key::ParsedKey;
 use contracts::identity::{Caller, IdentityError, KeyKind, Tenant};
-use platform::database::{Pool, with_causes};
+use platform::database::{Pool, from_sql_time, to_sql_time, with_causes};
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 use types::{TenantId, Timestamp};
@@ -118,13 +117,4 @@ fn caller(row: &Row) -> Result<Caller, IdentityError> {
     let kind = KINDS.iter().find(|(_, name)| *name == stored).map(|(kind, _)| *kind);
     let key = kind.ok_or_else(|| IdentityError(format!("unknown kind of key: {stored}")))?;
     Ok(Caller { tenant: Arc::new(tenant(row)?), key, livemode: row.try_get(5).map_err(failed)? })
-}
-
-fn to_sql_time(time: Timestamp) -> SystemTime {
-    UNIX_EPOCH + Duration::from_millis(time.millis().unsigned_abs())
-}
-
-fn from_sql_time(time: SystemTime) -> Timestamp {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }

@@ -1,19 +1,6 @@
-//! All of the ledger's SQL.
+//! SQL that reads, commits, verification and administration share. Each of them has a `store` of its own for the rest.
 
-pub(crate) mod admin;
-pub(crate) mod codes;
-pub(crate) mod columns;
-pub(crate) mod history;
-pub(crate) mod list;
-pub(crate) mod log;
-pub(crate) mod look_up;
-pub(crate) mod lookups;
-pub(crate) mod open;
-pub(crate) mod read;
+pub(crate) mod column_values;
+pub(crate) mod errors;
+pub(crate) mod round_trip;
 pub(crate) mod rows;
-pub(crate) mod session;
-pub(crate) mod statements;
-pub(crate) mod tables;
-pub(crate) mod verify;
-pub(crate) mod views;
-pub(crate) mod write;

@@ -1,54 +1,64 @@
-//! The log itself: positions without gaps, hashes that follow from all before, entries that can be read, types as they are
-//! indexed.
+//! Checks the log itself: positions have no gap, hashes follow from all that comes before, entries can be read, and the
+//! log is found by the public types that are in it.
 
-use super::Report;
-use crate::chain::{self, Hash, Moved};
-use crate::entries::decode;
-use crate::store::verify::{CommitRow, Snapshot, TransferRow, VerifyError};
+use super::report::Report;
+use super::store::{CommitRow, Snapshot, TransferRow};
+use crate::log::entries::decode;
+use crate::log::hash::{self, Hash, HashedTransfer};
+use crate::store::errors::ReadError;
+use contracts::ledger::FIRST_POSITION;
 use domain::commit::Request;
 
-pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), VerifyError> {
+pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), ReadError> {
     let (mut log, mut transfers) = (snapshot.log().await?, snapshot.transfers().await?);
     let mut transfer = snapshot.next_transfer(&mut transfers).await?;
-    let (mut due, mut hash) = (1, Hash::default());
+    let (mut expected, mut hash) = (FIRST_POSITION, Hash::default());
     while let Some(row) = snapshot.next_commit(&mut log).await? {
         let position = row.log.position;
-        if position != due {
-            report.find("positions", due, format!("the log goes on at {position}"));
+        if position != expected {
+            report.find("positions", expected, format!("the log goes on at {position}"));
         }
-        due = position + i64::from(row.log.size);
-        let mut moved = Vec::new();
-        // Those of no commit at all are found elsewhere.
+        expected = position + i64::from(row.log.size);
+        let mut of_row = Vec::new();
+        // `references` finds the transfers that are of no row at all.
         while let Some(next) = transfer.take_if(|next| next.position <= position) {
-            moved.extend(Some(next).filter(|next| next.position == position));
+            of_row.extend(Some(next).filter(|next| next.position == position));
             transfer = snapshot.next_transfer(&mut transfers).await?;
         }
-        hash = check_hash(&hash, &row, &moved, report);
+        hash = check_hash(&hash, &row, &of_row, report);
         check_entries(snapshot, &row, report);
     }
-    report.hash = (due > 1).then(|| hash.iter().map(|byte| format!("{byte:02x}")).collect());
+    report.hash = (expected > FIRST_POSITION).then(|| hash.iter().map(|byte| format!("{byte:02x}")).collect());
     Ok(())
 }
 
-/// The hash that the row has, so that a row that was changed is told of once and not with all that follow it.
+/// Compares the row's hash with the one that it should have. Returns the hash that is stored, so that a row that was
+/// changed is one finding, not one with each row after it.
 fn check_hash(last: &Hash, row: &CommitRow, transfers: &[TransferRow], report: &mut Report) -> Hash {
     let request_id = row.log.request_id.clone();
     let request = request_id.map(|id| Request { id, idempotency_key: row.log.idempotency_key.clone() });
-    let moved = transfers.iter().map(|row| Moved {
+    let hashed: Option<Vec<_>> = transfers.iter().map(hashed).collect();
+    let expected = hashed.map(|transfers| {
+        let digest = hash::digest(request.as_ref(), &row.log.entries, transfers.into_iter());
+        hash::next(last, row.log.created, &digest)
+    });
+    if expected.is_none_or(|expected| row.hash != expected) {
+        report.find("hashes", row.log.position, "its hash is not that of its commit and of all rows before it");
+    }
+    row.hash.as_slice().try_into().ok().or(expected).unwrap_or_default()
+}
+
+/// `None` if the transfer's action is one that nothing could have written.
+fn hashed(row: &TransferRow) -> Option<HashedTransfer<'_>> {
+    Some(HashedTransfer {
         id: row.id,
-        action: row.action,
+        action: *row.action.as_ref().ok()?,
         debit: &row.debit,
         credit: &row.credit,
         amount: row.amount,
         reason: &row.reason,
         object: row.object,
-    });
-    let digest = chain::digest(request.as_ref(), &row.log.entries, moved);
-    let due = chain::next(last, row.log.created, &digest);
-    if row.hash != due {
-        report.find("hashes", row.log.position, "its hash is not that of its commit and of all before it");
-    }
-    row.hash.as_slice().try_into().unwrap_or(due)
+    })
 }
 
 fn check_entries(snapshot: &Snapshot<'_>, row: &CommitRow, report: &mut Report) {
@@ -61,8 +71,8 @@ fn check_entries(snapshot: &Snapshot<'_>, row: &CommitRow, report: &mut Report) 
     if usize::try_from(row.log.size).ok() != Some(entries.len()) {
         report.find("positions", position, format!("it has {} entries, not {}", entries.len(), row.log.size));
     }
-    let told = snapshot.indexed_types(entries.iter().filter_map(|entry| entry.event_type.as_deref()));
-    if told != row.types {
-        report.find("index", position, format!("its types are indexed as {:?}, not as {told:?}", row.types));
+    let expected = snapshot.indexed_types(entries.iter().filter_map(|entry| entry.event_type.as_deref()));
+    if expected != row.types {
+        report.find("index", position, format!("its types are indexed as {:?}, not as {expected:?}", row.types));
     }
 }

@@ -1,27 +1,32 @@
-//! Objects, folded from their entries in the log.
+//! Checks objects: each is folded from its log entries and compared with what is stored.
 
-use super::{IndexOf, Report};
-use crate::entries::{Entry, decode};
-use crate::store::verify::{ObjectRow, Snapshot, VerifyError};
+use super::report::Report;
+use super::store::{ObjectRow, Snapshot};
+use crate::log::entries::{StoredEntry, decode};
+use crate::store::errors::ReadError;
 use contracts::ledger::Stored;
+use domain::commit::Index;
 use domain::patch;
 use serde_json::Value;
-use types::ObjectId;
+use types::{Kind, ObjectId};
 
-/// An object as its entries make it.
+/// Derives from an object's state how the object must be indexed; `None` if it cannot say.
+pub type IndexOf = dyn Fn(Kind, &Value) -> Option<Index> + Send + Sync;
+
+/// An object as its log entries say.
 struct Folded {
     id: ObjectId,
     version: i32,
     state: Value,
 }
 
-/// Folds each object out of the log rows that it names. Its versions count from 1 without a gap, so that all entries
-/// of the log are of stored objects if there are as many as all objects have versions.
+/// Folds each object out of the log rows that it refers to. Then the number of entries is compared with that of the
+/// whole log: if they are equal, every log entry is of a stored object.
 pub(super) async fn check(
     snapshot: &Snapshot<'_>,
     report: &mut Report,
     index_of: Option<&IndexOf>,
-) -> Result<(), VerifyError> {
+) -> Result<(), ReadError> {
     let mut objects = snapshot.objects().await?;
     let mut folded = 0u64;
     while let Some(object) = snapshot.next_object(&mut objects).await? {
@@ -34,13 +39,13 @@ pub(super) async fn check(
     Ok(())
 }
 
-/// Says how many entries the object has.
+/// Returns how many log entries the object has.
 fn check_object(object: &ObjectRow, report: &mut Report, index_of: Option<&IndexOf>) -> u64 {
     let id = object.stored.id;
     let mut folded = Folded { id, version: 0, state: Value::Null };
     let mut entries = 0;
     for json in &object.log {
-        // What cannot be read was found when the log was read through.
+        // `log` has found the rows that cannot be read.
         for entry in decode(json).unwrap_or_default().iter().filter(|entry| entry.object == id) {
             fold(&mut folded, entry, report);
             entries += 1;
@@ -53,7 +58,7 @@ fn check_object(object: &ObjectRow, report: &mut Report, index_of: Option<&Index
     entries
 }
 
-fn fold(folded: &mut Folded, entry: &Entry<'_>, report: &mut Report) {
+fn fold(folded: &mut Folded, entry: &StoredEntry<'_>, report: &mut Report) {
     if entry.version != folded.version + 1 {
         let detail = format!("version {} follows version {}", entry.version, folded.version);
         report.find("versions", folded.id, detail);
@@ -69,14 +74,16 @@ fn fold(folded: &mut Folded, entry: &Entry<'_>, report: &mut Report) {
 fn compare(folded: &Folded, stored: &Stored, report: &mut Report, index_of: Option<&IndexOf>) {
     report.objects += 1;
     if folded.version != stored.version {
-        let detail = format!("its events lead to version {}, stored is version {}", folded.version, stored.version);
+        let detail =
+            format!("its log entries lead to version {}, stored is version {}", folded.version, stored.version);
         report.find("objects", stored.id, detail);
     }
     match serde_json::from_str::<Value>(&stored.state) {
         Ok(state) if state == folded.state => {}
         Ok(state) => {
-            // Only the names: a report may be shown to people who must not see what is in an object.
-            let detail = format!("its events lead to another state; different: {}", differing(&folded.state, &state));
+            // Only the names of attributes: people who read a report may not be allowed to see what is in an object.
+            let detail =
+                format!("its log entries lead to another state; different: {}", differing(&folded.state, &state));
             report.find("objects", stored.id, detail);
         }
         Err(error) => report.find("objects", stored.id, format!("its state is not JSON: {error}")),

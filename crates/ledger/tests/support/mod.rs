@@ -9,11 +9,10 @@ use ledger::{CommitterConfig, PgLedger};
 use serde_json::json;
 use std::sync::Arc;
 use testkit::build::{Doc, Draft};
-use testkit::contract::Subject;
-use testkit::{ManualClock, TestDatabase};
+use testkit::{ManualClock, Subject, TestDatabase, tenant_id};
 use types::{Clock, Kind, SeededEntropy, TenantId};
 
-/// Views with columns of each type.
+/// SQL views with columns of each type.
 pub const VIEWS: &[SqlView] = &[
     SqlView {
         kind: Kind::Customer,
@@ -34,11 +33,12 @@ pub const VIEWS: &[SqlView] = &[
     },
 ];
 
+/// The tenant of all tests that need only one.
 pub fn tenant() -> TenantId {
-    TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(0))
+    tenant_id(0)
 }
 
-/// Roles, schema and tables of a tenant.
+/// Creates roles, schema and tables, and opens the books of a tenant.
 pub async fn prepare(database: &TestDatabase, tenant: TenantId) {
     let mut admin = database.connect().await;
     ledger::admin::ensure_roles(&admin).await.expect("roles");
@@ -50,15 +50,18 @@ pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterC
     PgLedger::new(database.pool(ledger::admin::SERVICE_ROLE, 8), clock, config)
 }
 
+/// The database with the books of [`tenant`].
 pub async fn prepared(database: TestDatabase) -> TestDatabase {
     prepare(&database, tenant()).await;
     database
 }
 
+/// A ledger with a clock of its own.
 pub fn opened(database: &TestDatabase, config: CommitterConfig) -> Arc<PgLedger> {
     open(database, ManualClock::new(), config)
 }
 
+/// A commit that creates a charge.
 pub fn charge(seed: u64) -> (Doc, Commit) {
     let now = ManualClock::new().now();
     let mut doc = Doc::new(Kind::Charge, now, &mut SeededEntropy::new(seed), json!({"seed": seed}));
@@ -75,8 +78,8 @@ pub async fn subject() -> Subject {
     Subject::new(ledger, tenant(), clock, Box::new(database))
 }
 
-/// Books with a bit of everything in them: five customers, each charged by a hold that is posted, released or still
-/// open; the objects are named by what the log says of them.
+/// Writes some of everything: five customers, each with a charge and a hold, which is then posted, released, or left
+/// open. Returns customers and charges as they are afterwards.
 pub async fn fill(ledger: &dyn contracts::Ledger, tenant: TenantId) -> Vec<Doc> {
     use domain::commit::{Action, Answer, Step};
     use testkit::build;
@@ -99,7 +102,7 @@ pub async fn fill(ledger: &dyn contracts::Ledger, tenant: TenantId) -> Vec<Doc> 
             .create(&mut charge, Some("charge.pending"))
             .transfer(hold.clone())
             .key(&format!("key {number}"), Step::Begin, answer);
-        ledger.commit(tenant, created.commit()).await.expect("a sound commit");
+        ledger.commit(tenant, created.commit()).await.expect("a valid commit");
         let action = match number {
             0 => None,
             1 => Some((Action::VoidHold { hold: hold.id }, 0)),
@@ -112,7 +115,7 @@ pub async fn fill(ledger: &dyn contracts::Ledger, tenant: TenantId) -> Vec<Doc> 
         if let Some((action, amount)) = action {
             draft = draft.transfer(build::transfer(now, &mut entropy, action, (&cash, &purse), amount, charge.id));
         }
-        ledger.commit(tenant, draft.commit()).await.expect("a sound commit");
+        ledger.commit(tenant, draft.commit()).await.expect("a valid commit");
         docs.extend([customer, charge]);
     }
     docs

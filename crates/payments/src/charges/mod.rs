@@ -140,9 +140,7 @@ async fn source(
     customer: Option<&Versioned<Customer>>,
 ) -> Result<Versioned<PaymentMethod>> {
     match (source, customer.map(|customer| customer.details.default_payment_method)) {
-        (Some(token), _) if token.starts_with("tok_") => {
-            payment_methods::create_from_token(call, changes, token).await
-        }
+        (Some(token), _) if token.starts_with("tok_") => payment_methods::create_from_token(call, changes, token).await,
         (Some(id), _) => payment_methods::resolve(call, changes, "source", id).await,
         (None, Some(Some(default))) => call.referenced(default).await,
         (None, Some(None)) => {

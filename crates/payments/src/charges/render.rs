@@ -1,10 +1,10 @@
 //! A charge as it is shown.
 
+use crate::contact::{NOWHERE, render_billing_details, render_shipping};
+use crate::payment_methods::checks;
 use api::json::Json::{self, Null};
 use api::object;
 use api::resource::{Audience, Expandable, Resource, Schema, children, reference};
-use crate::contact::{NOWHERE, render_billing_details, render_shipping};
-use crate::payment_methods::checks;
 use domain::payments::charge::{Charge, Status};
 use types::Kind;
 

@@ -12,7 +12,7 @@ use api::params::{Param, Unsettable, assign};
 use api::{choices, params};
 use domain::payments::intent::{FutureUsage, ThreeDSecure};
 use domain::payments::payment_intent::{
-    self,     AmountDetails, AmountShipping, CaptureMethod, CardOptions, ConfirmationMethod, IfAvailable, PaymentDetails,
+    self, AmountDetails, AmountShipping, CaptureMethod, CardOptions, ConfirmationMethod, IfAvailable, PaymentDetails,
     PaymentIntent,
 };
 use domain::payments::payment_method::MethodType;

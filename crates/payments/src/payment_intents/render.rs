@@ -1,10 +1,10 @@
 //! A payment intent as it is shown.
 
+use crate::contact::render_shipping;
+use crate::intent::{next_action, payment_error, render_automatic};
 use api::json::Json::{self, Null};
 use api::object;
-use crate::intent::{next_action, payment_error, render_automatic};
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
-use crate::contact::render_shipping;
 use domain::payments::intent::ThreeDSecure;
 use domain::payments::payment_intent::{AmountDetails, AmountShipping, CardOptions, PaymentDetails, PaymentIntent};
 use types::Kind;

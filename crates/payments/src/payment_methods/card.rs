@@ -10,9 +10,7 @@ use api::params;
 use api::params::Param;
 use attempts::preferred_processor;
 use domain::contact::BillingDetails;
-use domain::payments::payment_method::{
-    self, AllowRedisplay, Card, MethodType, NewPaymentMethod, PaymentMethod,
-};
+use domain::payments::payment_method::{self, AllowRedisplay, Card, MethodType, NewPaymentMethod, PaymentMethod};
 use domain::{Changes, Object, Versioned};
 use processors::{CardFacts, CardRefusal, CardSource};
 use serde_json::{Value, json};
@@ -197,7 +195,9 @@ async fn read_card(call: &Call, params: CardParams) -> Result<(CardFacts, (u8, u
             let message = "card[token] and card[number] cannot both be given.";
             return Err(ApiError::invalid(message).param("card[token]").into());
         }
-        (Some(token), None) => return Ok((token_card(call, &token, "card[token]").await?, test_expiry(call.now), true)),
+        (Some(token), None) => {
+            return Ok((token_card(call, &token, "card[token]").await?, test_expiry(call.now), true));
+        }
         (None, Some(number)) => number,
         (None, None) => return Err(missing("card[number]").into()),
     };

@@ -3,8 +3,8 @@
 use api::call::Call;
 use api::error::{ApiError, Result};
 use attempts::{declined, execute, preferred_processor};
-use domain::payments::payment_method::{PaymentMethod, checked, new_check};
 use domain::Changes;
+use domain::payments::payment_method::{PaymentMethod, checked, new_check};
 
 /// Whether a card is good.
 pub enum CardCheck {

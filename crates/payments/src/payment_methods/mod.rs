@@ -102,7 +102,8 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
         params.apply(&mut details);
         details
     });
-    let edit = Edit { billing_details, expiry, metadata: Some(metadata), allow_redisplay: chosen(params.allow_redisplay) };
+    let edit =
+        Edit { billing_details, expiry, metadata: Some(metadata), allow_redisplay: chosen(params.allow_redisplay) };
     let mut changes = call.changes();
     payment_method::update(&mut changes, &mut method, edit)?;
     call.commit_and_show::<PaymentMethods>(changes, &method).await

@@ -1,9 +1,9 @@
 //! How payment methods are shown.
 
+use crate::contact::render_billing_details;
 use api::json::Json::{self, Null};
 use api::object;
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
-use crate::contact::render_billing_details;
 use domain::payments::payment_method::{AllowRedisplay, Card, PaymentMethod};
 use types::Kind;
 

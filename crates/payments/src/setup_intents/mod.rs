@@ -24,7 +24,8 @@ use domain::payments::payment_method::PaymentMethod;
 use domain::payments::setup_intent::{self, Draft, Edit, SetupIntent};
 use domain::{Changes, Refusal, Versioned};
 use params::{
-    CancelParams, ConfirmParams, ConfirmationParams, CreateParams, DetailParams, FilterParams, MethodParams, UpdateParams,
+    CancelParams, ConfirmParams, ConfirmationParams, CreateParams, DetailParams, FilterParams, MethodParams,
+    UpdateParams,
 };
 use types::Kind;
 
@@ -200,9 +201,7 @@ impl Attempted for SetupIntents {
     ) -> Outcome {
         match decline {
             None => Ok(call.reply::<Self>(intent)),
-            Some(decline) => {
-                Err(declined(decline).detail("setup_intent", show::<Self>(intent, &call.audience())))
-            }
+            Some(decline) => Err(declined(decline).detail("setup_intent", show::<Self>(intent, &call.audience()))),
         }
     }
 

@@ -3,12 +3,14 @@
 mod config;
 mod connection;
 pub mod store;
+mod time;
 mod url;
 
 pub use crate::error_text::with_causes;
 pub use config::DatabaseConfig;
 pub use connection::{connect, ping};
 pub use deadpool_postgres::Pool;
+pub use time::{from_sql_time, to_sql_time};
 pub use tokio_postgres::Client;
 pub use url::DatabaseUrl;
 

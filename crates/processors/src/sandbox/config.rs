@@ -1,6 +1,6 @@
+use platform::Secret;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
-use platform::Secret;
 
 /// The `[processors.sandbox]` section: how slow and how unreliable the sandbox pretends to be. Rates are shares of all attempts,
 /// from 0 to 1.

@@ -158,9 +158,9 @@ mod tests {
     use super::samples::attempt;
     use super::*;
     use domain::attempts::{Operation, Status};
-    use types::{SeededEntropy, TenantId};
     use std::sync::atomic::{AtomicI64, Ordering};
     use types::Timestamp;
+    use types::{SeededEntropy, TenantId};
 
     struct HandSet(AtomicI64);
 

@@ -4,9 +4,9 @@
 use crate::processor::{Notice, WebhookError};
 use hmac::{Hmac, KeyInit, Mac};
 use http::HeaderMap;
+use platform::Secret;
 use serde::Deserialize;
 use sha2::Sha256;
-use platform::Secret;
 
 /// HMAC-SHA256 of the body with `webhook_secret`, in hexadecimal.
 const SIGNATURE: &str = "sandbox-signature";
@@ -24,8 +24,7 @@ pub fn read(secret: &Secret, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Not
         return Err(WebhookError::Unsupported);
     }
     let given = headers.get(SIGNATURE).and_then(|value| unhex(value.as_bytes())).ok_or(WebhookError::Signature)?;
-    let mut mac =
-        Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).map_err(|_| WebhookError::Unsupported)?;
+    let mut mac = Hmac::<Sha256>::new_from_slice(secret.reveal().as_bytes()).map_err(|_| WebhookError::Unsupported)?;
     mac.update(body);
     mac.verify_slice(&given).map_err(|_| WebhookError::Signature)?;
     let Body { tenant, attempt } =

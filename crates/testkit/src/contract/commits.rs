@@ -1,8 +1,8 @@
 //! Positions, versions, all or nothing.
 
-use super::Subject;
 use crate::build::{self, Draft};
-use contracts::ledger::{CommitError, EventQuery, LedgerError, Paging};
+use crate::subject::Subject;
+use contracts::ledger::{CommitError, EventQuery, FIRST_POSITION, LedgerError, Paging};
 use domain::commit::{Action, Commit, Index};
 use serde_json::json;
 use std::collections::BTreeSet;
@@ -19,36 +19,36 @@ pub async fn positions_have_no_gap_under_load(mut subject: Subject) {
         let now = subject.now();
         let moved = build::transfer(now, &mut subject.entropy, Action::Post, (&cash, &owed), 1 + number as i64, doc.id);
         let mut draft = subject.draft().create(&mut doc, Some("charge.created")).transfer(moved);
-        // Some commits have more than one event.
+        // Some commits have more than one log entry.
         for _ in 0..number % 3 {
             draft = draft.update(&mut doc, None, json!({"touched": true}));
         }
         let (ledger, tenant) = (subject.ledger.clone(), subject.tenant);
         tasks.push(tokio::spawn(async move {
             let commit = draft.commit();
-            let events = commit.entries.len() as i64;
-            (ledger.commit(tenant, commit).await.unwrap().first_position, events)
+            let entries = commit.entries.len() as i64;
+            (ledger.commit(tenant, commit).await.unwrap().first_position, entries)
         }));
     }
     let mut taken = BTreeSet::new();
     for task in tasks {
-        let (first, events) = task.await.unwrap();
-        for position in first..first + events {
-            assert!(taken.insert(position), "position {position} was given twice");
+        let (first, entries) = task.await.unwrap();
+        for position in first..first + entries {
+            assert!(taken.insert(position), "position {position} was used twice");
         }
     }
-    assert_eq!(taken.first(), Some(&1));
+    assert_eq!(taken.first(), Some(&FIRST_POSITION));
     assert_eq!(taken.last().copied(), Some(taken.len() as i64), "there is a gap");
     let total = (1..=COMMITS as i64).sum::<i64>();
     assert_eq!(subject.balance("assets/cash").await.debits_posted, total);
     assert_eq!(subject.balance("liabilities/owed").await.credit_balance(), total);
 }
 
-pub async fn commits_are_told_where_they_stand(mut subject: Subject) {
+pub async fn commits_are_answered_with_their_positions(mut subject: Subject) {
     let mut one = subject.doc(Kind::Customer, json!({"name": "Ada"}));
     let mut two = subject.doc(Kind::Customer, json!({"name": "Bo"}));
     let draft = subject.draft().create(&mut one, Some("customer.created")).create(&mut two, None);
-    assert_eq!(subject.written(draft).await, 1);
+    assert_eq!(subject.written(draft).await, FIRST_POSITION);
     let draft = subject.draft().update(&mut one, Some("customer.updated"), json!({"name": "Ann"}));
     assert_eq!(subject.written(draft).await, 3);
     let stored = subject.object(one.id).await.unwrap();
@@ -56,9 +56,9 @@ pub async fn commits_are_told_where_they_stand(mut subject: Subject) {
     let missing = ObjectId::from_value(Kind::Charge, one.id.value);
     let found = subject.ledger.objects(subject.tenant, &[two.id, missing, one.id, two.id]).await.unwrap();
     let ids: Vec<_> = found.iter().map(|stored| stored.as_ref().map(|stored| stored.id)).collect();
-    assert_eq!(ids, [Some(two.id), None, Some(one.id), Some(two.id)], "in the order asked for");
-    assert_eq!(subject.ledger.event(subject.tenant, 2).await.unwrap().unwrap().object, two.id);
-    assert_eq!(subject.ledger.event(subject.tenant, 4).await.unwrap(), None);
+    assert_eq!(ids, [Some(two.id), None, Some(one.id), Some(two.id)], "in the order of the ids");
+    assert_eq!(subject.ledger.log_entry(subject.tenant, 2).await.unwrap().unwrap().object, two.id);
+    assert_eq!(subject.ledger.log_entry(subject.tenant, 4).await.unwrap(), None);
 }
 
 pub async fn a_stale_version_is_a_conflict(mut subject: Subject) {
@@ -68,15 +68,15 @@ pub async fn a_stale_version_is_a_conflict(mut subject: Subject) {
     let late = subject.draft().update(&mut stale, None, json!({"name": "Eve"}));
     let conflict = subject.commit(late.commit()).await.unwrap_err();
     assert_eq!(conflict, CommitError::VersionConflict { id: doc.id, expected: 1, found: 2 });
-    let mut stranger = subject.doc(Kind::Customer, json!({}));
-    stranger.version = 4;
-    let unborn = subject.draft().update(&mut stranger, None, json!({"name": "Eve"}));
-    let conflict = subject.commit(unborn.commit()).await.unwrap_err();
-    assert_eq!(conflict, CommitError::VersionConflict { id: stranger.id, expected: 4, found: 0 });
+    let mut unknown = subject.doc(Kind::Customer, json!({}));
+    unknown.version = 4;
+    let update = subject.draft().update(&mut unknown, None, json!({"name": "Eve"}));
+    let conflict = subject.commit(update.commit()).await.unwrap_err();
+    assert_eq!(conflict, CommitError::VersionConflict { id: unknown.id, expected: 4, found: 0 });
     assert_eq!(subject.object(doc.id).await.unwrap().state, r#"{"name":"Ann"}"#);
 }
 
-pub async fn of_two_who_create_one_wins(mut subject: Subject) {
+pub async fn only_one_of_many_creates_an_object(mut subject: Subject) {
     let doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
     let tasks: Vec<_> = (0..20)
         .map(|_| {
@@ -85,22 +85,22 @@ pub async fn of_two_who_create_one_wins(mut subject: Subject) {
             tokio::spawn(async move { ledger.commit(tenant, draft.commit()).await })
         })
         .collect();
-    let mut won = 0;
+    let mut created = 0;
     for task in tasks {
         match task.await.unwrap() {
-            Ok(_) => won += 1,
+            Ok(_) => created += 1,
             Err(error) => {
                 assert_eq!(error, CommitError::VersionConflict { id: doc.id, expected: 0, found: 1 });
             }
         }
     }
-    assert_eq!(won, 1);
+    assert_eq!(created, 1);
 }
 
-pub async fn a_refused_commit_leaves_nothing(mut subject: Subject) {
-    let mut there = subject.customer().await;
-    let mut stale = there.clone();
-    subject.written(subject.draft().update(&mut there, None, json!({"name": "Ann"}))).await;
+pub async fn a_rejected_commit_leaves_nothing(mut subject: Subject) {
+    let mut doc = subject.customer().await;
+    let mut stale = doc.clone();
+    subject.written(subject.draft().update(&mut doc, None, json!({"name": "Ann"}))).await;
     let mut fresh = subject.doc(Kind::Charge, json!({"amount": 5}));
     let (from, to) = (build::open_account("assets/a"), build::open_account("liabilities/b"));
     let now = subject.now();
@@ -115,14 +115,14 @@ pub async fn a_refused_commit_leaves_nothing(mut subject: Subject) {
     assert_eq!(subject.object(fresh.id).await, None);
     assert_eq!(subject.ledger.balances(subject.tenant, "").await.unwrap(), []);
     assert_eq!(subject.ledger.idempotency(subject.tenant, "key").await.unwrap(), None);
-    assert_eq!(subject.ledger.event(subject.tenant, 3).await.unwrap(), None);
-    let draft = subject.draft().update(&mut there, None, json!({"name": "Bo"}));
-    assert_eq!(subject.written(draft).await, 3, "a refused commit takes no position");
+    assert_eq!(subject.ledger.log_entry(subject.tenant, 3).await.unwrap(), None);
+    let draft = subject.draft().update(&mut doc, None, json!({"name": "Bo"}));
+    assert_eq!(subject.written(draft).await, 3, "a rejected commit takes no position");
 }
 
-pub async fn a_commit_that_contradicts_itself_is_refused(mut subject: Subject) {
+pub async fn a_commit_that_contradicts_itself_is_rejected(mut subject: Subject) {
     let mut doc = subject.doc(Kind::Charge, json!({"amount": 5}));
-    let sound = subject.draft().create(&mut doc, Some("charge.created")).commit();
+    let valid = subject.draft().create(&mut doc, Some("charge.created")).commit();
     let (from, to) = (build::open_account("assets/a"), build::open_account("liabilities/b"));
     let now = subject.now();
     let moved = build::transfer(now, &mut subject.entropy, Action::Post, (&from, &to), 5, doc.id);
@@ -131,14 +131,14 @@ pub async fn a_commit_that_contradicts_itself_is_refused(mut subject: Subject) {
     type Spoil = Box<dyn Fn(&mut Commit)>;
     let mut wrong: Vec<(&str, Spoil)> = vec![
         ("empty", Box::new(|commit| *commit = Draft::at(commit.at).commit())),
-        ("no event", Box::new(|commit| commit.entries.clear())),
-        ("an event too few", Box::new(|commit| commit.objects[0].version = 2)),
+        ("no log entry", Box::new(|commit| commit.entries.clear())),
+        ("a log entry too few", Box::new(|commit| commit.objects[0].version = 2)),
         ("a gap in versions", Box::new(|commit| commit.entries[0].version = 2)),
         ("written twice", Box::new(|commit| commit.objects.push(commit.objects[0].clone()))),
         ("an object is missing", Box::new(|commit| commit.objects.clear())),
         ("a negative base", Box::new(|commit| commit.objects[0].base = -1)),
         (
-            "a customer that is none",
+            "a customer that is a charge",
             Box::new(|commit| {
                 let customer = Some(commit.objects[0].id);
                 commit.objects[0].index = Index { customer, ..Index::default() };
@@ -162,20 +162,20 @@ pub async fn a_commit_that_contradicts_itself_is_refused(mut subject: Subject) {
     let twice = moved.clone();
     wrong.push(("a transfer twice", Box::new(move |commit| commit.transfers.extend([twice.clone(), twice.clone()]))));
     for (what, spoil) in wrong {
-        let mut commit = sound.clone();
+        let mut commit = valid.clone();
         spoil(&mut commit);
-        let refused = subject.commit(commit).await;
-        assert!(matches!(refused, Err(CommitError::Invalid(_))), "{what}: {refused:?}");
+        let rejected = subject.commit(commit).await;
+        assert!(matches!(rejected, Err(CommitError::Invalid(_))), "{what}: {rejected:?}");
     }
-    assert_eq!(subject.commit(sound).await.unwrap().first_position, 1);
+    assert_eq!(subject.commit(valid).await.unwrap().first_position, 1);
     assert_eq!(moved.debit.currency, Currency::USD);
 }
 
-pub async fn texts_that_cannot_be_kept_are_refused(mut subject: Subject) {
-    let mut neighbours = Vec::new();
+pub async fn texts_that_cannot_be_stored_are_rejected(mut subject: Subject) {
+    let mut others = Vec::new();
     for number in 0..20 {
         let mut doc = subject.doc(Kind::Customer, json!({"number": number}));
-        neighbours.push(subject.draft().create(&mut doc, None).commit());
+        others.push(subject.draft().create(&mut doc, None).commit());
     }
     let mut poison = Vec::new();
     for state in [r#"{"a":"\u0000"}"#, "\0"] {
@@ -185,7 +185,7 @@ pub async fn texts_that_cannot_be_kept_are_refused(mut subject: Subject) {
         poison.push(commit);
     }
     let poisoned = poison.len();
-    let mixed: Vec<Commit> = poison.into_iter().chain(neighbours).collect();
+    let mixed: Vec<Commit> = poison.into_iter().chain(others).collect();
     let tasks: Vec<_> = mixed
         .into_iter()
         .map(|commit| {
@@ -195,8 +195,8 @@ pub async fn texts_that_cannot_be_kept_are_refused(mut subject: Subject) {
         .collect();
     for (number, task) in tasks.into_iter().enumerate() {
         let answer = task.await.unwrap();
-        let refused = matches!(answer, Err(CommitError::Invalid(_)));
-        assert_eq!(refused, number < poisoned, "commit {number}: {answer:?}");
+        let rejected = matches!(answer, Err(CommitError::Invalid(_)));
+        assert_eq!(rejected, number < poisoned, "commit {number}: {answer:?}");
     }
     let query = EventQuery {
         paging: Paging { limit: 100, starting_after: None, ending_before: None },
@@ -209,15 +209,15 @@ pub async fn texts_that_cannot_be_kept_are_refused(mut subject: Subject) {
     assert_eq!(subject.ledger.idempotency(subject.tenant, "\0").await.unwrap(), None);
 }
 
-pub async fn books_of_strangers_are_not_found(mut subject: Subject) {
-    let stranger = TenantId::new(subject.clock.now(), &mut subject.entropy);
+pub async fn books_of_unknown_tenants_are_not_found(mut subject: Subject) {
+    let unknown = TenantId::new(subject.clock.now(), &mut subject.entropy);
     let doc = subject.customer().await;
     let ledger = &subject.ledger;
-    let nobody = LedgerError::NoSuchTenant(stranger);
-    assert_eq!(ledger.objects(stranger, &[doc.id]).await, Err(nobody.clone()));
-    assert_eq!(ledger.balances(stranger, "").await, Err(nobody.clone()));
-    assert_eq!(ledger.event(stranger, 1).await, Err(nobody));
+    let error = LedgerError::NoSuchTenant(unknown);
+    assert_eq!(ledger.objects(unknown, &[doc.id]).await, Err(error.clone()));
+    assert_eq!(ledger.balances(unknown, "").await, Err(error.clone()));
+    assert_eq!(ledger.log_entry(unknown, 1).await, Err(error));
     let mut mine = doc.clone();
     let draft = subject.draft().update(&mut mine, None, json!({"name": "Eve"}));
-    assert!(matches!(ledger.commit(stranger, draft.commit()).await, Err(CommitError::Invalid(_))));
+    assert!(matches!(ledger.commit(unknown, draft.commit()).await, Err(CommitError::Invalid(_))));
 }

@@ -1,8 +1,8 @@
 //! Idempotency keys.
 
-use super::Subject;
 use crate::build;
-use contracts::ledger::{CommitError, IDEMPOTENCY_LIFETIME, IdempotencyRecord};
+use crate::subject::Subject;
+use contracts::ledger::{CommitError, FIRST_POSITION, IDEMPOTENCY_LIFETIME, IdempotencyRecord};
 use domain::commit::{Answer, Step};
 use serde_json::json;
 use std::time::Duration;
@@ -33,7 +33,7 @@ pub async fn a_key_is_used_once(mut subject: Subject) {
 pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
     let began = subject.now();
     let position = subject.written(subject.draft().key("k", Step::Begin, Answer::Running)).await;
-    assert_eq!(position, 1, "a key alone takes no position");
+    assert_eq!(position, FIRST_POSITION, "a key alone takes no position");
     subject.tick();
     let busy = subject.commit(subject.draft().key("k", Step::Begin, Answer::Running).commit()).await;
     let record = |answer| IdempotencyRecord {
@@ -54,12 +54,12 @@ pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
 
     let mut doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
     let draft = subject.draft().create(&mut doc, None).key("k", Step::Finish, body("declined"));
-    assert_eq!(subject.written(draft).await, 1);
+    assert_eq!(subject.written(draft).await, FIRST_POSITION);
     let found = subject.ledger.idempotency(subject.tenant, "k").await.unwrap();
     assert_eq!(found, Some(record(body("declined"))));
 }
 
-pub async fn of_requests_with_one_key_one_wins(mut subject: Subject) {
+pub async fn only_one_of_many_requests_gets_a_key(mut subject: Subject) {
     let mut tasks = Vec::new();
     for number in 0..30 {
         let mut doc = subject.doc(Kind::Charge, json!({"number": number}));
@@ -68,18 +68,18 @@ pub async fn of_requests_with_one_key_one_wins(mut subject: Subject) {
         let (ledger, tenant) = (subject.ledger.clone(), subject.tenant);
         tasks.push(tokio::spawn(async move { (doc.id, ledger.commit(tenant, draft.commit()).await) }));
     }
-    let mut won = Vec::new();
-    let mut pointed_to = Vec::new();
+    let mut written = Vec::new();
+    let mut recorded = Vec::new();
     for task in tasks {
         match task.await.unwrap() {
-            (id, Ok(_)) => won.push(id),
-            (_, Err(CommitError::KeyUsed(record))) => pointed_to.push(record.answer),
+            (id, Ok(_)) => written.push(id),
+            (_, Err(CommitError::KeyUsed(record))) => recorded.push(record.answer),
             (_, Err(error)) => panic!("{error}"),
         }
     }
-    assert_eq!(won.len(), 1);
-    let winner = Answer::Object { status: 200, id: won[0], version: 1 };
-    assert!(pointed_to.iter().all(|answer| *answer == winner), "all are told of the winner");
+    assert_eq!(written.len(), 1);
+    let expected = Answer::Object { status: 200, id: written[0], version: 1 };
+    assert!(recorded.iter().all(|answer| *answer == expected), "all get the record of the one that was written");
 }
 
 pub async fn old_keys_are_forgotten(subject: Subject) {

@@ -1,7 +1,7 @@
-//! Lists, searches, what is due.
+//! Lists, searches, due objects.
 
-use super::Subject;
 use crate::build::Doc;
+use crate::subject::Subject;
 use contracts::ledger::{FieldFilter, ListQuery, Operator, Page, Paging, Stored};
 use domain::commit::{Index, term};
 use serde_json::{Value, json};
@@ -30,7 +30,7 @@ async fn list(subject: &Subject, query: &ListQuery) -> Page<Stored> {
     subject.ledger.list(subject.tenant, query).await.unwrap()
 }
 
-/// The numbers that the states on a page carry, and whether there is more.
+/// The attribute `number` of each object on a page, and whether there are more.
 async fn numbers(subject: &Subject, query: &ListQuery) -> (Vec<i64>, bool) {
     let page = list(subject, query).await;
     let number = |stored: &Stored| {
@@ -83,7 +83,7 @@ pub async fn lists_are_filtered_by_index(mut subject: Subject) {
         status: Some(status.to_owned()),
         ..Index::default()
     };
-    // An object of another kind with the same value as a parent is not that parent.
+    // An id of another kind with the same value is another id.
     let namesake = ObjectId::from_value(Kind::SetupIntent, intent.value);
     let states = vec![
         (index(ada, Some(intent), "paid"), json!({})),
@@ -232,7 +232,7 @@ pub async fn indexed_attributes_are_found_by_their_terms(mut subject: Subject) {
     assert_eq!(numbers(&subject, &search("A-3", "5", false)).await.0, [1]);
 }
 
-pub async fn what_is_due_comes_in_order(mut subject: Subject) {
+pub async fn due_objects_come_in_order(mut subject: Subject) {
     let now = subject.now();
     let after = |seconds| Some(now.plus(Duration::from_secs(seconds)));
     let index = |due| Index { due, ..Index::default() };

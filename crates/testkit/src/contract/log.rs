@@ -1,6 +1,6 @@
-//! The log: events, and states folded from it.
+//! The log, its events, and states folded from it.
 
-use super::Subject;
+use crate::subject::Subject;
 use contracts::ledger::{EventQuery, Paging};
 use domain::commit::{Index, Request};
 use serde_json::{Value, json};
@@ -24,7 +24,7 @@ async fn positions(subject: &Subject, query: &EventQuery) -> (Vec<i64>, bool) {
 pub async fn events_page_both_ways(mut subject: Subject) {
     for number in 1..=10 {
         let mut doc = subject.doc(Kind::Charge, json!({"number": number}));
-        // Every third change is one that nobody is told of.
+        // Every third change has no public type.
         let event = if number % 3 == 0 { None } else { Some("charge.created") };
         subject.written(subject.draft().create(&mut doc, event)).await;
     }
@@ -56,7 +56,7 @@ pub async fn the_time_of_the_log_never_runs_backwards(mut subject: Subject) {
     assert_eq!(positions(&subject, &from).await, (vec![3, 2], false));
 }
 
-pub async fn events_are_chosen_by_type_time_and_object(mut subject: Subject) {
+pub async fn events_are_filtered_by_type_time_and_object(mut subject: Subject) {
     let began = subject.now();
     let mut charge = subject.doc(Kind::Charge, json!({}));
     let mut customer = subject.doc(Kind::Customer, json!({}));
@@ -92,7 +92,7 @@ pub async fn events_are_chosen_by_type_time_and_object(mut subject: Subject) {
     assert_eq!(positions(&subject, &paged).await, (vec![3], true));
 }
 
-pub async fn the_log_says_who_asked(mut subject: Subject) {
+pub async fn the_log_names_the_request(mut subject: Subject) {
     let mut doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
     let mut commit = subject.draft().create(&mut doc, Some("customer.created")).commit();
     commit.request = Some(Request { id: "req_1".to_owned(), idempotency_key: Some("key".to_owned()) });
@@ -100,18 +100,18 @@ pub async fn the_log_says_who_asked(mut subject: Subject) {
     let created = subject.now();
     subject.tick();
     subject.written(subject.draft().update(&mut doc, None, json!({"name": null}))).await;
-    let entry = subject.ledger.event(subject.tenant, 1).await.unwrap().unwrap();
+    let entry = subject.ledger.log_entry(subject.tenant, 1).await.unwrap().unwrap();
     assert_eq!((entry.position, entry.created, entry.object, entry.version), (1, created, doc.id, 1));
     assert_eq!(entry.event_type.as_deref(), Some("customer.created"));
     assert_eq!((entry.request_id.as_deref(), entry.idempotency_key.as_deref()), (Some("req_1"), Some("key")));
     assert_eq!((entry.state.as_str(), entry.before), (r#"{"name":"Ada"}"#, None));
-    let entry = subject.ledger.event(subject.tenant, 2).await.unwrap().unwrap();
+    let entry = subject.ledger.log_entry(subject.tenant, 2).await.unwrap().unwrap();
     assert_eq!((entry.event_type, entry.request_id, entry.idempotency_key), (None, None, None));
     assert_eq!((entry.state.as_str(), entry.before.as_deref()), ("{}", Some(r#"{"name":"Ada"}"#)));
 }
 
-/// Several versions in one commit, some of them told, and the same again on top of it.
-pub async fn entries_have_the_states_around_them(mut subject: Subject) {
+/// Several versions in one commit, some of them with a public type; then a second such commit.
+pub async fn entries_have_the_states_before_and_after(mut subject: Subject) {
     let mut doc = subject.doc(Kind::Customer, json!({"a": 1}));
     let draft = subject.draft().create(&mut doc, Some("customer.created"));
     let draft = draft.update(&mut doc, None, json!({"a": 2}));
@@ -129,8 +129,8 @@ pub async fn entries_have_the_states_around_them(mut subject: Subject) {
             (1, None, r#"{"a":1}"#),
         ]
     );
-    let untold = subject.ledger.event(subject.tenant, 4).await.unwrap().unwrap();
-    assert_eq!((untold.before.as_deref(), untold.state.as_str()), (Some(r#"{"a":2,"b":3}"#), r#"{"a":4,"b":3}"#));
+    let entry = subject.ledger.log_entry(subject.tenant, 4).await.unwrap().unwrap();
+    assert_eq!((entry.before.as_deref(), entry.state.as_str()), (Some(r#"{"a":2,"b":3}"#), r#"{"a":4,"b":3}"#));
 }
 
 pub async fn past_states_are_folded(mut subject: Subject) {

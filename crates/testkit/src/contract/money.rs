@@ -1,7 +1,7 @@
 //! Transfers, holds, rules.
 
-use super::Subject;
 use crate::build::{self, Doc, Draft};
+use crate::subject::Subject;
 use contracts::ledger::{Balance, CommitError};
 use domain::account::{Account, Rule};
 use domain::commit::{Action, Transfer};
@@ -9,17 +9,17 @@ use serde_json::json;
 use uuid::Uuid;
 
 /// An object that transfers are made for, and two accounts.
-struct Shop {
+struct Books {
     subject: Subject,
     doc: Doc,
     cash: Account,
     owed: Account,
 }
 
-impl Shop {
+impl Books {
     async fn open(mut subject: Subject) -> Self {
         let doc = subject.customer().await;
-        Shop { subject, doc, cash: build::open_account("assets/cash"), owed: build::open_account("liabilities/owed") }
+        Books { subject, doc, cash: build::open_account("assets/cash"), owed: build::open_account("liabilities/owed") }
     }
 
     fn transfer(&mut self, action: Action, amount: i64) -> Transfer {
@@ -61,143 +61,143 @@ impl Shop {
 }
 
 pub async fn a_hold_is_posted_in_parts(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
-    let held = shop.transfer(Action::Hold, 100);
-    shop.make(std::slice::from_ref(&held)).await.unwrap();
-    assert_eq!(shop.moved().await, (0, 100));
-    let part = shop.transfer(Action::PostHold { hold: held.id, last: false }, 30);
-    shop.make(&[part]).await.unwrap();
-    assert_eq!(shop.moved().await, (30, 70));
-    let last = shop.transfer(Action::PostHold { hold: held.id, last: true }, 50);
-    shop.make(&[last]).await.unwrap();
-    assert_eq!(shop.moved().await, (80, 0), "with the last post, what remains is released");
+    let mut books = Books::open(subject).await;
+    let held = books.transfer(Action::Hold, 100);
+    books.make(std::slice::from_ref(&held)).await.unwrap();
+    assert_eq!(books.moved().await, (0, 100));
+    let part = books.transfer(Action::PostHold { hold: held.id, last: false }, 30);
+    books.make(&[part]).await.unwrap();
+    assert_eq!(books.moved().await, (30, 70));
+    let last = books.transfer(Action::PostHold { hold: held.id, last: true }, 50);
+    books.make(&[last]).await.unwrap();
+    assert_eq!(books.moved().await, (80, 0), "the last post releases the rest");
     for action in [Action::PostHold { hold: held.id, last: false }, Action::VoidHold { hold: held.id }] {
         let amount = i64::from(matches!(action, Action::PostHold { .. }));
-        let late = shop.transfer(action, amount);
-        assert!(matches!(shop.make(&[late]).await, Err(CommitError::Hold(_))), "{action:?}");
+        let late = books.transfer(action, amount);
+        assert!(matches!(books.make(&[late]).await, Err(CommitError::Hold(_))), "{action:?}");
     }
 }
 
 pub async fn a_hold_is_released(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
-    let held = shop.transfer(Action::Hold, 100);
-    let other = shop.transfer(Action::Hold, 11);
-    shop.make(&[held.clone(), other]).await.unwrap();
-    let part = shop.transfer(Action::PostHold { hold: held.id, last: false }, 40);
-    let void = shop.transfer(Action::VoidHold { hold: held.id }, 0);
-    shop.make(&[part, void.clone()]).await.unwrap();
-    assert_eq!(shop.moved().await, (40, 11));
-    let again = shop.transfer(void.action, 0);
-    assert!(matches!(shop.make(&[again]).await, Err(CommitError::Hold(_))));
+    let mut books = Books::open(subject).await;
+    let held = books.transfer(Action::Hold, 100);
+    let other = books.transfer(Action::Hold, 11);
+    books.make(&[held.clone(), other]).await.unwrap();
+    let part = books.transfer(Action::PostHold { hold: held.id, last: false }, 40);
+    let void = books.transfer(Action::VoidHold { hold: held.id }, 0);
+    books.make(&[part, void.clone()]).await.unwrap();
+    assert_eq!(books.moved().await, (40, 11));
+    let again = books.transfer(void.action, 0);
+    assert!(matches!(books.make(&[again]).await, Err(CommitError::Hold(_))));
 }
 
 pub async fn a_hold_is_not_used_beyond_what_it_holds(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
-    let held = shop.transfer(Action::Hold, 100);
-    let posted = shop.transfer(Action::Post, 5);
-    shop.make(&[held.clone(), posted.clone()]).await.unwrap();
-    let (elsewhere, cash, owed) = (build::open_account("assets/bank"), shop.cash.clone(), shop.owed.clone());
+    let mut books = Books::open(subject).await;
+    let held = books.transfer(Action::Hold, 100);
+    let posted = books.transfer(Action::Post, 5);
+    books.make(&[held.clone(), posted.clone()]).await.unwrap();
+    let (elsewhere, cash, owed) = (build::open_account("assets/bank"), books.cash.clone(), books.owed.clone());
     let post = |hold| Action::PostHold { hold, last: false };
     let wrong = [
-        shop.transfer(post(held.id), 101),
-        shop.transfer(post(Uuid::from_u128(5)), 1),
-        shop.transfer(post(posted.id), 1),
-        shop.between(post(held.id), (&elsewhere, &owed), 1),
-        shop.between(post(held.id), (&owed, &cash), 1),
-        shop.between(Action::VoidHold { hold: held.id }, (&cash, &elsewhere), 0),
+        books.transfer(post(held.id), 101),
+        books.transfer(post(Uuid::from_u128(5)), 1),
+        books.transfer(post(posted.id), 1),
+        books.between(post(held.id), (&elsewhere, &owed), 1),
+        books.between(post(held.id), (&owed, &cash), 1),
+        books.between(Action::VoidHold { hold: held.id }, (&cash, &elsewhere), 0),
     ];
     for transfer in wrong {
-        let refused = shop.make(std::slice::from_ref(&transfer)).await;
-        assert!(matches!(refused, Err(CommitError::Hold(_))), "{transfer:?}: {refused:?}");
+        let rejected = books.make(std::slice::from_ref(&transfer)).await;
+        assert!(matches!(rejected, Err(CommitError::Hold(_))), "{transfer:?}: {rejected:?}");
     }
-    let parts = [shop.transfer(post(held.id), 60), shop.transfer(post(held.id), 60)];
-    assert!(matches!(shop.make(&parts).await, Err(CommitError::Hold(_))), "two parts are more than the whole");
-    assert_eq!(shop.moved().await, (5, 100), "nothing of them was kept");
-    let all = shop.transfer(post(held.id), 100);
-    shop.make(&[all]).await.unwrap();
-    assert_eq!(shop.moved().await, (105, 0));
-    let void = shop.transfer(Action::VoidHold { hold: held.id }, 0);
-    assert!(matches!(shop.make(&[void]).await, Err(CommitError::Hold(_))), "nothing is left to release");
+    let parts = [books.transfer(post(held.id), 60), books.transfer(post(held.id), 60)];
+    assert!(matches!(books.make(&parts).await, Err(CommitError::Hold(_))), "two parts are more than the whole");
+    assert_eq!(books.moved().await, (5, 100), "none of it was written");
+    let all = books.transfer(post(held.id), 100);
+    books.make(&[all]).await.unwrap();
+    assert_eq!(books.moved().await, (105, 0));
+    let void = books.transfer(Action::VoidHold { hold: held.id }, 0);
+    assert!(matches!(books.make(&[void]).await, Err(CommitError::Hold(_))), "nothing is left to release");
 }
 
 pub async fn a_hold_can_be_made_and_used_in_one_commit(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
-    let held = shop.transfer(Action::Hold, 100);
-    let used = shop.transfer(Action::PostHold { hold: held.id, last: true }, 99);
-    shop.make(&[held, used]).await.unwrap();
-    assert_eq!(shop.moved().await, (99, 0));
+    let mut books = Books::open(subject).await;
+    let held = books.transfer(Action::Hold, 100);
+    let used = books.transfer(Action::PostHold { hold: held.id, last: true }, 99);
+    books.make(&[held, used]).await.unwrap();
+    assert_eq!(books.moved().await, (99, 0));
 }
 
 pub async fn rules_keep_accounts_from_being_overdrawn(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
+    let mut books = Books::open(subject).await;
     let bank = build::open_account("assets/bank");
     let purse = build::account("liabilities/purse", Rule::CreditsCoverDebits);
     let till = build::account("assets/till", Rule::DebitsCoverCredits);
-    let fill = [shop.between(Action::Post, (&bank, &purse), 100), shop.between(Action::Post, (&till, &bank), 50)];
-    shop.make(&fill).await.unwrap();
+    let fill = [books.between(Action::Post, (&bank, &purse), 100), books.between(Action::Post, (&till, &bank), 50)];
+    books.make(&fill).await.unwrap();
     let overdraw = |code: &str| Err(CommitError::Overdrawn(code.to_owned()));
     for action in [Action::Post, Action::Hold] {
-        let from_purse = shop.between(action, (&purse, &bank), 101);
-        assert_eq!(shop.make(&[from_purse]).await, overdraw("liabilities/purse"));
-        let from_till = shop.between(action, (&bank, &till), 51);
-        assert_eq!(shop.make(&[from_till]).await, overdraw("assets/till"));
+        let from_purse = books.between(action, (&purse, &bank), 101);
+        assert_eq!(books.make(&[from_purse]).await, overdraw("liabilities/purse"));
+        let from_till = books.between(action, (&bank, &till), 51);
+        assert_eq!(books.make(&[from_till]).await, overdraw("assets/till"));
     }
-    let held = shop.between(Action::Hold, (&purse, &bank), 60);
-    shop.make(std::slice::from_ref(&held)).await.unwrap();
-    let more = shop.between(Action::Post, (&purse, &bank), 41);
-    assert_eq!(shop.make(&[more]).await, overdraw("liabilities/purse"), "holds count");
-    let incoming = shop.between(Action::Hold, (&bank, &purse), 1_000);
-    let spent = shop.between(Action::Post, (&purse, &bank), 41);
-    assert_eq!(shop.make(&[incoming, spent]).await, overdraw("liabilities/purse"), "what is expected does not count");
-    let rest = shop.between(Action::Post, (&purse, &bank), 40);
-    let posted = shop.between(Action::PostHold { hold: held.id, last: true }, (&purse, &bank), 60);
-    shop.make(&[rest, posted]).await.unwrap();
-    let purse_now = shop.subject.balance("liabilities/purse").await;
+    let held = books.between(Action::Hold, (&purse, &bank), 60);
+    books.make(std::slice::from_ref(&held)).await.unwrap();
+    let more = books.between(Action::Post, (&purse, &bank), 41);
+    assert_eq!(books.make(&[more]).await, overdraw("liabilities/purse"), "holds count");
+    let incoming = books.between(Action::Hold, (&bank, &purse), 1_000);
+    let spent = books.between(Action::Post, (&purse, &bank), 41);
+    assert_eq!(books.make(&[incoming, spent]).await, overdraw("liabilities/purse"), "pending credits do not count");
+    let rest = books.between(Action::Post, (&purse, &bank), 40);
+    let posted = books.between(Action::PostHold { hold: held.id, last: true }, (&purse, &bank), 60);
+    books.make(&[rest, posted]).await.unwrap();
+    let purse_now = books.subject.balance("liabilities/purse").await;
     assert_eq!((purse_now.credit_balance(), purse_now.debits_pending), (0, 0));
-    let late = shop.between(Action::Post, (&bank, &purse), 10);
-    let early = shop.between(Action::Post, (&purse, &bank), 10);
-    assert_eq!(shop.make(&[early, late]).await, overdraw("liabilities/purse"), "in the order of the transfers");
+    let late = books.between(Action::Post, (&bank, &purse), 10);
+    let early = books.between(Action::Post, (&purse, &bank), 10);
+    assert_eq!(books.make(&[early, late]).await, overdraw("liabilities/purse"), "in the order of the transfers");
 }
 
-pub async fn an_account_stays_what_it_is(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
-    let first = shop.transfer(Action::Post, 1);
-    shop.make(&[first]).await.unwrap();
-    let mut ruled = shop.cash.clone();
+pub async fn an_account_keeps_its_currency_and_rule(subject: Subject) {
+    let mut books = Books::open(subject).await;
+    let first = books.transfer(Action::Post, 1);
+    books.make(&[first]).await.unwrap();
+    let mut ruled = books.cash.clone();
     ruled.rule = Rule::DebitsCoverCredits;
-    let owed = shop.owed.clone();
-    let other_rule = shop.between(Action::Post, (&ruled, &owed), 1);
-    assert!(matches!(shop.make(&[other_rule]).await, Err(CommitError::Invalid(_))));
-    let (mut cash, mut owed) = (shop.cash.clone(), shop.owed.clone());
+    let owed = books.owed.clone();
+    let other_rule = books.between(Action::Post, (&ruled, &owed), 1);
+    assert!(matches!(books.make(&[other_rule]).await, Err(CommitError::Invalid(_))));
+    let (mut cash, mut owed) = (books.cash.clone(), books.owed.clone());
     (cash.currency, owed.currency) = ("eur".parse().unwrap(), "eur".parse().unwrap());
-    let other_currency = shop.between(Action::Post, (&cash, &owed), 1);
-    assert!(matches!(shop.make(&[other_currency]).await, Err(CommitError::Invalid(_))));
-    assert_eq!(shop.moved().await, (1, 0));
+    let other_currency = books.between(Action::Post, (&cash, &owed), 1);
+    assert!(matches!(books.make(&[other_currency]).await, Err(CommitError::Invalid(_))));
+    assert_eq!(books.moved().await, (1, 0));
 }
 
 pub async fn balances_do_not_wrap(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
-    let all = shop.transfer(Action::Post, i64::MAX);
-    shop.make(&[all]).await.unwrap();
-    let more = shop.transfer(Action::Post, 1);
-    assert!(matches!(shop.make(&[more]).await, Err(CommitError::Invalid(_))));
-    let hold = shop.transfer(Action::Hold, i64::MAX);
-    shop.make(&[hold]).await.unwrap();
-    assert_eq!(shop.moved().await, (i64::MAX, i64::MAX));
+    let mut books = Books::open(subject).await;
+    let all = books.transfer(Action::Post, i64::MAX);
+    books.make(&[all]).await.unwrap();
+    let more = books.transfer(Action::Post, 1);
+    assert!(matches!(books.make(&[more]).await, Err(CommitError::Invalid(_))));
+    let hold = books.transfer(Action::Hold, i64::MAX);
+    books.make(&[hold]).await.unwrap();
+    assert_eq!(books.moved().await, (i64::MAX, i64::MAX));
 }
 
 pub async fn concurrent_refunds_do_not_overdraw(subject: Subject) {
-    let mut shop = Shop::open(subject).await;
+    let mut books = Books::open(subject).await;
     let bank = build::open_account("assets/bank");
     let purse = build::account("liabilities/purse", Rule::CreditsCoverDebits);
-    let fill = shop.between(Action::Post, (&bank, &purse), 100);
-    shop.make(&[fill]).await.unwrap();
+    let fill = books.between(Action::Post, (&bank, &purse), 100);
+    books.make(&[fill]).await.unwrap();
     let mut tasks = Vec::new();
     for number in 0..40 {
-        let mut doc = shop.subject.doc(types::Kind::Refund, json!({"number": number}));
-        let refund = shop.between(Action::Post, (&purse, &bank), 7);
-        let draft = shop.subject.draft().create(&mut doc, Some("refund.created")).transfer(refund);
-        let (ledger, tenant) = (shop.subject.ledger.clone(), shop.subject.tenant);
+        let mut doc = books.subject.doc(types::Kind::Refund, json!({"number": number}));
+        let refund = books.between(Action::Post, (&purse, &bank), 7);
+        let draft = books.subject.draft().create(&mut doc, Some("refund.created")).transfer(refund);
+        let (ledger, tenant) = (books.subject.ledger.clone(), books.subject.tenant);
         tasks.push(tokio::spawn(async move { ledger.commit(tenant, draft.commit()).await }));
     }
     let mut made = 0;
@@ -208,5 +208,5 @@ pub async fn concurrent_refunds_do_not_overdraw(subject: Subject) {
         }
     }
     assert_eq!(made, 14);
-    assert_eq!(shop.subject.balance("liabilities/purse").await.credit_balance(), 2);
+    assert_eq!(books.subject.balance("liabilities/purse").await.credit_balance(), 2);
 }

@@ -1,26 +1,26 @@
-//! A clean PostgreSQL for each test: one server for all tests of a process, a fresh database for each.
+//! A clean database for each test, on one PostgreSQL server for all tests of a process.
 
+mod postgres;
 mod proxy;
-mod server;
 mod store;
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod};
+use postgres::PostgresServer;
 pub use proxy::{Cut, Proxy};
-use server::Server;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
-/// A database that is nobody else's.
+/// A database that only one test uses.
 pub struct TestDatabase {
-    server: Option<Arc<Server>>,
-    /// Of the server, when it is not ours.
+    server: Option<Arc<PostgresServer>>,
+    /// The server, if the tests did not start it.
     external: Option<Config>,
     name: String,
 }
 
-static SHARED: OnceCell<Arc<Server>> = OnceCell::const_new();
+static SHARED: OnceCell<Arc<PostgresServer>> = OnceCell::const_new();
 static COUNTER: AtomicU32 = AtomicU32::new(0);
 
 impl TestDatabase {
@@ -33,7 +33,7 @@ impl TestDatabase {
                 Self::create(None, Some(config)).await
             }
             Err(_) => {
-                let shared = SHARED.get_or_init(|| async { Arc::new(Server::start(false).await) }).await;
+                let shared = SHARED.get_or_init(|| async { Arc::new(PostgresServer::start(false).await) }).await;
                 Self::create(Some(Arc::clone(shared)), None).await
             }
         }
@@ -41,11 +41,11 @@ impl TestDatabase {
 
     /// A fresh database on a durable server of its own, to be killed and started again.
     pub async fn private() -> Self {
-        let server = Arc::new(Server::start(true).await);
+        let server = Arc::new(PostgresServer::start(true).await);
         Self::create(Some(server), None).await
     }
 
-    async fn create(server: Option<Arc<Server>>, external: Option<Config>) -> Self {
+    async fn create(server: Option<Arc<PostgresServer>>, external: Option<Config>) -> Self {
         let number = COUNTER.fetch_add(1, Ordering::SeqCst);
         let name = format!("florin_test_{}_{number}", std::process::id());
         let database = TestDatabase { server, external, name };
@@ -68,7 +68,7 @@ impl TestDatabase {
         config
     }
 
-    /// The same as a connection string; only for servers of our own.
+    /// The same as a connection string.
     pub fn url(&self) -> String {
         match &self.server {
             Some(server) => format!("host={} user=postgres dbname={}", server.socket_dir().display(), self.name),
@@ -96,13 +96,13 @@ impl TestDatabase {
         pool_of(self.config(), role, statement_timeout, size)
     }
 
-    /// A way to the server that can be cut. Only for servers of our own.
+    /// A proxy for connections to the server, which can cut them. Not for an external server.
     pub async fn proxy(&self) -> Proxy {
         Proxy::start(self.own_server().socket_dir().join(".s.PGSQL.5432"), self.config()).await
     }
 
-    fn own_server(&self) -> &Server {
-        self.server.as_ref().expect("the server is one of ours")
+    fn own_server(&self) -> &PostgresServer {
+        self.server.as_ref().expect("the tests started the server")
     }
 
     /// Kills the server as a power failure would, without any warning. Only on a private server.
@@ -118,7 +118,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // A server of our own goes as a whole; on somebody else's nothing may stay behind.
+        // A server that the tests started is removed as a whole; on an external one nothing may be left behind.
         let Some(config) = self.external.clone() else { return };
         let name = self.name.clone();
         let dropping = std::thread::spawn(move || {

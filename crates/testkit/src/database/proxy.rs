@@ -1,4 +1,4 @@
-//! A way to PostgreSQL that loses connections at the worst moment.
+//! A proxy before PostgreSQL that cuts connections at the worst moment.
 
 use deadpool_postgres::Pool;
 use std::path::PathBuf;
@@ -14,15 +14,15 @@ use tokio_postgres::Config;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
 pub enum Cut {
-    /// Before PostgreSQL gets the next message that commits.
+    /// Before the next message that commits reaches PostgreSQL.
     BeforeCommit = 1,
-    /// After it got the next message that commits and has carried it out, before the client is told.
+    /// After PostgreSQL has carried out the next message that commits, before the client gets the answer.
     AfterCommit = 2,
-    /// The client loses its connection while the next message that commits is still on its way to PostgreSQL.
+    /// The client's connection is cut while the next message that commits is still on its way to PostgreSQL.
     DuringCommit = 3,
 }
 
-/// Passes bytes on, until it is told to cut.
+/// Passes bytes on until it has to cut.
 pub struct Proxy {
     port: u16,
     to: Config,
@@ -68,7 +68,7 @@ impl Proxy {
         self.plan.cuts_made.load(Ordering::SeqCst)
     }
 
-    /// Batches that were written in a transaction of their own, with nothing read before.
+    /// How many batches were written in a transaction of their own, with nothing read before.
     pub fn written_unread(&self) -> u32 {
         self.plan.unread.load(Ordering::SeqCst)
     }
@@ -84,7 +84,7 @@ async fn pass(client: TcpStream, server: UnixStream, plan: Arc<Plan>) {
     back.abort();
 }
 
-/// Answers, unless muted.
+/// Passes the server's answers on, unless muted.
 async fn backward(mut from: impl AsyncRead + Unpin, mut to: impl AsyncWrite + Unpin, muted: Arc<AtomicBool>) {
     let mut buffer = vec![0; 64 * 1024];
     while let Ok(read) = from.read(&mut buffer).await {
@@ -131,10 +131,10 @@ async fn forward(
     }
 }
 
-/// Finds the messages that commit: `COMMIT`, and a statement that writes in a transaction of its own.
+/// Finds the messages that commit: `COMMIT`, and statements that write in a transaction of their own.
 #[derive(Default)]
 struct Watch {
-    /// Ends of the messages that execute a prepared statement that writes.
+    /// How a message ends that executes one of the prepared statements that write.
     writing: Vec<Vec<u8>>,
     in_transaction: bool,
 }
@@ -142,7 +142,8 @@ struct Watch {
 impl Watch {
     fn commits(&mut self, chunk: &[u8]) -> bool {
         let has = |what: &[u8]| chunk.windows(what.len()).any(|window| window == what);
-        // `Parse` has the statement's name before its text, `Bind` the portal's, which is empty, before the statement's.
+        // `Parse` has the statement's name before its text, `Bind` the portal's, which is empty, before the
+        // statement's.
         let texts = chunk.windows(11).enumerate().filter(|(_, window)| window == b"\0WITH w0 AS");
         for (at, _) in texts {
             let name = chunk[..at].rsplit(|byte| !byte.is_ascii_alphanumeric()).next().unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Databases come and go.
+//! Creates and drops databases.
 
 use tokio_postgres::Client;
 

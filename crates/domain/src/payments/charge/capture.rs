@@ -63,22 +63,12 @@ pub fn begin(
 }
 
 /// Changes what callers may say about a charge when they capture it. It becomes part of the capture's log entry.
-pub fn describe(
-    changes: &mut Changes,
-    charge: &mut Versioned<Charge>,
-    details: Details,
-    statement_descriptor: &str,
-) {
+pub fn describe(changes: &mut Changes, charge: &mut Versioned<Charge>, details: Details, statement_descriptor: &str) {
     changes.update(charge, None, |charge| details.apply(charge, statement_descriptor));
 }
 
 /// An attempt that builds on the charge's authorization.
-pub(super) fn next_attempt(
-    changes: &mut Changes,
-    charge: &Charge,
-    operation: Operation,
-    subject: ObjectId,
-) -> Attempt {
+pub(super) fn next_attempt(changes: &mut Changes, charge: &Charge, operation: Operation, subject: ObjectId) -> Attempt {
     let Charge { id, processor, currency, credential, .. } = charge;
     let new = New { processor, operation, currency: *currency, target: *id, subject, credential };
     Attempt { original: charge.reference.clone(), ..lifecycle::new::<Charge>(changes, new) }

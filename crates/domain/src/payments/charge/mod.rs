@@ -242,10 +242,7 @@ pub fn new(
 impl Charge {
     /// What the merchant wants on the payer's statement.
     fn statement(&self) -> Statement {
-        Statement {
-            descriptor: self.statement_descriptor.clone(),
-            suffix: self.statement_descriptor_suffix.clone(),
-        }
+        Statement { descriptor: self.statement_descriptor.clone(), suffix: self.statement_descriptor_suffix.clone() }
     }
 
     /// Minor units that can still be captured without over-capture.

@@ -54,11 +54,7 @@ pub fn update(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, edit
 }
 
 /// Gives up the attempt that waits for the payer.
-pub(super) fn stop_waiting(
-    changes: &mut Changes,
-    next: &mut PaymentIntent,
-    waiting: Option<&mut Versioned<Attempt>>,
-) {
+pub(super) fn stop_waiting(changes: &mut Changes, next: &mut PaymentIntent, waiting: Option<&mut Versioned<Attempt>>) {
     if let Some(attempt) = waiting {
         abandon(changes, attempt);
     }

@@ -44,12 +44,7 @@ impl Target for Refund {
 }
 
 /// Applies what the processor answered.
-fn apply(
-    changes: &mut Changes,
-    refund: &mut Versioned<Refund>,
-    charge: &mut Versioned<Charge>,
-    outcome: &Outcome,
-) {
+fn apply(changes: &mut Changes, refund: &mut Versioned<Refund>, charge: &mut Versioned<Charge>, outcome: &Outcome) {
     if refund.status != Status::Pending {
         return;
     }
@@ -64,9 +59,7 @@ fn apply(
         Outcome::Declined { decline, .. } => {
             take_back(changes, refund, charge, Status::Failed, Some(&decline.code));
         }
-        Outcome::Pending { .. }
-        | Outcome::Unknown { .. }
-        | Outcome::ActionRequired { .. } => {
+        Outcome::Pending { .. } | Outcome::Unknown { .. } | Outcome::ActionRequired { .. } => {
             if !refund.announced {
                 change(changes, refund, "refund.updated", |_| ());
             }

@@ -2,9 +2,7 @@
 
 use super::{SetupIntent, may_use};
 use crate::attempts::lifecycle::{self, New, resume};
-use crate::attempts::{
-    Attempt, Continuation, Decline, Operation, Options, Outcome, Resolution, Target, Unexpected,
-};
+use crate::attempts::{Attempt, Continuation, Decline, Operation, Options, Outcome, Resolution, Target, Unexpected};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;

@@ -1,0 +1,72 @@
+//! The committers of a process, each with a queue and a thread of its own.
+
+use super::committer::Committer;
+use super::prepared::PreparedCommit;
+use super::queue::{Answer, Job, Queue};
+use super::validate::out_of_range;
+use crate::config::CommitterConfig;
+use crate::log::entries::encode;
+use crate::own_thread;
+use contracts::ledger::CommitError;
+use deadpool_postgres::Pool;
+use domain::commit::Commit;
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+/// When it is dropped, the committers end as soon as they have written what waits.
+pub(crate) struct Committers {
+    queues: Vec<Arc<Queue>>,
+    running: TaskTracker,
+}
+
+impl Committers {
+    /// Starts the threads, which run until [`shutdown`](Self::shutdown).
+    pub fn start(pool: &Pool, config: &CommitterConfig) -> Self {
+        let queues: Vec<_> = (0..config.writers.max(1)).map(|_| Arc::new(Queue::new(config.queue_max))).collect();
+        let running = TaskTracker::new();
+        for queue in &queues {
+            // The token exists as long as the committer works.
+            let (served, pool, config, token) =
+                (Served(Arc::clone(queue)), pool.clone(), config.clone(), running.token());
+            own_thread::start("committer", move || {
+                let _token = &token;
+                Committer::new(Arc::clone(&served.0), pool.clone(), &config).run()
+            });
+        }
+        Committers { queues, running }
+    }
+
+    /// Puts a commit into the queue of its tenant's committer. `tenant` is the tenant's number.
+    pub fn enqueue(&self, tenant: i32, commit: Commit) -> Result<oneshot::Receiver<Answer>, CommitError> {
+        let encoded = encode(&commit).ok_or_else(|| out_of_range("the size of the commit"))?;
+        let (answer, answered) = oneshot::channel();
+        let at = usize::try_from(tenant.unsigned_abs()).unwrap_or_default() % self.queues.len();
+        let job = Job { prepared: PreparedCommit { tenant, commit, encoded }, answer, arrived: Instant::now() };
+        self.queues[at].put(job)?;
+        Ok(answered)
+    }
+
+    /// Rejects new commits, and returns when all that were accepted have been answered.
+    pub async fn shutdown(&self) {
+        self.queues.iter().for_each(|queue| queue.close());
+        self.running.close();
+        self.running.wait().await;
+    }
+}
+
+impl Drop for Committers {
+    fn drop(&mut self) {
+        self.queues.iter().for_each(|queue| queue.close());
+    }
+}
+
+/// Closes a committer's queue when the committer can no longer serve it.
+struct Served(Arc<Queue>);
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}

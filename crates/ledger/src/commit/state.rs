@@ -1,0 +1,91 @@
+//! What a batch relies on, in memory: log positions, versions, balances, holds and idempotency keys of each tenant.
+
+use crate::log::hash::Head;
+use contracts::ledger::IdempotencyRecord;
+use domain::account::{Account, Rule};
+use domain::commit::Version;
+use std::collections::HashMap;
+use types::{Currency, ObjectId};
+use uuid::Uuid;
+
+/// An account with its balance.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct AccountState {
+    pub currency: Currency,
+    pub rule: Rule,
+    pub debits_posted: i64,
+    pub credits_posted: i64,
+    pub debits_pending: i64,
+    pub credits_pending: i64,
+    /// Whether there is a row of it.
+    pub stored: bool,
+    /// Whether the batch changes it.
+    pub changed: bool,
+}
+
+/// A hold, and what is left of it.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Hold {
+    pub debit: String,
+    pub credit: String,
+    /// What has not been posted yet.
+    pub remaining: i64,
+    /// Voided, or posted with `last`.
+    pub closed: bool,
+}
+
+/// An idempotency key.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Key {
+    pub record: IdempotencyRecord,
+    /// Whether there is a row of it.
+    pub stored: bool,
+    /// Whether the batch changes it.
+    pub changed: bool,
+}
+
+/// What a batch relies on of one tenant: at first as it is stored, then as the commits that were accepted so far leave
+/// it.
+#[derive(Debug, Default)]
+pub(crate) struct TenantState {
+    /// The position that the next log entry gets.
+    pub next: i64,
+    /// Where the log ends before the batch.
+    pub head: Head,
+    pub versions: HashMap<ObjectId, Version>,
+    pub accounts: HashMap<String, AccountState>,
+    pub holds: HashMap<Uuid, Hold>,
+    pub keys: HashMap<String, Key>,
+}
+
+impl AccountState {
+    /// A new account.
+    pub fn new(account: &Account) -> Self {
+        AccountState {
+            currency: account.currency,
+            rule: account.rule,
+            debits_posted: 0,
+            credits_posted: 0,
+            debits_pending: 0,
+            credits_pending: 0,
+            stored: false,
+            changed: false,
+        }
+    }
+
+    /// The same account after the batch has been written.
+    pub fn into_stored(self) -> Self {
+        AccountState { stored: true, changed: false, ..self }
+    }
+
+    /// Whether the account's rule allows the balance. Sums have 128 bits, so that they cannot overflow.
+    pub fn obeys_rule(&self) -> bool {
+        let debits = i128::from(self.debits_posted) + i128::from(self.debits_pending);
+        let credits = i128::from(self.credits_posted) + i128::from(self.credits_pending);
+        match self.rule {
+            Rule::Unlimited => true,
+            Rule::CreditsCoverDebits => debits <= i128::from(self.credits_posted),
+            Rule::DebitsCoverCredits => credits <= i128::from(self.debits_posted),
+        }
+    }
+}

@@ -1,0 +1,81 @@
+//! The committer's statements that lock and read, prepared once for each connection. Each reads from one table what a
+//! whole batch relies on.
+//!
+//! Keys of several columns are matched by a join with `UNNEST`, not by `= ANY`: a plan that was made for an empty table
+//! must still be right when the table has grown.
+
+use super::write_statement;
+use contracts::ledger::FIRST_POSITION;
+use tokio_postgres::{Client, Error, Statement};
+
+/// Settings of a committer's connection. Every statement finds its rows by an index; other plans are switched off, so
+/// that no plan that was made for an empty table can scan it when it is full. The time limits are below the committer's
+/// own, so that PostgreSQL releases the locks of tenants if a server process stops working.
+pub(crate) const SETTINGS: &str = "\
+    SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
+    SET plan_cache_mode = force_generic_plan; \
+    SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off; \
+    SET jit = off; \
+    SET statement_timeout = '15s'; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = '5s'; \
+    SET application_name = 'florin committer'";
+
+pub(crate) const BEGIN: &str = "BEGIN";
+
+macro_rules! statements {
+    ($($(#[$doc:meta])* $name:ident = $sql:expr;)*) => {
+        /// The prepared statements of one connection.
+        pub(crate) struct ReadStatements { $($(#[$doc])* pub $name: Statement,)* }
+
+        impl ReadStatements {
+            /// Prepares all of them in one round trip.
+            pub async fn prepare(client: &Client) -> Result<Self, Error> {
+                let ($($name,)*) = tokio::try_join!($(async { client.prepare($sql.as_ref()).await },)*)?;
+                Ok(ReadStatements { $($name,)* })
+            }
+        }
+    };
+}
+
+statements! {
+    /// Takes the locks of tenants, one writer at a time for each, in whichever process. Statements after it see all
+    /// that was committed before. The tenants come in the order of their numbers, so that two batches cannot wait for
+    /// each other.
+    lock = write_statement::statement(&[]);
+    /// The position that each tenant's next log entry gets, hash and time of the last log row, and the transaction's
+    /// own number, by which its end can be found out if the connection is lost.
+    heads = format!(
+        "SELECT k.tenant, coalesce(l.position + l.size, {FIRST_POSITION}), l.hash, pg_current_xact_id()::text, l.created
+        FROM UNNEST($1::int[]) AS k (tenant)
+        LEFT JOIN LATERAL (
+            SELECT l.position, l.size, l.hash, l.created FROM ledger.log l WHERE l.tenant = k.tenant
+            ORDER BY l.position DESC LIMIT 1
+        ) l ON true"
+    );
+    versions = "SELECT k.tenant, k.kind, k.id, o.version
+        FROM UNNEST($1::int[], $2::smallint[], $3::uuid[]) AS k (tenant, kind, id)
+        JOIN ledger.objects o ON o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id";
+    accounts = "SELECT k.tenant, a.code, a.currency, a.rule,
+            a.debits_posted, a.credits_posted, a.debits_pending, a.credits_pending
+        FROM UNNEST($1::int[], $2::text[]) AS k (tenant, code)
+        JOIN ledger.accounts a ON a.tenant = k.tenant AND a.code = k.code";
+    keys = "SELECT k.tenant, i.key, i.fingerprint, i.created, i.status, i.object_kind, i.object, i.version, i.body
+        FROM UNNEST($1::int[], $2::uuid[]) AS k (tenant, id)
+        JOIN ledger.idempotency_keys i ON i.id = k.id AND i.tenant = k.tenant";
+    /// Each hold with what was posted of it, and whether it is closed.
+    holds = "SELECT k.tenant, h.id, h.debit, h.credit, h.amount, used.posted, used.closed
+        FROM UNNEST($1::int[], $2::uuid[]) AS k (tenant, id)
+        JOIN ledger.transfers h ON h.tenant = k.tenant AND h.id = k.id AND h.action = 2
+        CROSS JOIN LATERAL (
+            SELECT coalesce(sum(u.amount), 0)::bigint AS posted, coalesce(bool_or(u.last), false) AS closed
+            FROM ledger.transfers u WHERE u.tenant = k.tenant AND u.hold = h.id
+        ) used";
+    /// Which of the given log rows exist.
+    log_rows = "SELECT l.tenant, l.position
+        FROM UNNEST($1::int[], $2::bigint[], $3::bytea[]) AS n (tenant, position, entries)
+        JOIN ledger.log l ON l.tenant = n.tenant AND l.position = n.position AND l.entries = n.entries";
+}
+
+/// The end of a transaction, `committed` or `aborted`; NULL if PostgreSQL does not know it, because it is too old or
+/// was another server's.
+pub(crate) const TRANSACTION_STATUS: &str = "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) \
+    THEN pg_xact_status($1::text::xid8) END";

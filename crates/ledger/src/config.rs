@@ -1,0 +1,31 @@
+//! How commits are written: the section `[ledger]` of the server's configuration.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+/// Limits of the committers.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CommitterConfig {
+    /// Commits that are written in one transaction at most.
+    pub batch_max: usize,
+    /// Commits of one tenant that may wait; more are refused with 429.
+    pub queue_max: usize,
+    /// Committers, each with a connection beside those of the pool; a tenant's commits all go to the same one.
+    pub writers: usize,
+    /// Milliseconds that a commit is tried while PostgreSQL cannot be reached.
+    pub unreachable_max_ms: u64,
+}
+
+impl Default for CommitterConfig {
+    fn default() -> Self {
+        CommitterConfig { batch_max: 512, queue_max: 8_192, writers: 2, unreachable_max_ms: 30_000 }
+    }
+}
+
+impl CommitterConfig {
+    /// How long a commit is tried while PostgreSQL cannot be reached; then it is answered `Unavailable`.
+    pub(crate) fn unreachable_max(&self) -> Duration {
+        Duration::from_millis(self.unreachable_max_ms)
+    }
+}

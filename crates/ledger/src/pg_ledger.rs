@@ -1,0 +1,112 @@
+//! The contract `Ledger` on PostgreSQL: commits go to the committers, reads to the pool.
+
+use crate::commit::{Committers, metrics, validate};
+use crate::config::CommitterConfig;
+use crate::read::Reader;
+use async_trait::async_trait;
+use contracts::ledger::{
+    Balance, CommitError, Committed, Due, EventQuery, IDEMPOTENCY_LIFETIME, IdempotencyRecord, Ledger, LedgerError,
+    ListQuery, LogEntry, Page, Stored,
+};
+use deadpool_postgres::Pool;
+use domain::commit::{Commit, Version};
+use std::sync::Arc;
+use tokio::sync::oneshot::Receiver;
+use types::{Clock, ObjectId, TenantId, Timestamp};
+
+/// The ledger on PostgreSQL. Any number of processes may run one on the same database.
+pub struct PgLedger {
+    reader: Reader,
+    clock: Arc<dyn Clock>,
+    committers: Committers,
+}
+
+impl PgLedger {
+    /// A ledger whose connections come from `pool`, which acts for the role `florin_service`. Connects at first use.
+    /// The committers run on threads of their own, until [`shutdown`](Self::shutdown).
+    pub fn new(pool: Pool, clock: Arc<dyn Clock>, config: CommitterConfig) -> Arc<Self> {
+        let committers = Committers::start(&pool, &config);
+        Arc::new(PgLedger { reader: Reader::new(pool), clock, committers })
+    }
+
+    /// Rejects new commits, and returns when all that were accepted have been answered.
+    pub async fn shutdown(&self) {
+        self.committers.shutdown().await;
+    }
+
+    /// Checks a commit by itself and puts it into a queue; the receiver gets its answer.
+    async fn enqueue(
+        &self,
+        tenant: TenantId,
+        commit: Commit,
+    ) -> Result<Receiver<Result<Committed, CommitError>>, CommitError> {
+        validate(&commit)?;
+        let tenant = match self.reader.number(tenant).await {
+            Ok(number) => number,
+            Err(LedgerError::NoSuchTenant(tenant)) => {
+                return Err(CommitError::Invalid(format!("no such tenant: {tenant}")));
+            }
+            // Without the tenant's number nothing can have been written.
+            Err(error) => return Err(CommitError::Unavailable(error.to_string())),
+        };
+        self.committers.enqueue(tenant, commit)
+    }
+}
+
+#[async_trait]
+impl Ledger for PgLedger {
+    async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
+        match self.enqueue(tenant, commit).await {
+            Ok(answered) => answered
+                .await
+                .unwrap_or_else(|_| Err(CommitError::Unavailable("the committer ended unexpectedly".to_owned()))),
+            Err(error) => {
+                let answer = Err(error);
+                metrics::ended(&answer);
+                answer
+            }
+        }
+    }
+
+    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+        self.reader.objects(tenant, ids).await
+    }
+
+    async fn objects_at(
+        &self,
+        tenant: TenantId,
+        at: &[(ObjectId, Version)],
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
+        self.reader.objects_at(tenant, at).await
+    }
+
+    async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
+        self.reader.list(tenant, query).await
+    }
+
+    async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
+        self.reader.events(tenant, query).await
+    }
+
+    async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
+        self.reader.log_entry(tenant, position).await
+    }
+
+    async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
+        self.reader.balances(tenant, prefix).await
+    }
+
+    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+        let now = self.clock.now();
+        let record = self.reader.idempotency(tenant, key).await?;
+        Ok(record.filter(|record| record.created.plus(IDEMPOTENCY_LIFETIME) >= now))
+    }
+
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+        self.reader.due(now, after, limit).await
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        self.reader.forget_idempotency(before).await
+    }
+}

@@ -1,0 +1,102 @@
+//! Reads: each takes a connection of the pool, and sees all that was committed before it began.
+
+mod store;
+
+use contracts::ledger::{Balance, Due, EventQuery, IdempotencyRecord, LedgerError, ListQuery, LogEntry, Page, Stored};
+use deadpool_postgres::Pool;
+use domain::commit::Version;
+use std::collections::HashMap;
+use store::objects::Objects;
+use store::query::QueryPool;
+use store::tenants::TenantNumbers;
+use store::{balances, due, events, idempotency, list, log_entries, past_states};
+use types::{ObjectId, TenantId, Timestamp};
+
+/// The reads of the contract `Ledger`.
+pub(crate) struct Reader {
+    queries: QueryPool,
+    objects: Objects,
+    tenants: TenantNumbers,
+}
+
+impl Reader {
+    pub fn new(pool: Pool) -> Self {
+        Reader { objects: Objects::new(pool.clone()), queries: QueryPool::new(pool), tenants: TenantNumbers::default() }
+    }
+
+    /// The number that stands for the tenant in all tables.
+    pub async fn number(&self, tenant: TenantId) -> Result<i32, LedgerError> {
+        self.tenants.get(&self.queries, tenant).await
+    }
+
+    pub async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+        let tenant = self.number(tenant).await?;
+        let mut found = self.objects.newest(tenant, ids).await?;
+        if let [_] = ids {
+            return Ok(vec![found.pop()]);
+        }
+        let by_id: HashMap<ObjectId, Stored> = found.into_iter().map(|stored| (stored.id, stored)).collect();
+        Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
+    }
+
+    pub async fn objects_at(
+        &self,
+        tenant: TenantId,
+        at: &[(ObjectId, Version)],
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
+        let tenant = self.number(tenant).await?;
+        past_states::states(&self.queries, &self.objects, tenant, at).await
+    }
+
+    pub async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
+        let tenant = self.number(tenant).await?;
+        let backwards = query.paging.ending_before.is_some();
+        let items = list::objects(&self.queries, tenant, query).await?;
+        Ok(page(items, query.paging.limit, backwards))
+    }
+
+    pub async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
+        let tenant = self.number(tenant).await?;
+        let backwards = query.paging.ending_before.is_some();
+        let items = events::events(&self.queries, &self.objects, tenant, query).await?;
+        Ok(page(items, query.paging.limit, backwards))
+    }
+
+    pub async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
+        let tenant = self.number(tenant).await?;
+        log_entries::at_position(&self.queries, &self.objects, tenant, position).await
+    }
+
+    pub async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
+        let tenant = self.number(tenant).await?;
+        balances::balances(&self.queries, tenant, prefix).await
+    }
+
+    pub async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+        let tenant = self.number(tenant).await?;
+        idempotency::record(&self.queries, tenant, key).await
+    }
+
+    pub async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+        let after = match after.and_then(|last| Some((last.stored.index.due?, last))) {
+            Some((due, last)) => Some((due, self.number(last.tenant).await?, last.stored.id)),
+            None => None,
+        };
+        due::due(&self.queries, now, after, limit).await
+    }
+
+    pub async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        idempotency::forget(&self.queries, before).await
+    }
+}
+
+/// A page of items in the direction of paging, of which one more than the limit was asked for.
+fn page<T>(mut items: Vec<T>, limit: u32, backwards: bool) -> Page<T> {
+    let limit = usize::try_from(limit).unwrap_or(usize::MAX);
+    let has_more = items.len() > limit;
+    items.truncate(limit);
+    if backwards {
+        items.reverse();
+    }
+    Page { items, has_more }
+}

@@ -1,0 +1,13 @@
+//! The SQL of reads.
+
+pub(super) mod balances;
+pub(super) mod due;
+pub(super) mod events;
+pub(super) mod idempotency;
+pub(super) mod list;
+pub(super) mod log_entries;
+pub(super) mod objects;
+pub(super) mod past_states;
+pub(super) mod query;
+mod single_objects;
+pub(super) mod tenants;

@@ -1,0 +1,52 @@
+//! Objects as they are now.
+
+use super::query::{Query, QueryPool};
+use super::single_objects::SingleObjects;
+use crate::store::rows::{self, OBJECT_COLUMNS, STATE};
+use contracts::ledger::{LedgerError, Stored};
+use deadpool_postgres::Pool;
+use types::ObjectId;
+use uuid::Uuid;
+
+/// Reads objects: a single one together with those that others ask for at the same time, several with a query of their
+/// own.
+pub(crate) struct Objects {
+    queries: QueryPool,
+    single: SingleObjects,
+}
+
+impl Objects {
+    pub fn new(pool: Pool) -> Self {
+        Objects { single: SingleObjects::start(pool.clone()), queries: QueryPool::new(pool) }
+    }
+
+    /// The newest states of the objects that exist, in any order.
+    pub async fn newest(&self, tenant: i32, ids: &[ObjectId]) -> Result<Vec<Stored>, LedgerError> {
+        let query = match ids {
+            [] => return Ok(Vec::new()),
+            [id] => return Ok(self.single.find(tenant, *id).await?.into_iter().collect()),
+            ids => {
+                let (kinds, values) = kinds_and_values(ids.iter());
+                // LATERAL with a limit keeps the plan at one index look-up for each id, however large the table is.
+                Query::of(
+                    tenant,
+                    format!(
+                        "SELECT o.* FROM UNNEST($2::smallint[], $3::uuid[]) AS k (kind, id)
+                        CROSS JOIN LATERAL (
+                            SELECT {OBJECT_COLUMNS}, {STATE} FROM ledger.objects o
+                            WHERE o.tenant = $1 AND o.kind = k.kind AND o.id = k.id LIMIT 1
+                        ) o"
+                    ),
+                )
+                .with(kinds)
+                .with(values)
+            }
+        };
+        self.queries.read(query, |row| rows::object(row, tenant)).await
+    }
+}
+
+/// Ids as two columns.
+pub(super) fn kinds_and_values<'a>(ids: impl Iterator<Item = &'a ObjectId>) -> (Vec<i16>, Vec<Uuid>) {
+    ids.map(|id| (id.kind.code(), id.value)).unzip()
+}

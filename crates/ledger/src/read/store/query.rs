@@ -1,0 +1,133 @@
+//! A statement with its parameters, and running it on a connection of the pool.
+
+use crate::store::errors::{ReadError, RowError};
+use contracts::ledger::LedgerError;
+use deadpool_postgres::{Pool, PoolError};
+use tokio_postgres::Row;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
+use uuid::Uuid;
+
+/// Prepared statements take memory in PostgreSQL: a connection that has more than this forgets them all.
+const PREPARED_MAX: usize = 1_000;
+
+/// The most matches in an index of rare values that are looked at one by one. A value with more matches is met soon by
+/// reading all rows, newest first. PostgreSQL cannot choose between the two: it has no statistics of rare values.
+pub(super) const FEW: i64 = 2_000;
+
+/// A statement with its parameters. Values only ever go in as parameters.
+pub(crate) struct Query {
+    sql: String,
+    parameters: Vec<(Type, Box<dyn ToSql + Sync + Send>)>,
+    /// The best plan depends on the values, so PostgreSQL makes a new one each time.
+    planned_for_values: bool,
+}
+
+/// A value that can be a parameter, with its SQL type.
+pub(crate) trait Value: ToSql + Sync + Send + 'static {
+    const TYPE: Type;
+}
+
+macro_rules! values {
+    ($($rust:ty => $sql:ident,)*) => { $(impl Value for $rust { const TYPE: Type = Type::$sql; })* };
+}
+
+values! {
+    i16 => INT2, i32 => INT4, i64 => INT8, String => TEXT, &'static str => TEXT, Uuid => UUID,
+    std::time::SystemTime => TIMESTAMPTZ,
+    Vec<i16> => INT2_ARRAY, Vec<i32> => INT4_ARRAY, Vec<i64> => INT8_ARRAY, Vec<Uuid> => UUID_ARRAY,
+    Vec<String> => TEXT_ARRAY,
+}
+
+impl Query {
+    pub fn new(sql: impl Into<String>) -> Self {
+        Query { sql: sql.into(), parameters: Vec::new(), planned_for_values: false }
+    }
+
+    /// A query whose `$1` is the number of a tenant.
+    pub fn of(tenant: i32, sql: impl Into<String>) -> Self {
+        Query::new(sql).with(tenant)
+    }
+
+    pub fn planned_for_values(mut self) -> Self {
+        self.planned_for_values = true;
+        self
+    }
+
+    pub fn with<T: Value>(mut self, parameter: T) -> Self {
+        self.bind(parameter);
+        self
+    }
+
+    /// Adds a parameter, and returns its place for the text: `$3`.
+    pub fn bind<T: Value>(&mut self, parameter: T) -> String {
+        self.parameters.push((T::TYPE, Box::new(parameter)));
+        format!("${}", self.parameters.len())
+    }
+
+    pub fn push(&mut self, text: &str) {
+        self.sql.push_str(text);
+    }
+
+    pub fn and(&mut self, condition: &str) {
+        self.push(" AND ");
+        self.push(condition);
+    }
+}
+
+/// Runs queries.
+pub(crate) struct QueryPool(Pool);
+
+impl QueryPool {
+    pub fn new(pool: Pool) -> Self {
+        QueryPool(pool)
+    }
+
+    pub(super) async fn connection(&self) -> Result<deadpool_postgres::Object, LedgerError> {
+        self.0.get().await.map_err(|error| match error {
+            PoolError::Backend(cause) => ReadError::Database(cause).into(),
+            error => LedgerError::Unavailable(platform::database::with_causes(&error)),
+        })
+    }
+
+    async fn rows(&self, query: Query) -> Result<Vec<Row>, LedgerError> {
+        let connection = self.connection().await?;
+        if connection.statement_cache.size() > PREPARED_MAX {
+            connection.statement_cache.clear();
+        }
+        let found = async {
+            if query.planned_for_values {
+                let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
+                    query.parameters.iter().map(|(kind, value)| (&**value as _, kind.clone())).collect();
+                return connection.query_typed(&query.sql, &parameters).await;
+            }
+            let parameters: Vec<&(dyn ToSql + Sync)> =
+                query.parameters.iter().map(|(_, value)| &**value as _).collect();
+            let statement = connection.prepare_cached(&query.sql).await?;
+            connection.query(&statement, &parameters).await
+        };
+        match found.await {
+            // A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
+            Err(error) if error.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => Ok(Vec::new()),
+            found => found.map_err(|error| ReadError::Database(error).into()),
+        }
+    }
+
+    /// What `read` makes of each row.
+    pub(crate) async fn read<T>(
+        &self,
+        query: Query,
+        read: impl Fn(&Row) -> Result<T, RowError>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let rows = self.rows(query).await?;
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| ReadError::Row(error).into())
+    }
+
+    /// The first column of what the query finds; `None` without a query, or if it finds more than [`FEW`] rows.
+    pub(crate) async fn few<T: FromSqlOwned>(&self, query: Option<Query>) -> Result<Option<Vec<T>>, LedgerError> {
+        let Some(query) = query else { return Ok(None) };
+        let found = self.read(query, |row| Ok(row.try_get(0)?)).await?;
+        let is_few = i64::try_from(found.len()).is_ok_and(|count| count <= FEW);
+        Ok(is_few.then_some(found))
+    }
+}

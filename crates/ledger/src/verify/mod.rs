@@ -1,0 +1,54 @@
+//! Replays a tenant's whole log and compares the result with what is stored. It shares no rule with the check that the
+//! committer makes (`commit::accept`), so that one finds the faults of the other.
+
+mod log;
+mod objects;
+mod references;
+mod report;
+mod store;
+mod transfers;
+
+pub use objects::IndexOf;
+pub use report::{Finding, Report};
+
+use crate::store::errors::ReadError;
+use contracts::ledger::LedgerError;
+use deadpool_postgres::Pool;
+use std::time::Instant;
+use store::Snapshot;
+use tokio_postgres::IsolationLevel;
+use types::TenantId;
+
+/// Verifies a tenant's books as of one moment; commits go on meanwhile. Memory grows with the number of accounts and
+/// of open holds, not with the log.
+///
+/// It proves that
+/// - positions have no gap;
+/// - each row of the log has the hash that its entries, its transfers and all rows before it give;
+/// - the versions of each object begin at 1, have no gap, and fold to the stored state and version;
+/// - every log entry is of a stored object, and every transfer of a log entry;
+/// - every transfer is between accounts of one currency, and keeps the rules of amounts and holds;
+/// - no transfer breaks an account's rule;
+/// - the folded balances are those that are stored, and debits equal credits in each currency.
+///
+/// With `index_of`, the index of each object is compared too.
+pub async fn verify(pool: &Pool, tenant: TenantId, index_of: Option<&IndexOf>) -> Result<Report, LedgerError> {
+    let began = Instant::now();
+    let mut report = Report::new(tenant);
+    let mut connection =
+        pool.get().await.map_err(|error| LedgerError::Unavailable(platform::database::with_causes(&error)))?;
+    let work = async {
+        let beginning = connection.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
+        let Some(snapshot) = Snapshot::new(beginning.start().await?, tenant).await? else { return Ok(false) };
+        log::check(&snapshot, &mut report).await?;
+        transfers::check(&snapshot, &mut report).await?;
+        objects::check(&snapshot, &mut report, index_of).await?;
+        references::check(&snapshot, &mut report).await?;
+        Ok::<bool, ReadError>(true)
+    };
+    if !work.await? {
+        return Err(LedgerError::NoSuchTenant(tenant));
+    }
+    report.duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+    Ok(report)
+}

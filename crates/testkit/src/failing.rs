@@ -1,0 +1,88 @@
+//! A ledger that fails when a test wants it to.
+
+use crate::model::ModelLedger;
+use async_trait::async_trait;
+use contracts::ledger::{
+    Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
+    Page, Stored,
+};
+use domain::commit::{Commit, Version};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use types::{ObjectId, TenantId, Timestamp};
+
+/// The model, from which no object can be read between a commit that breaks it and its repair.
+pub struct FailingLedger {
+    model: Arc<ModelLedger>,
+    breaks: AtomicBool,
+    broken: AtomicBool,
+}
+
+impl FailingLedger {
+    pub fn new(model: Arc<ModelLedger>) -> Arc<Self> {
+        Arc::new(FailingLedger { model, breaks: AtomicBool::new(false), broken: AtomicBool::new(false) })
+    }
+
+    /// The next commit is written, and breaks the ledger.
+    pub fn break_at_next_commit(&self) {
+        self.breaks.store(true, Ordering::SeqCst);
+    }
+
+    /// Objects can be read again, and commits break nothing any more.
+    pub fn repair(&self) {
+        self.breaks.store(false, Ordering::SeqCst);
+        self.broken.store(false, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Ledger for FailingLedger {
+    async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
+        let committed = self.model.commit(tenant, commit).await?;
+        self.broken.fetch_or(self.breaks.load(Ordering::SeqCst), Ordering::SeqCst);
+        Ok(committed)
+    }
+
+    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+        if self.broken.load(Ordering::SeqCst) {
+            return Err(LedgerError::Unavailable("it is starting up".to_owned()));
+        }
+        self.model.objects(tenant, ids).await
+    }
+
+    async fn objects_at(
+        &self,
+        tenant: TenantId,
+        at: &[(ObjectId, Version)],
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
+        self.model.objects_at(tenant, at).await
+    }
+
+    async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
+        self.model.list(tenant, query).await
+    }
+
+    async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
+        self.model.events(tenant, query).await
+    }
+
+    async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
+        self.model.log_entry(tenant, position).await
+    }
+
+    async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
+        self.model.balances(tenant, prefix).await
+    }
+
+    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+        self.model.idempotency(tenant, key).await
+    }
+
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+        self.model.due(now, after, limit).await
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        self.model.forget_idempotency(before).await
+    }
+}

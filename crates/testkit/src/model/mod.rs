@@ -1,0 +1,129 @@
+//! The ledger in memory, as simply as possible: other implementations are compared with it. Every commit works on a
+//! copy of the tenant's books, which replaces them if the whole commit succeeds.
+
+mod books;
+mod queries;
+mod validate;
+
+use async_trait::async_trait;
+use books::{Books, Logged, expired};
+use contracts::ledger::{
+    Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
+    Page, Stored,
+};
+use domain::commit::{Commit, Transfer, Version};
+use queries::{fits, is_event_of, page};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
+use types::{Clock, ObjectId, TenantId, Timestamp};
+
+/// The ledger in memory.
+pub struct ModelLedger {
+    clock: Arc<dyn Clock>,
+    tenants: Mutex<BTreeMap<TenantId, Books>>,
+}
+
+impl ModelLedger {
+    pub fn new(clock: Arc<dyn Clock>) -> Arc<Self> {
+        Arc::new(ModelLedger { clock, tenants: Mutex::default() })
+    }
+
+    /// Opens empty books for a tenant that has none yet.
+    pub fn create_tenant(&self, tenant: TenantId) {
+        self.tenants.lock().unwrap().entry(tenant).or_default();
+    }
+
+    /// All transfers, in the order of the log.
+    pub fn transfers(&self, tenant: TenantId) -> Vec<Transfer> {
+        let tenants = self.tenants.lock().unwrap();
+        tenants
+            .get(&tenant)
+            .map_or_else(Vec::new, |books| books.transfers.iter().map(|transfer| Transfer::clone(transfer)).collect())
+    }
+
+    fn read<T>(&self, tenant: TenantId, read: impl FnOnce(&Books) -> T) -> Result<T, LedgerError> {
+        let tenants: MutexGuard<'_, _> = self.tenants.lock().unwrap();
+        tenants.get(&tenant).map(read).ok_or(LedgerError::NoSuchTenant(tenant))
+    }
+}
+
+#[async_trait]
+impl Ledger for ModelLedger {
+    async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
+        let mut tenants = self.tenants.lock().unwrap();
+        let books = tenants.get_mut(&tenant).ok_or_else(|| CommitError::Invalid(format!("no tenant {tenant}")))?;
+        let mut copy = books.clone();
+        let committed = copy.commit(&commit)?;
+        *books = copy;
+        Ok(committed)
+    }
+
+    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+        self.read(tenant, |books| ids.iter().map(|id| books.objects.get(id).map(|stored| (**stored).clone())).collect())
+    }
+
+    async fn objects_at(
+        &self,
+        tenant: TenantId,
+        at: &[(ObjectId, Version)],
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
+        self.read(tenant, |books| at.iter().map(|(id, version)| books.object_at(*id, *version)).collect())
+    }
+
+    async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
+        self.read(tenant, |books| {
+            let of_kind = books.objects.values().filter(|stored| stored.id.kind == query.kind);
+            let matching: Vec<&Arc<Stored>> = of_kind.filter(|stored| fits(stored, query)).collect();
+            page(matching, &query.paging, |stored| stored.id)
+        })
+    }
+
+    async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
+        self.read(tenant, |books| {
+            let matching: Vec<&Arc<Logged>> = books.log.iter().filter(|logged| is_event_of(logged, query)).collect();
+            let Page { items, has_more } = page(matching, &query.paging, |logged| logged.position);
+            Page { items: items.iter().map(|logged| books.shown(logged)).collect(), has_more }
+        })
+    }
+
+    async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
+        self.read(tenant, |books| {
+            books.log.iter().find(|logged| logged.position == position).map(|logged| books.shown(logged))
+        })
+    }
+
+    async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
+        self.read(tenant, |books| {
+            books.balances.values().filter(|balance| balance.account.code.starts_with(prefix)).cloned().collect()
+        })
+    }
+
+    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+        let now = self.clock.now();
+        self.read(tenant, |books| books.keys.get(key).filter(|record| !expired(record, now)).cloned())
+    }
+
+    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+        let tenants = self.tenants.lock().unwrap();
+        let of_tenant = |(tenant, books): (&TenantId, &Books)| {
+            let due = books.objects.values().filter(|stored| stored.index.due.is_some_and(|due| due <= now));
+            due.map(|stored| Due { tenant: *tenant, stored: (**stored).clone() }).collect::<Vec<_>>()
+        };
+        let place = |due: &Due| (due.stored.index.due, due.tenant, due.stored.id);
+        let mut due: Vec<Due> = tenants.iter().flat_map(of_tenant).collect();
+        due.sort_by_key(place);
+        due.retain(|due| after.is_none_or(|after| place(due) > place(after)));
+        due.truncate(limit as usize);
+        Ok(due)
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+        let mut forgotten = 0;
+        for books in self.tenants.lock().unwrap().values_mut() {
+            let known = books.keys.len();
+            books.keys.retain(|_, record| record.created >= before);
+            forgotten += known - books.keys.len();
+        }
+        Ok(forgotten as u64)
+    }
+}
