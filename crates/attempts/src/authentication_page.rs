@@ -22,8 +22,7 @@ use types::{Kind, Money, ObjectId, TenantId};
 const DECISIONS_MAX: u32 = 10;
 
 pub fn register(registry: &mut Registry) {
-    registry.open("/hosted/{tenant}/3ds/{attempt}", answer);
-    registry.open("/hosted/{*other}", |_| async { Page::Nothing.answer(StatusCode::NOT_FOUND) });
+    registry.open("/hosted/{*page}", answer);
 }
 
 /// Where an attempt's payer authenticates.
@@ -97,10 +96,11 @@ async fn try_answer(request: &OpenRequest) -> Result<OpenAnswer> {
     retried(DECISIONS_MAX, || decide(&call, id, &key, passed)).await
 }
 
-/// The tenant and the attempt that the path names.
+/// The tenant and the attempt that the path names: `{tenant}/3ds/{attempt}`.
 async fn addressed(request: &OpenRequest) -> Result<Option<(Call, ObjectId)>> {
-    let tenant = request.path_text("tenant").parse::<TenantId>().ok();
-    let (Some(tenant), Some(attempt)) = (tenant, ObjectId::parse(Kind::Attempt, request.path_text("attempt"))) else {
+    let parts: Vec<&str> = request.path_text("page").split('/').collect();
+    let [tenant, "3ds", attempt] = parts[..] else { return Ok(None) };
+    let (Ok(tenant), Some(attempt)) = (tenant.parse::<TenantId>(), ObjectId::parse(Kind::Attempt, attempt)) else {
         return Ok(None);
     };
     let tenant = request.services.identity.tenant(tenant).await.map_err(|error| {
