@@ -52,7 +52,7 @@ test-setup:
 
 bench: setup release ## measure a release build (ARGS for `florin bench`), and the pure parts
 	FLORIN_BIN="$(CURDIR)/target/release/florin" tests/bench/run $(ARGS)
-	cargo bench --package api --bench payment
+	cargo bench --package payments --bench one_payment
 
 profile: setup release ## record where a payment's processor time goes: tables and flame graphs (needs perf)
 	FLORIN_BIN="$(CURDIR)/target/release/florin" tests/bench/profile $(ARGS)
@@ -67,19 +67,17 @@ bench-short:
 lint: fmt-check clippy tidy ## check format, clippy and the house rules
 
 .PHONY: fmt-check clippy
-# rustfmt does not see the modules that the list of the commands declares.
-COMMANDS := $(wildcard crates/florin/src/commands/*.rs crates/florin/src/commands/*/mod.rs)
+# All files by name: rustfmt by itself does not see modules that a macro declares (lists of commands and resources).
+RUST_FILES = $(shell git ls-files '*.rs')
 
 fmt-check:
-	cargo fmt --all --check
-	rustfmt --edition 2024 --check $(COMMANDS)
+	@rustfmt --edition 2024 --check $(RUST_FILES)
 
 clippy:
 	cargo clippy --workspace --all-targets -- --deny warnings
 
 fmt: ## format the code
-	cargo fmt --all
-	rustfmt --edition 2024 $(COMMANDS)
+	@rustfmt --edition 2024 $(RUST_FILES)
 
 tidy: ## check the house rules: dependency direction, file sizes, SQL only in stores, links
 	cargo xtask tidy

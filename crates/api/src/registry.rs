@@ -178,3 +178,17 @@ impl Registry {
         self.endpoints.add(Endpoint { method, path, access: Access::Secret, returns, params: P::schema(), handler })
     }
 }
+
+/// Declares an area: the modules of its resources, and the function `register`, which has each enter itself by a function
+/// `register` of its own. A new resource is one line.
+#[macro_export]
+macro_rules! area {
+    ($(mod $resource:ident;)*) => {
+        $(mod $resource;)*
+
+        /// Enters the area's resources into the API.
+        pub fn register(registry: &mut $crate::Registry) {
+            $($resource::register(registry);)*
+        }
+    };
+}

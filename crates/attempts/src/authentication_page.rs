@@ -1,8 +1,7 @@
 //! The page on which a payer authenticates a test card: one button approves, the other fails. The link holds a secret
 //! of the attempt, and is good for that attempt alone: the payer with the link may use it.
 
-use crate::carry_out::Authenticated;
-use crate::targets::Attempts;
+use crate::targets::{Attempts, Authenticated};
 use api::Registry;
 use api::call::Call;
 use api::conflict::retried;

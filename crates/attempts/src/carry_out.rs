@@ -1,7 +1,7 @@
 //! Carries attempts out: commits them, asks the processor, applies the outcome.
 
 use crate::attempted::{Answering, Attempted, PayersIntent, RelatedTo};
-use crate::targets::Attempts;
+use crate::targets::{Attempts, Authenticated};
 use api::call::{Call, Outcome as Answered};
 use api::conflict::retried;
 use api::error::{ApiError, Failure, Result};
@@ -137,14 +137,6 @@ pub(crate) fn applied(result: Result<Reply>) -> Result<()> {
     }
 }
 
-/// How it went on after the payer acted.
-pub(crate) enum Authenticated {
-    /// The processor was asked again, and the outcome applied.
-    Applied,
-    /// The merchant must confirm again.
-    AwaitsConfirmation,
-}
-
 /// Goes on with what the payer has answered.
 pub(crate) async fn authenticated<R: Attempted>(
     call: &Call,
@@ -169,8 +161,6 @@ pub(crate) async fn authenticated<R: Attempted>(
 }
 
 /// The intent that the payer's browser takes back to the merchant's page.
-pub(crate) type Returned = PayersIntent;
-
-pub(crate) async fn returned<R: Attempted>(call: &Call, attempt: &Attempt) -> Result<Option<Returned>> {
+pub(crate) async fn returned<R: Attempted>(call: &Call, attempt: &Attempt) -> Result<Option<PayersIntent>> {
     Ok(R::payers_intent(&*call.referenced::<R::Object>(attempt.target).await?))
 }

@@ -7,6 +7,7 @@ mod attempted;
 mod authentication_page;
 mod carry_out;
 mod decline;
+mod enter;
 mod resource;
 mod targets;
 mod webhook;
@@ -15,15 +16,16 @@ pub use attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 pub use authentication_page::authentication_url;
 pub use carry_out::{conditions, execute, run};
 pub use decline::declined;
-pub use targets::Attempts;
+pub use enter::target;
 
 use api::Registry;
 use api::call::Call;
 use api::error::Result;
 use processors::{Processor, Processors};
 use std::sync::Arc;
+use targets::Attempts;
 
-/// Enters attempts into the API. Comes before the areas, which add their kinds by [`Attempts::target`].
+/// Enters attempts into the API. Comes before the areas, which enter their kinds by [`target`].
 pub fn register(registry: &mut Registry, processors: Processors) {
     registry.extend(Attempts::new(processors));
     resource::register(registry);

@@ -1,13 +1,11 @@
 //! The processors, and the kinds of object that they act on.
 
-use crate::attempted::Attempted;
-use crate::carry_out::{self, Authenticated, Returned};
-use api::Registry;
+use crate::attempted::PayersIntent;
 use api::call::Call;
 use api::error::{ApiError, Result};
 use api::reply::Reply;
+use domain::Versioned;
 use domain::attempts::{Attempt, Outcome};
-use domain::{Object, Versioned};
 use futures_util::future::BoxFuture;
 use processors::{Processor, Processors};
 use std::collections::HashMap;
@@ -25,7 +23,15 @@ pub struct Attempts {
 pub(crate) struct Target {
     pub apply: for<'a> fn(&'a Call, ObjectId, &'a Outcome) -> BoxFuture<'a, Result<Reply>>,
     pub authenticated: for<'a> fn(&'a Call, Versioned<Attempt>, bool) -> BoxFuture<'a, Result<Authenticated>>,
-    pub returned: for<'a> fn(&'a Call, &'a Attempt) -> BoxFuture<'a, Result<Option<Returned>>>,
+    pub returned: for<'a> fn(&'a Call, &'a Attempt) -> BoxFuture<'a, Result<Option<PayersIntent>>>,
+}
+
+/// How it went on after the payer acted.
+pub(crate) enum Authenticated {
+    /// The processor was asked again, and the outcome applied.
+    Applied,
+    /// The merchant must confirm again.
+    AwaitsConfirmation,
 }
 
 impl Attempts {
@@ -33,16 +39,8 @@ impl Attempts {
         Attempts { processors, targets: HashMap::new() }
     }
 
-    /// Enters a kind of object that processors act on.
-    pub fn target<R: Attempted>(registry: &mut Registry) {
-        let target = Target {
-            apply: |call, id, outcome| Box::pin(carry_out::apply_once::<R>(call, id, outcome)),
-            authenticated: |call, attempt, passed| Box::pin(carry_out::authenticated::<R>(call, attempt, passed)),
-            returned: |call, attempt| Box::pin(carry_out::returned::<R>(call, attempt)),
-        };
-        if let Some(attempts) = registry.extension_mut::<Attempts>() {
-            attempts.targets.insert(R::Object::KIND, target);
-        }
+    pub(crate) fn enter(&mut self, kind: Kind, target: Target) {
+        self.targets.insert(kind, target);
     }
 
     /// The processor that carries an attempt out.

@@ -1,20 +1,22 @@
 //! Payments taken through any sequence of commands and processors' answers: after each decision the books say what the
 //! objects say, to the cent.
 
-use domain::attempts::{self, Attempt, Capabilities, Conditions, Decline, Done, Outcome, PayerPage, Target};
+mod support;
+
+use domain::attempts::{self, Attempt, Conditions, Decline, Done, Outcome, PayerPage, Target};
 use domain::books::balance_transaction::BalanceTransaction;
-use domain::books::fees::Fees;
 use domain::commit::{Action, Commit};
 use domain::payments::charge::{self, Charge, capture};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::{
     self, CaptureMethod, CardOptions, Draft, IfAvailable, PaymentIntent, cancel, confirm, increment,
 };
-use domain::payments::payment_method::{self, Card, NewPaymentMethod, PaymentMethod};
+use domain::payments::payment_method::{self, PaymentMethod};
 use domain::payments::refund::{self, Refund};
 use domain::{Changes, Versioned};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use support::{conditions, new_method};
 use types::{Currency, Kind, Money, ObjectId, SeededEntropy, Timestamp};
 use uuid::Uuid;
 
@@ -292,41 +294,6 @@ fn outcome(saying: Saying) -> Outcome {
         Saying::Action => Outcome::ActionRequired { reference: None, page: PayerPage::Sandbox },
         Saying::Unknown => Outcome::Unknown { reason: "timeout".to_owned() },
         Saying::Pending => Outcome::Pending { reference: None, due: None },
-    }
-}
-
-fn conditions() -> Conditions {
-    Conditions {
-        fees: Fees { basis_points: 290, fixed: 30 },
-        settlement_days: 2,
-        statement_descriptor: "FLORIN".to_owned(),
-        capabilities: Capabilities {
-            multicapture: true,
-            overcapture_percent: 20,
-            increments: true,
-            authorization_days: 7,
-        },
-    }
-}
-
-fn new_method() -> NewPaymentMethod {
-    NewPaymentMethod {
-        billing_details: domain::contact::BillingDetails::default(),
-        card: Card {
-            brand: "visa".to_owned(),
-            country: "US".to_owned(),
-            exp_month: 1,
-            exp_year: 2030,
-            fingerprint: "f".to_owned(),
-            funding: "credit".to_owned(),
-            last4: "4242".to_owned(),
-            cvc_check: None,
-            line1_check: None,
-            postal_code_check: None,
-        },
-        metadata: BTreeMap::new(),
-        allow_redisplay: None,
-        credential: "sandbox:ok".to_owned(),
     }
 }
 

@@ -11,7 +11,7 @@ use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
 use api::{object, params};
-use attempts::{Answering, Attempted, Attempts, PayersIntent, declined, run};
+use attempts::{Answering, Attempted, PayersIntent, declined, run};
 use contracts::ListQuery;
 use domain::Versioned;
 use domain::payments::charge::Charge;
@@ -42,7 +42,7 @@ params! {
 
 pub fn register(registry: &mut Registry) {
     registry.resource::<Refunds>();
-    Attempts::target::<Refunds>(registry);
+    attempts::target::<Refunds>(registry);
     registry.post("/v1/refunds", Returns::Object(Kind::Refund), create);
     registry.list::<Refunds, _, _, _>("/v1/refunds", narrow);
     registry.retrieve::<Refunds>("/v1/refunds/{id}");

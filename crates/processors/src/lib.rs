@@ -1,5 +1,5 @@
-//! Processors move money in the world: each is a folder, and one line in the list below. What they answer is written
-//! to the books by others.
+//! Processors charge cards and pay out refunds. Each is a folder here, and one line in the list below. Nothing here writes
+//! to the books.
 
 mod card;
 mod list;

@@ -4,12 +4,14 @@
 mod conditions;
 pub mod lifecycle;
 mod outcome;
+mod resolve;
 mod target;
 
 pub use conditions::{Capabilities, Conditions};
 pub use lifecycle::LEASE;
 pub use outcome::{Decline, Done, Outcome, PayerPage};
-pub use target::{Continuation, Resolution, Target, Unexpected, apply};
+pub use resolve::apply;
+pub use target::{Continuation, Resolution, Target, Unexpected};
 
 use crate::commit::{Index, RequestKey};
 use crate::named::named;

@@ -1,6 +1,5 @@
 //! What attempts are made for. Each kind of object that a processor acts on says itself what an outcome changes.
 
-use super::lifecycle::record;
 use super::{Attempt, Conditions, Decline, Operation, Outcome};
 use crate::changes::Changes;
 use crate::object::{Object, Versioned};
@@ -56,16 +55,3 @@ impl fmt::Display for Unexpected {
 }
 
 impl std::error::Error for Unexpected {}
-
-/// Applies an outcome to an attempt, to its target, and to the objects that go with the target.
-pub fn apply<T: Target>(
-    changes: &mut Changes,
-    attempt: &mut Versioned<Attempt>,
-    target: &mut Versioned<T>,
-    related: &mut T::Related,
-    conditions: &Conditions,
-    outcome: &Outcome,
-) -> Result<Option<Decline>, Unexpected> {
-    record(changes, attempt, outcome);
-    T::apply(target, related, changes, &Resolution { attempt, outcome, conditions })
-}

@@ -5,11 +5,11 @@ use crate::output::Output;
 use clap::{Parser, Subcommand};
 use tokio::runtime::Builder;
 
-/// Declares the modules of the commands, the enum that clap reads, and which command is run. In `mod pay { Pay }`, `Pay`
-/// names the struct with the command's arguments, whose doc comment is its line in `florin --help`. The order is that of
-/// the help.
+/// Declares the modules of the commands, the enum that clap reads, and which command is run. In `mod pay; Pay;`, `Pay` names
+/// the struct with the command's arguments, whose doc comment is its line in `florin --help`. The order is that of the
+/// help.
 macro_rules! commands {
-    ($(mod $module:ident { $arguments:ident })*) => {
+    ($(mod $module:ident; $arguments:ident;)*) => {
         $(mod $module;)*
 
         #[derive(Debug, Subcommand)]
@@ -35,18 +35,18 @@ macro_rules! commands {
 }
 
 commands! {
-    mod dev { Dev }
-    mod serve { Serve }
-    mod config { Config }
-    mod migrate { Migrate }
-    mod doctor { Doctor }
-    mod pay { Pay }
-    mod refund { Refund }
-    mod events { Events }
-    mod ledger { Ledger }
-    mod tenants { Tenants }
-    mod bench { Bench }
-    mod completions { Completions }
+    mod dev; Dev;
+    mod serve; Serve;
+    mod config; Config;
+    mod migrate; Migrate;
+    mod doctor; Doctor;
+    mod pay; Pay;
+    mod refund; Refund;
+    mod events; Events;
+    mod ledger; Ledger;
+    mod tenants; Tenants;
+    mod bench; Bench;
+    mod completions; Completions;
 }
 
 /// What each command has besides its arguments.

@@ -16,7 +16,7 @@ use api::metadata::{MetadataParam, merged_metadata, new_metadata};
 use api::params;
 use api::reply::Reply;
 use api::search::{FieldKind, SearchField, field};
-use attempts::{Attempted, Attempts, preferred_processor, run};
+use attempts::{Attempted, preferred_processor, run};
 use contracts::{FieldFilter, ListQuery};
 use domain::payments::charge::{self, Charge, Details, UserReport, capture};
 use domain::payments::customer::Customer;
@@ -87,7 +87,7 @@ params! {
 pub fn register(registry: &mut Registry) {
     const ONE: Returns = Returns::Object(Kind::Charge);
     registry.resource_due::<Charges, _, _>(expire);
-    Attempts::target::<Charges>(registry);
+    attempts::target::<Charges>(registry);
     registry.post("/v1/charges", ONE, create);
     registry.list::<Charges, _, _, _>("/v1/charges", narrow);
     registry.search::<Charges>("/v1/charges/search", SEARCHABLE);

@@ -1,6 +1,6 @@
 //! Confirming intents.
 
-use super::create::chosen_method;
+use super::chosen_method::chosen_method;
 use super::params::{ConfirmParams, ConfirmationParams};
 use super::refused::refused;
 use super::render::PaymentIntents;

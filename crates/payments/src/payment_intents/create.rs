@@ -1,12 +1,12 @@
 //! Creating and changing intents.
 
+use super::chosen_method::chosen_method;
 use super::confirm::confirm_with;
-use super::params::{ConfirmationParams, CreateParams, DetailParams, UpdateParams};
+use super::params::{ConfirmationParams, CreateParams, UpdateParams};
 use super::refused::refused;
 use super::render::PaymentIntents;
 use crate::customer_lookup;
 use crate::intent::{automatic_payment_methods, waiting};
-use crate::payment_methods;
 use api::call::Call;
 use api::choice::Choice;
 use api::error::{ApiError, Result};
@@ -14,8 +14,6 @@ use api::reply::Reply;
 use domain::payments::amount::check_amount;
 use domain::payments::payment_intent::update::{Edit, allowed};
 use domain::payments::payment_intent::{self, Draft, PaymentIntent};
-use domain::payments::payment_method::PaymentMethod;
-use domain::{Changes, Versioned};
 use types::Money;
 
 pub async fn create(call: Call, params: CreateParams) -> Result<Reply> {
@@ -54,16 +52,6 @@ fn refuse_unless_confirming(params: &ConfirmationParams, confirms: bool) -> Resu
         }
         _ => Ok(()),
     }
-}
-
-/// The payment method that the parameters name or describe.
-pub async fn chosen_method(
-    call: &Call,
-    changes: &mut Changes,
-    params: &DetailParams,
-) -> Result<Option<Versioned<PaymentMethod>>> {
-    let (id, data) = (params.payment_method.clone(), params.payment_method_data.clone());
-    payment_methods::named_or_described(call, changes, id, data).await
 }
 
 pub async fn update(call: Call, params: UpdateParams) -> Result<Reply> {

@@ -1,6 +1,8 @@
 //! Payment intents.
 
+mod amount_details;
 mod capture;
+mod chosen_method;
 mod confirm;
 mod create;
 mod line_items;
@@ -18,7 +20,6 @@ use api::endpoint::Returns;
 use api::error::Result;
 use api::reply::Reply;
 use api::search::{FieldKind, SearchField, field};
-use attempts::Attempts;
 use contracts::ListQuery;
 use domain::Refusal;
 use domain::payments::customer::Customer;
@@ -39,7 +40,7 @@ const SEARCHABLE: &[SearchField] = &[
 pub fn register(registry: &mut Registry) {
     const ONE: Returns = Returns::Object(Kind::PaymentIntent);
     registry.resource_due::<PaymentIntents, _, _>(capture::expire);
-    Attempts::target::<PaymentIntents>(registry);
+    attempts::target::<PaymentIntents>(registry);
     registry.post("/v1/payment_intents", ONE, create::create);
     registry.list::<PaymentIntents, _, _, _>("/v1/payment_intents", narrow);
     registry.search::<PaymentIntents>("/v1/payment_intents/search", SEARCHABLE);

@@ -20,7 +20,7 @@ use api::params;
 use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::decoded;
-use attempts::{Answering, Attempted, Attempts, PayersIntent, declined};
+use attempts::{Answering, Attempted, PayersIntent, declined};
 use contracts::{FieldFilter, ListQuery, Operator};
 use domain::payments::customer::{self, Customer};
 use domain::payments::payment_method::{self, AllowRedisplay, Edit, MethodType, PaymentMethod, may_attach};
@@ -60,7 +60,7 @@ params! {
 
 pub fn register(registry: &mut Registry) {
     registry.resource::<PaymentMethods>();
-    Attempts::target::<PaymentMethods>(registry);
+    attempts::target::<PaymentMethods>(registry);
     registry.post("/v1/payment_methods", ONE, create).publishable();
     registry.list::<PaymentMethods, _, _, _>("/v1/payment_methods", narrow);
     registry.get("/v1/payment_methods/{id}", ONE, retrieve);

@@ -16,7 +16,7 @@ use api::error::{ApiError, Failure, Result};
 use api::params::assign;
 use api::reply::Reply;
 use api::resource::show;
-use attempts::{Answering, Attempted, Attempts, PayersIntent, declined, preferred_processor, run};
+use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run};
 use contracts::{FieldFilter, ListQuery};
 use domain::attempts::Options;
 use domain::payments::customer::Customer;
@@ -32,7 +32,7 @@ use types::Kind;
 pub fn register(registry: &mut Registry) {
     const ONE: Returns = Returns::Object(Kind::SetupIntent);
     registry.resource::<SetupIntents>();
-    Attempts::target::<SetupIntents>(registry);
+    attempts::target::<SetupIntents>(registry);
     registry.post("/v1/setup_intents", ONE, create);
     registry.list::<SetupIntents, _, _, _>("/v1/setup_intents", narrow);
     registry.get("/v1/setup_intents/{id}", ONE, retrieve).publishable();

@@ -1,5 +1,4 @@
-//! The sandbox's webhooks. The sandbox sends none itself: whoever tests sends one, to have an attempt asked about at
-//! once.
+//! The sandbox's webhooks. The sandbox sends none itself: a tester sends one, to have an attempt asked about at once.
 
 use crate::processor::{Notice, WebhookError};
 use hmac::{Hmac, KeyInit, Mac};

@@ -1,6 +1,6 @@
 //! Creating an intent.
 
-use super::{AmountDetails, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent, confirm};
+use super::{AmountDetails, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent};
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::amount::check_amount;
@@ -32,7 +32,7 @@ pub fn create(
 ) -> Result<Versioned<PaymentIntent>, Refusal> {
     check_amount(intent.amount, intent.currency)?;
     if let Some(method) = method {
-        confirm::may_use(&intent, method)?;
+        intent.check_method(method)?;
         intent.payment_method = Some(method.id);
         intent.status = Status::RequiresConfirmation;
     }

@@ -9,12 +9,14 @@ pub mod confirm;
 mod create;
 mod details;
 pub mod increment;
+mod outcome;
 pub mod update;
 
 pub use create::{Draft, create};
 pub use details::{AmountDetails, AmountShipping, PaymentDetails};
 
 use super::intent::{AllowRedirects, FutureUsage, NextAction, PaymentError, Status, ThreeDSecure, unexpected_state};
+use super::payment_method::PaymentMethod;
 use crate::commit::{Index, metadata_terms};
 use crate::contact::Shipping;
 use crate::named::named;
@@ -162,6 +164,32 @@ impl PaymentIntent {
     /// The refusal of a command that the state does not allow.
     pub fn unexpected(&self, command: &str, allowed: &[Status]) -> Refusal {
         unexpected_state(("PaymentIntent", "payment_intent_unexpected_state"), self.status, command, allowed)
+    }
+
+    /// Refuses a payment method that cannot pay for this intent.
+    pub fn check_method(&self, method: &PaymentMethod) -> Result<(), Refusal> {
+        if method.spent {
+            let message = format!(
+                "PaymentMethod {} was used before without being attached to a customer, or was detached from one; it cannot be \
+                 used again. Attach a payment method to a customer to use it more than once.",
+                method.id
+            );
+            return Err(Refusal::new("payment_method_unexpected_state", message).param("payment_method"));
+        }
+        match (method.customer, self.customer) {
+            (Some(owner), Some(customer)) if owner != customer => {
+                let message = format!("PaymentMethod {} does not belong to the customer {customer}.", method.id);
+                Err(Refusal::invalid(message).param("payment_method"))
+            }
+            (Some(owner), None) => {
+                let message = format!(
+                    "PaymentMethod {} belongs to the customer {owner}; give that customer as the intent's customer to use it.",
+                    method.id
+                );
+                Err(Refusal::invalid(message).param("payment_method"))
+            }
+            _ => Ok(()),
+        }
     }
 
     /// Whether the card is charged at once.

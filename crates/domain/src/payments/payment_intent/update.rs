@@ -1,6 +1,6 @@
 //! Changing an intent before it is paid.
 
-use super::{PaymentIntent, confirm};
+use super::PaymentIntent;
 use crate::attempts::Attempt;
 use crate::attempts::lifecycle::abandon;
 use crate::changes::Changes;
@@ -41,7 +41,7 @@ pub fn update(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, edit
     allowed(intent, is_decisive)?;
     check_amount(next.amount, next.currency)?;
     if let Some(method) = method {
-        confirm::may_use(&next, method)?;
+        next.check_method(method)?;
         next.payment_method = Some(method.id);
     }
     if is_decisive {

@@ -1,0 +1,19 @@
+//! Resolving an attempt: its outcome is applied.
+
+use super::lifecycle::record;
+use super::{Attempt, Conditions, Decline, Outcome, Resolution, Target, Unexpected};
+use crate::changes::Changes;
+use crate::object::Versioned;
+
+/// Applies an outcome to an attempt, to its target, and to the objects that go with the target.
+pub fn apply<T: Target>(
+    changes: &mut Changes,
+    attempt: &mut Versioned<Attempt>,
+    target: &mut Versioned<T>,
+    related: &mut T::Related,
+    conditions: &Conditions,
+    outcome: &Outcome,
+) -> Result<Option<Decline>, Unexpected> {
+    record(changes, attempt, outcome);
+    T::apply(target, related, changes, &Resolution { attempt, outcome, conditions })
+}

@@ -1,0 +1,244 @@
+//! What a processor's answer to a confirmed payment makes of the intent, its charge and its payment method.
+
+use super::{ConfirmationMethod, IfAvailable, PaymentIntent};
+use crate::attempts::lifecycle::{abandon, resume};
+use crate::attempts::{
+    Attempt, Conditions, Continuation, Decline, Done, Operation, Outcome, Resolution, Target, Unexpected,
+};
+use crate::changes::Changes;
+use crate::object::Versioned;
+use crate::payments::charge::{self, Charge, Features, Statement};
+use crate::payments::intent::{FutureUsage, NextAction, PaymentError, Status};
+use crate::payments::payment_method::{self, PaymentMethod};
+use types::{Money, ObjectId};
+
+impl Target for PaymentIntent {
+    /// The payment method; absent if the intent was declined, or changed, since the attempt began.
+    type Related = Option<Versioned<PaymentMethod>>;
+
+    fn apply(
+        intent: &mut Versioned<Self>,
+        method: &mut Self::Related,
+        changes: &mut Changes,
+        resolution: &Resolution,
+    ) -> Result<Option<Decline>, Unexpected> {
+        match resolution.attempt.operation {
+            Operation::Sale | Operation::Authorize => match method {
+                // The attempt was given up meanwhile; its outcome is recorded in the attempt alone.
+                _ if intent.attempt != Some(resolution.attempt.id) => Ok(None),
+                Some(method) => Ok(apply(changes, intent, method, resolution)),
+                None => Err(Unexpected(resolution.attempt.operation)),
+            },
+            other @ (Operation::Capture
+            | Operation::Increment
+            | Operation::Void
+            | Operation::Refund
+            | Operation::Setup) => Err(Unexpected(other)),
+        }
+    }
+
+    fn authenticated(
+        intent: &mut Versioned<Self>,
+        changes: &mut Changes,
+        attempt: &mut Versioned<Attempt>,
+        passed: bool,
+    ) -> Result<Continuation, Unexpected> {
+        if passed && intent.confirmation_method == ConfirmationMethod::Manual {
+            abandon(changes, attempt);
+            changes.update(intent, None, |intent| {
+                intent.status = Status::RequiresConfirmation;
+                intent.next_action = None;
+                intent.attempt = None;
+                intent.authenticated = true;
+            });
+            return Ok(Continuation::AwaitConfirmation);
+        }
+        resume(changes, attempt, passed);
+        changes.update(intent, None, |intent| {
+            intent.status = Status::Processing;
+            intent.next_action = None;
+        });
+        Ok(Continuation::AskProcessor)
+    }
+}
+
+/// Applies what the processor answered. Returns the decline, if it was one.
+fn apply(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    method: &mut Versioned<PaymentMethod>,
+    resolution: &Resolution,
+) -> Option<Decline> {
+    let Resolution { attempt, outcome, conditions } = *resolution;
+    match outcome {
+        Outcome::Done(done) => {
+            paid(changes, intent, method, attempt, conditions, done);
+            None
+        }
+        Outcome::Declined { decline, .. } => {
+            let reached_issuer = !decline.code.ends_with("_authentication_failure");
+            let charge = reached_issuer.then(|| failed_charge(changes, intent, method, attempt, conditions, decline));
+            failed(changes, intent, method, decline, charge);
+            Some(decline.clone())
+        }
+        Outcome::ActionRequired { .. } if attempt.options.error_on_action => {
+            let decline = Decline {
+                code: "authentication_required".to_owned(),
+                decline_code: Some("authentication_required".to_owned()),
+                message: "Your card was declined. This transaction requires authentication.".to_owned(),
+                blocked: false,
+            };
+            failed(changes, intent, method, &decline, None);
+            Some(decline)
+        }
+        Outcome::ActionRequired { page, .. } => {
+            let action = NextAction::of(attempt, page);
+            changes.update(intent, Some("payment_intent.requires_action"), |intent| {
+                intent.status = Status::RequiresAction;
+                intent.next_action = Some(action);
+            });
+            None
+        }
+        Outcome::Pending { .. } | Outcome::Unknown { .. } => {
+            // One event: later questions whose answer is unknown too change nothing.
+            if attempt.queries == 0 {
+                changes.emit(intent, "payment_intent.processing");
+            }
+            None
+        }
+    }
+}
+
+fn paid(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    method: &mut Versioned<PaymentMethod>,
+    attempt: &Attempt,
+    conditions: &Conditions,
+    done: &Done,
+) {
+    let captured = attempt.operation == Operation::Sale;
+    let mut charge = charge_for(changes, intent, method, attempt, conditions);
+    charge::outcome::succeed(changes, &mut charge, attempt, conditions, done);
+    charge.features = features(intent, conditions, charge.amount);
+    let (id, amount, capture_before) = (charge.id, charge.amount, charge.capture_before);
+    keep_method(changes, intent, method);
+    if captured {
+        changes.create(charge, Some("charge.succeeded"));
+        changes.update(intent, Some("payment_intent.succeeded"), |intent| {
+            succeeded(intent, id);
+            intent.status = Status::Succeeded;
+            intent.amount_received = amount;
+        });
+    } else {
+        changes.update(intent, Some("payment_intent.amount_capturable_updated"), |intent| {
+            succeeded(intent, id);
+            intent.status = Status::RequiresCapture;
+            intent.amount_capturable = amount;
+            intent.capture_before = capture_before;
+        });
+        changes.create(charge, Some("charge.succeeded"));
+    }
+}
+
+fn succeeded(intent: &mut PaymentIntent, charge: ObjectId) {
+    intent.attempt = None;
+    intent.next_action = None;
+    intent.last_payment_error = None;
+    intent.latest_charge = Some(charge);
+}
+
+fn features(intent: &PaymentIntent, conditions: &Conditions, amount: i64) -> Features {
+    if intent.captures_automatically() {
+        return Features::default();
+    }
+    let (options, capabilities) = (&intent.card_options, conditions.capabilities);
+    let is_requested = |option: Option<IfAvailable>| option == Some(IfAvailable::IfAvailable);
+    let overcapture = capabilities.overcapture_percent > 0 && is_requested(options.request_overcapture);
+    Features {
+        multicapture: capabilities.multicapture && is_requested(options.request_multicapture),
+        increments: capabilities.increments && is_requested(options.request_incremental_authorization),
+        overcapture,
+        capture_maximum: overcapture.then(|| conditions.overcapture_maximum(amount)),
+    }
+}
+
+/// A payment method is attached to the customer if that was asked for; otherwise it cannot be used again.
+fn keep_method(changes: &mut Changes, intent: &PaymentIntent, method: &mut Versioned<PaymentMethod>) {
+    let usage = intent.future_usage();
+    let set_up = usage == Some(FutureUsage::OffSession);
+    match (intent.customer, usage) {
+        _ if method.customer.is_some() => {
+            if set_up && !method.set_up {
+                changes.update(method, None, |method| method.set_up = true);
+            }
+        }
+        (Some(customer), Some(_)) => changes.update(method, Some("payment_method.attached"), |method| {
+            method.customer = Some(customer);
+            method.set_up |= set_up;
+        }),
+        _ => payment_method::mark_used(changes, method),
+    }
+}
+
+/// A new charge of the intent.
+fn charge_for(
+    changes: &mut Changes,
+    intent: &PaymentIntent,
+    method: &PaymentMethod,
+    attempt: &Attempt,
+    conditions: &Conditions,
+) -> Charge {
+    let statement = Statement {
+        descriptor: intent.statement_descriptor.clone(),
+        suffix: intent.statement_descriptor_suffix.clone(),
+    };
+    Charge {
+        payment_intent: Some(intent.id),
+        customer: intent.customer,
+        description: intent.description.clone(),
+        metadata: intent.metadata.clone(),
+        receipt_email: intent.receipt_email.clone(),
+        shipping: intent.shipping.clone(),
+        transfer_group: intent.transfer_group.clone(),
+        ..charge::new(
+            changes,
+            Money::new(intent.amount, intent.currency),
+            method,
+            attempt,
+            statement,
+            &conditions.statement_descriptor,
+        )
+    }
+}
+
+fn failed_charge(
+    changes: &mut Changes,
+    intent: &PaymentIntent,
+    method: &PaymentMethod,
+    attempt: &Attempt,
+    conditions: &Conditions,
+    decline: &Decline,
+) -> ObjectId {
+    let mut charge = charge_for(changes, intent, method, attempt, conditions);
+    charge::outcome::fail(&mut charge, decline);
+    changes.create(charge, Some("charge.failed")).id
+}
+
+fn failed(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    method: &PaymentMethod,
+    decline: &Decline,
+    charge: Option<ObjectId>,
+) {
+    let error = PaymentError { decline: decline.clone(), charge, payment_method: Some(Box::new(method.clone())) };
+    changes.update(intent, Some("payment_intent.payment_failed"), |intent| {
+        intent.status = Status::RequiresPaymentMethod;
+        intent.attempt = None;
+        intent.next_action = None;
+        intent.payment_method = None;
+        intent.latest_charge = charge.or(intent.latest_charge);
+        intent.last_payment_error = Some(error);
+    });
+}
