@@ -5,59 +5,29 @@ usage: scripts/schema.py SOURCE.json
 
 SOURCE is OpenAPI 3.0 shaped, made from the type declarations of the npm package `stripe` (MIT). What is written:
 
-  stripe.json      the response schemas of the resources in RESOURCES, and the operations that answer with them
+  stripe.json      the response schemas of the operations that Florin serves, and those operations
   operations.json  every operation of SOURCE: method, path, operation_id and resource
 
-To serve one more resource: add its kind to RESOURCES, its paths to PATHS, and run this again.
+Which operations are served stands in docs/coverage.json, which is made from the code. So for one more resource: write its
+code, make that document anew, run this, and make the documents anew once more (CONTRIBUTING.md has the commands).
 """
 
 import json
 import sys
 from pathlib import Path
 
-TARGET = Path(__file__).resolve().parent.parent / "crates" / "api" / "schema"
+ROOT = Path(__file__).resolve().parent.parent
+TARGET = ROOT / "crates" / "api" / "schema"
+COVERAGE = ROOT / "docs" / "coverage.json"
 
-# Kinds of objects whose schemas are kept. A reference to any other kind is its id.
-RESOURCES = [
-    "account",
-    "balance",
-    "balance_transaction",
-    "card",
-    "charge",
-    "customer",
-    "deleted_customer",
-    "event",
-    "mandate",
-    "payment_intent",
-    "payment_intent_amount_details_line_item",
-    "payment_method",
-    "refund",
-    "setup_intent",
-]
+# Kinds that no operation answers with, but other objects hold.
+HELD = ["card", "mandate"]
 
-# Operations below these paths are kept, unless a segment is one of NOT_PATHS.
-PATHS = [
-    "/v1/account",
-    "/v1/balance",
-    "/v1/balance_transactions",
-    "/v1/charges",
-    "/v1/customers",
-    "/v1/events",
-    "/v1/mandates",
-    "/v1/payment_intents",
-    "/v1/payment_methods",
-    "/v1/refunds",
-    "/v1/setup_intents",
-    "/v1/test_helpers/refunds",
-]
-NOT_PATHS = {"sources", "cash_balance", "cash_balance_transactions", "funding_instructions"}
-NOT_PREFIXES = ["/v1/customers/{id}/balance_transactions", "/v1/customers/{customerId}/balance_transactions"]
-
-# Event types are kept when their object is one of RESOURCES; these prefixes are of others.
-EVENT_PREFIXES = (
-    "account.updated", "balance.", "charge.", "customer.created", "customer.deleted", "customer.updated", "mandate.",
-    "payment_intent.", "payment_method.", "refund.", "setup_intent.",
-)
+# A kind's event types begin with its name, except these.
+EVENT_TYPES = {
+    "account": ["account.updated"],
+    "customer": ["customer.created", "customer.deleted", "customer.updated"],
+}
 
 # Blocks of these objects that are neither about cards nor of every method hold any object.
 METHOD_BLOCKS = {
@@ -88,8 +58,10 @@ PREFIX = "#/components/schemas/"
 class Closure:
     """The schemas that the kept ones need, each pruned once."""
 
-    def __init__(self, source):
+    def __init__(self, source, served):
         self.source = source["components"]["schemas"]
+        self.served = served
+        self.kinds = sorted(kinds_of(source, served) | set(HELD))
         self.kept = {}
 
     def kind_of(self, name):
@@ -98,7 +70,7 @@ class Closure:
 
     def is_foreign(self, ref):
         name = ref.removeprefix(PREFIX)
-        return self.kind_of(name) is not None and name not in RESOURCES
+        return self.kind_of(name) is not None and name not in self.kinds
 
     def keep(self, name):
         if name in self.kept:
@@ -141,7 +113,8 @@ class Closure:
 
     def values(self, name, values):
         if name == "event.type":
-            return [value for value in values if value.startswith(EVENT_PREFIXES)]
+            known = tuple(start for kind in self.kinds for start in EVENT_TYPES.get(kind, [f"{kind}."]))
+            return [value for value in values if value.startswith(known)]
         return values
 
     def properties(self, node, name, out):
@@ -166,7 +139,7 @@ class Closure:
                 self.ref(ref)
             return override
         if (name, key) == ("event.Data", "object"):
-            kinds = [kind for kind in RESOURCES if not kind.startswith("deleted_") and kind != "event"]
+            kinds = [kind for kind in self.kinds if not kind.startswith("deleted_") and kind != "event"]
             return {"anyOf": [self.ref(PREFIX + kind) for kind in kinds]}
         if name in NEXT_ACTIONS and key not in NEXT_ACTION_KEPT:
             return None
@@ -213,11 +186,25 @@ def is_object(node):
     return "$ref" in node or node.get("type") == "object" or ("anyOf" in node and {"type": "string"} not in node["anyOf"])
 
 
-def is_kept_path(path):
-    parts = path.split("/")
-    if NOT_PATHS & set(parts) or any(path.startswith(prefix) for prefix in NOT_PREFIXES):
-        return False
-    return any(path == prefix or path.startswith(prefix + "/") for prefix in PATHS)
+def served_operations():
+    """Path and method of each operation that Florin serves."""
+    listed = json.loads(COVERAGE.read_text())["operations"]
+    return {(each["path"], each["method"].lower()) for each in listed if each["implemented"]}
+
+
+def answer_of(source, path, method):
+    return source["paths"][path][method]["responses"]["200"]["content"]["application/json"]["schema"]
+
+
+def kinds_of(source, served):
+    """The kinds of objects that these operations answer with."""
+    found = set()
+    for path, method in served:
+        answer = answer_of(source, path, method)
+        items = answer.get("properties", {}).get("data", {}).get("items", {})
+        unions = [answer, items, *answer.get("anyOf", [])]
+        found |= {each["$ref"].removeprefix(PREFIX) for each in unions if "$ref" in each}
+    return found
 
 
 def resource_of(path):
@@ -244,15 +231,14 @@ def operations(source):
 def kept_paths(source, closure):
     """Path, method: the schema of what it answers. Lists and searches are named once per kind."""
     paths = {}
-    for path in sorted(source["paths"]):
-        if not is_kept_path(path):
-            continue
-        for method, operation in sorted(source["paths"][path].items()):
-            answer = operation["responses"]["200"]["content"]["application/json"]["schema"]
-            paths.setdefault(path, {})[method] = {
-                "operationId": operation["operationId"],
-                "responses": {"200": response(answer, closure), "default": {"$ref": "#/components/responses/error"}},
-            }
+    for path, method in sorted(closure.served):
+        paths.setdefault(path, {})[method] = {
+            "operationId": source["paths"][path][method]["operationId"],
+            "responses": {
+                "200": response(answer_of(source, path, method), closure),
+                "default": {"$ref": "#/components/responses/error"},
+            },
+        }
     return paths
 
 
@@ -269,8 +255,8 @@ def response(answer, closure):
 
 def write_stripe(source, target):
     """One component a line: a change of the contract reads as a change of a line."""
-    closure = Closure(source)
-    for name in RESOURCES + ["error"]:
+    closure = Closure(source, served_operations())
+    for name in closure.kinds + ["error"]:
         closure.keep(name)
     paths = kept_paths(source, closure)
     lines = ['{"openapi":"3.0.3",', f'"info":{compact(source["info"])},', '"paths":{']
