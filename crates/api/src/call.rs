@@ -140,6 +140,14 @@ impl Call {
         })
     }
 
+    /// The same for a reference that may be absent.
+    pub async fn referenced_if_any<T: Object>(&self, id: Option<ObjectId>) -> Result<Option<Versioned<T>>> {
+        match id {
+            Some(id) => self.referenced(id).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// An object as the answer.
     pub fn reply<R: Resource>(&self, object: &Versioned<R::Object>) -> Reply {
         Reply { body: pretty(&show::<R>(object, &self.audience())), shows: Some((object.id(), object.version)) }

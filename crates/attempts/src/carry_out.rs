@@ -144,10 +144,11 @@ pub(crate) async fn authenticated<R: Attempted>(
     passed: bool,
 ) -> Result<Authenticated> {
     let mut target = call.referenced::<R::Object>(attempt.target).await?;
-    let related = R::related(call, &target).await?;
+    let mut related = R::related(call, &target).await?;
     let mut changes = call.changes();
-    let continuation = <R::Object as Target>::authenticated(&mut target, &mut changes, &mut attempt, passed)
-        .map_err(|unexpected| defect(&attempt, unexpected))?;
+    let continuation =
+        <R::Object as Target>::authenticated(&mut target, &mut related, &mut changes, &mut attempt, passed)
+            .map_err(|unexpected| defect(&attempt, unexpected))?;
     match continuation {
         Continuation::AwaitConfirmation => {
             call.commit_bare(changes).await?;

@@ -176,7 +176,7 @@ impl World {
             let mut changes = self.changes();
             if attempt.status == attempts::Status::RequiresAction {
                 // Only intents wait for a payer; what other targets wait for, ends with the next answer.
-                let _ = T::authenticated(target, &mut changes, &mut attempt, true);
+                let _ = T::authenticated(target, related, &mut changes, &mut attempt, true);
             }
             attempts::apply(&mut changes, &mut attempt, target, related, &self.conditions, &outcome(saying))
                 .expect("the operation is one of the target's");

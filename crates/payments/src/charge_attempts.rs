@@ -11,10 +11,7 @@ use domain::payments::charge::Charge;
 
 impl Attempted for Charges {
     async fn related(call: &Call, charge: &Charge) -> Result<PaidIntent> {
-        match charge.payment_intent {
-            Some(intent) => Ok(Some(call.referenced(intent).await?)),
-            None => Ok(None),
-        }
+        call.referenced_if_any(charge.payment_intent).await
     }
 
     fn answer(charge: &Versioned<Charge>, intent: &PaidIntent, answering: Answering) -> Outcome {

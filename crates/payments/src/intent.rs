@@ -1,20 +1,14 @@
 //! What payment intents and setup intents have in common: parameters, and parts of what is shown.
 
-use api::call::Call;
+use crate::payment_methods::PaymentMethods;
 use api::choice::Choice;
-use api::error::{ApiError, Result};
+use api::error::ApiError;
 use api::json::Json;
 use api::resource::{Audience, show};
 use api::{object, params};
 use attempts::authentication_url;
-use domain::Versioned;
-use domain::attempts::Attempt;
 use domain::payments::intent::{AllowRedirects, NextAction, PaymentError};
 use domain::payments::payment_method::MethodType;
-use types::ObjectId;
-
-use crate::payment_methods::PaymentMethods;
-
 params! {
     pub struct AutomaticPaymentMethodsParams {
         pub enabled: bool,
@@ -49,14 +43,6 @@ pub fn automatic_payment_methods(
 /// The names of types of payment methods.
 pub fn type_names(types: &[Choice<MethodType>]) -> Vec<String> {
     types.iter().map(|Choice(kind)| kind.as_str().to_owned()).collect()
-}
-
-/// The attempt that an intent waits for, if it does.
-pub async fn waiting(call: &Call, attempt: Option<ObjectId>) -> Result<Option<Versioned<Attempt>>> {
-    match attempt {
-        Some(attempt) => Ok(Some(call.referenced(attempt).await?)),
-        None => Ok(None),
-    }
 }
 
 /// Refuses what is no URL that a browser can be sent to. Applications have schemes of their own.

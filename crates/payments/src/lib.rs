@@ -13,5 +13,6 @@ api::area! {
     mod payment_intents;
     mod payment_methods;
     mod refunds;
+    mod setup_attempts;
     mod setup_intents;
 }

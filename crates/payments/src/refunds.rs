@@ -48,6 +48,7 @@ pub fn register(registry: &mut Registry) {
     registry.retrieve::<Refunds>("/v1/refunds/{id}");
     registry.post("/v1/refunds/{id}", Returns::Object(Kind::Refund), update);
     registry.post("/v1/refunds/{id}/cancel", Returns::Object(Kind::Refund), cancel);
+    registry.post("/v1/test_helpers/refunds/{id}/expire", Returns::Object(Kind::Refund), expire);
 }
 
 async fn create(call: Call, params: CreateParams) -> Result<Reply> {
@@ -132,6 +133,11 @@ async fn cancel(call: Call, _: NoParams) -> Result<Reply> {
     let mut changes = call.changes();
     refund::cancel(&mut changes, &mut refund, &mut charge, &mut attempt)?;
     call.commit_and_show::<Refunds>(changes, &refund).await
+}
+
+async fn expire(call: Call, _: NoParams) -> Result<Reply> {
+    let refund = call.path_object::<Refund>("id").await?;
+    Err(refund::refuse_to_expire(&refund).into())
 }
 
 /// `/v1/refunds`.

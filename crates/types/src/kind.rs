@@ -36,6 +36,7 @@ kinds! {
     /// The balance as it was when funds became available; `GET /v1/balance` itself is computed.
     Balance = 8, "balance", "bal";
     SetupIntent = 9, "setup_intent", "seti";
+    SetupAttempt = 10, "setup_attempt", "setatt";
 }
 
 impl Kind {

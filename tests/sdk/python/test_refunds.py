@@ -106,6 +106,14 @@ def test_cancel_what_is_done(client):
     refused(lambda: client.v1.refunds.cancel(made.id))
 
 
+@pytest.mark.parametrize("method", ["pm_card_visa", "pm_card_pendingRefund"])
+def test_expire_what_waits_for_no_action(client, method):
+    made = refund(client, payment_intent=pay(client, payment_method=method).id)
+    refused(lambda: client.v1.test_helpers.refunds.expire(made.id))
+    assert client.v1.refunds.retrieve(made.id).status in (made.status, "succeeded")
+    refused(lambda: client.v1.test_helpers.refunds.expire("re_missing"), "resource_missing", status=404)
+
+
 def test_update(client):
     made = refund(client, payment_intent=pay(client).id)
     changed = client.v1.refunds.update(made.id, params={"metadata": {"a": "1"}})

@@ -119,3 +119,61 @@ def test_a_publishable_key_may_confirm(client, public):
 def test_one_that_is_not_there(client):
     refused(lambda: client.v1.setup_intents.retrieve("seti_nothere"), "resource_missing", status=404)
     refused(lambda: setup(client, usage="sometimes"), param="usage")
+
+
+def attempts_of(client, made, **more):
+    return client.v1.setup_attempts.list(params={"setup_intent": made.id, **more}).data
+
+
+def test_its_attempts(client):
+    owner = new_customer(client)
+    made = setup(client, customer=owner.id, usage="on_session")
+    assert (made.latest_attempt, attempts_of(client, made)) == (None, [])
+    declined(
+        lambda: client.v1.setup_intents.confirm(made.id, params={"payment_method": "pm_card_chargeDeclined"}),
+        "card_declined",
+    )
+    client.v1.setup_intents.confirm(made.id, params={"payment_method": "pm_card_visa"})
+    done = client.v1.setup_intents.retrieve(made.id, params={"expand": ["latest_attempt"]})
+    succeeded, failed = attempts_of(client, made)
+    assert succeeded.to_dict() == done.latest_attempt.to_dict()
+    assert succeeded.id.startswith("setatt_")
+    assert (succeeded.status, succeeded.setup_error, succeeded.usage) == ("succeeded", None, "on_session")
+    assert (succeeded.setup_intent, succeeded.customer) == (made.id, owner.id)
+    assert succeeded.payment_method == done.payment_method
+    assert succeeded.payment_method_details.card.last4 == "4242"
+    assert succeeded.payment_method_details.card.three_d_secure is None
+    assert (failed.status, failed.setup_error.code) == ("failed", "card_declined")
+    assert failed.created <= succeeded.created
+    assert [each.id for each in attempts_of(client, made, limit=1)] == [succeeded.id]
+    assert attempts_of(client, made, created={"gt": succeeded.created}) == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "status", "result"),
+    [(challenge.approve, "succeeded", "authenticated"), (challenge.fail, "failed", "failed")],
+)
+def test_an_attempt_with_three_d_secure(client, answer, status, result):
+    made = setup(client, payment_method=ONCE, confirm=True, return_url=RETURN_URL)
+    (waits,) = attempts_of(client, made)
+    assert (waits.status, waits.id) == ("requires_action", made.latest_attempt)
+    answer(made.next_action.redirect_to_url.url)
+    (ended,) = attempts_of(client, made)
+    assert (ended.id, ended.status) == (waits.id, status)
+    assert ended.payment_method_details.card.three_d_secure.result == result
+
+
+@pytest.mark.parametrize("by", ["confirm", "update", "cancel"])
+def test_an_attempt_that_is_given_up(client, by):
+    made = setup(client, payment_method=ONCE, confirm=True)
+    params = {} if by == "cancel" else {"payment_method": "pm_card_visa"}
+    getattr(client.v1.setup_intents, by)(made.id, params=params)
+    *_, first = attempts_of(client, made)
+    assert (first.id, first.status) == (made.latest_attempt, "abandoned")
+
+
+def test_attempts_of_no_intent(client):
+    refused(lambda: client.v1.setup_attempts.list(params={}), "parameter_missing", "setup_intent")
+    refused(
+        lambda: client.v1.setup_attempts.list(params={"setup_intent": "seti_missing"}), "resource_missing", "setup_intent"
+    )

@@ -22,6 +22,7 @@ pub trait Target: Object {
     /// The payer has authenticated, or failed to: says how it goes on.
     fn authenticated(
         target: &mut Versioned<Self>,
+        related: &mut Self::Related,
         changes: &mut Changes,
         attempt: &mut Versioned<Attempt>,
         passed: bool,

@@ -56,6 +56,7 @@ impl Target for Charge {
     /// The payer of a charge without an intent is not there to authenticate.
     fn authenticated(
         _: &mut Versioned<Self>,
+        _: &mut Self::Related,
         _: &mut Changes,
         attempt: &mut Versioned<Attempt>,
         _: bool,

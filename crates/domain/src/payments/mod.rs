@@ -8,6 +8,7 @@ pub mod intent;
 pub mod payment_intent;
 pub mod payment_method;
 pub mod refund;
+pub mod setup_attempt;
 pub mod setup_intent;
 
 pub use charge_target::PaidIntent;

@@ -4,7 +4,6 @@ use super::params::{CancelParams, CancellationReason, CaptureParams, IncrementPa
 use super::refused::refused;
 use super::render::PaymentIntents;
 use crate::charges::Charges;
-use crate::intent::waiting;
 use crate::statement::check_statement;
 use api::call::Call;
 use api::error::Result;
@@ -61,7 +60,7 @@ pub async fn cancel(call: Call, params: CancelParams) -> Result<Reply> {
         let attempt = cancel::begin(&mut changes, &mut intent, &mut charge, reason, key)?;
         return run::<Charges>(&call, changes, attempt, charge, Some(intent)).await;
     }
-    let mut waiting = waiting(&call, intent.attempt).await?;
+    let mut waiting = call.referenced_if_any(intent.attempt).await?;
     cancel::cancel(&mut changes, &mut intent, waiting.as_mut(), reason);
     call.commit_and_show::<PaymentIntents>(changes, &intent).await
 }

@@ -4,7 +4,7 @@ use super::chosen_method::chosen_method;
 use super::params::{ConfirmParams, ConfirmationParams};
 use super::refused::refused;
 use super::render::PaymentIntents;
-use crate::intent::{check_url, waiting};
+use crate::intent::check_url;
 use crate::payment_methods::PaymentMethods;
 use api::call::{Call, Outcome};
 use api::error::{ApiError, Result};
@@ -38,7 +38,7 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let mut described = (*intent).clone();
     params.details.apply(&mut described)?;
     let mut waiting = match intent.status {
-        Status::RequiresAction => waiting(&call, intent.attempt).await?,
+        Status::RequiresAction => call.referenced_if_any(intent.attempt).await?,
         _ => None,
     };
     let chosen_id = chosen.as_ref().map(|method| method.id);
@@ -124,10 +124,7 @@ pub fn declined_intent(
 
 impl Attempted for PaymentIntents {
     async fn related(call: &Call, intent: &PaymentIntent) -> Result<Option<Versioned<PaymentMethod>>> {
-        match intent.payment_method {
-            Some(method) => Ok(Some(call.referenced(method).await?)),
-            None => Ok(None),
-        }
+        call.referenced_if_any(intent.payment_method).await
     }
 
     fn answer(

@@ -6,7 +6,7 @@ use super::params::{ConfirmationParams, CreateParams, UpdateParams};
 use super::refused::refused;
 use super::render::PaymentIntents;
 use crate::customer_lookup;
-use crate::intent::{automatic_payment_methods, waiting};
+use crate::intent::automatic_payment_methods;
 use api::call::Call;
 use api::choice::Choice;
 use api::error::{ApiError, Result};
@@ -72,7 +72,7 @@ pub async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     let method = chosen_method(&call, &mut changes, &params.details).await?;
     params.description.apply(&mut described)?;
     params.details.apply(&mut described)?;
-    let mut waiting = waiting(&call, intent.attempt.filter(|_| is_decisive)).await?;
+    let mut waiting = call.referenced_if_any(intent.attempt.filter(|_| is_decisive)).await?;
     let edit = Edit { described, is_decisive, method: method.as_deref(), waiting: waiting.as_mut() };
     payment_intent::update::update(&mut changes, &mut intent, edit)?;
     call.commit_and_show::<PaymentIntents>(changes, &intent).await

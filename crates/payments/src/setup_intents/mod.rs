@@ -6,7 +6,7 @@ mod render;
 pub use render::SetupIntents;
 
 use crate::customer_lookup;
-use crate::intent::{MicrodepositParams, RetrieveParams, automatic_payment_methods, check_url, type_names, waiting};
+use crate::intent::{MicrodepositParams, RetrieveParams, automatic_payment_methods, check_url, type_names};
 use crate::payment_methods;
 use api::Registry;
 use api::call::{Call, Outcome};
@@ -21,7 +21,7 @@ use contracts::{FieldFilter, ListQuery};
 use domain::attempts::Options;
 use domain::payments::customer::Customer;
 use domain::payments::payment_method::PaymentMethod;
-use domain::payments::setup_intent::{self, Draft, Edit, SetupIntent};
+use domain::payments::setup_intent::{self, Draft, Edit, Setup, SetupIntent, Waiting};
 use domain::{Changes, Refusal, Versioned};
 use params::{
     CancelParams, ConfirmParams, ConfirmationParams, CreateParams, DetailParams, FilterParams, MethodParams,
@@ -115,8 +115,7 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     let mut described = (*intent).clone();
     describe(&call, &mut described, params.details).await?;
     let method = chosen_method(&call, &mut changes, &mut described, params.method).await?;
-    let mut waiting = waiting(&call, intent.attempt).await?;
-    let edit = Edit { described, method: method.as_deref(), waiting: waiting.as_mut() };
+    let edit = Edit { described, method: method.as_deref(), waiting: waiting(&call, &intent).await? };
     setup_intent::update(&mut changes, &mut intent, edit)?;
     call.commit_and_show::<SetupIntents>(changes, &intent).await
 }
@@ -127,8 +126,7 @@ async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let mut changes = call.changes();
     let mut described = (*intent).clone();
     let method = chosen_method(&call, &mut changes, &mut described, params.method).await?;
-    let mut waiting = waiting(&call, intent.attempt).await?;
-    let edit = Edit { described, method: method.as_deref(), waiting: waiting.as_mut() };
+    let edit = Edit { described, method: method.as_deref(), waiting: waiting(&call, &intent).await? };
     setup_intent::prepare(&mut changes, &mut intent, edit)?;
     let method = match (method, intent.payment_method) {
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
@@ -156,17 +154,18 @@ async fn confirm_with(
     let processor = preferred_processor(call)?.facts().name;
     let currency = call.tenant().settings.default_currency;
     let with = (options, call.request_key());
-    let attempt = setup_intent::begin(&mut changes, &mut intent, &method, processor, currency, with)
+    let (attempt, setup_attempt) = setup_intent::begin(&mut changes, &mut intent, &method, processor, currency, with)
         .map_err(|refusal| refused(call, &intent, refusal))?;
-    run::<SetupIntents>(call, changes, attempt, intent, Some(method)).await
+    let setup = Setup { method: Some(method), setup_attempt: Some(setup_attempt) };
+    run::<SetupIntents>(call, changes, attempt, intent, setup).await
 }
 
 async fn cancel(call: Call, params: CancelParams) -> Result<Reply> {
     let mut intent = call.path_object::<SetupIntent>("id").await?;
     intent.check_open("canceled").map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
-    let mut waiting = waiting(&call, intent.attempt).await?;
-    setup_intent::cancel(&mut changes, &mut intent, waiting.as_mut(), chosen(params.cancellation_reason))?;
+    let waiting = waiting(&call, &intent).await?;
+    setup_intent::cancel(&mut changes, &mut intent, waiting, chosen(params.cancellation_reason))?;
     call.commit_and_show::<SetupIntents>(changes, &intent).await
 }
 
@@ -175,6 +174,13 @@ async fn verify_microdeposits(call: Call, _: MicrodepositParams) -> Result<Reply
     let intent = call.path_object::<SetupIntent>("id").await?;
     let message = "This SetupIntent does not wait for microdeposits: it does not set up a bank account.";
     Err(refused(&call, &intent, Refusal::new("setup_intent_unexpected_state", message)))
+}
+
+/// What the intent waits for, if the payer is asked to act.
+async fn waiting(call: &Call, intent: &SetupIntent) -> Result<Option<Waiting>> {
+    let (Some(attempt), Some(setup_attempt)) = (intent.attempt, intent.latest_attempt) else { return Ok(None) };
+    let (attempt, setup_attempt) = (call.referenced(attempt).await?, call.referenced(setup_attempt).await?);
+    Ok(Some(Waiting { attempt, setup_attempt }))
 }
 
 /// A refused command as an error that shows the intent.
@@ -187,18 +193,14 @@ fn refused(call: &Call, intent: &SetupIntent, refusal: Refusal) -> Failure {
 }
 
 impl Attempted for SetupIntents {
-    async fn related(call: &Call, intent: &SetupIntent) -> Result<Option<Versioned<PaymentMethod>>> {
-        match intent.payment_method {
-            Some(method) => Ok(Some(call.referenced(method).await?)),
-            None => Ok(None),
-        }
+    async fn related(call: &Call, intent: &SetupIntent) -> Result<Setup> {
+        Ok(Setup {
+            method: call.referenced_if_any(intent.payment_method).await?,
+            setup_attempt: call.referenced_if_any(intent.latest_attempt).await?,
+        })
     }
 
-    fn answer(
-        intent: &Versioned<SetupIntent>,
-        _: &Option<Versioned<PaymentMethod>>,
-        Answering { call, decline, .. }: Answering,
-    ) -> Outcome {
+    fn answer(intent: &Versioned<SetupIntent>, _: &Setup, Answering { call, decline, .. }: Answering) -> Outcome {
         match decline {
             None => Ok(call.reply::<Self>(intent)),
             Some(decline) => Err(declined(decline).detail("setup_intent", show::<Self>(intent, &call.audience()))),

@@ -16,8 +16,11 @@ impl Resource for SetupIntents {
 
     const PATH: &'static str = "/v1/setup_intents";
     const SCHEMA: Schema = Schema::Stripe;
-    const EXPANDABLE: &'static [Expandable] =
-        &[reference("customer", &[Kind::Customer]), reference("payment_method", &[Kind::PaymentMethod])];
+    const EXPANDABLE: &'static [Expandable] = &[
+        reference("customer", &[Kind::Customer]),
+        reference("latest_attempt", &[Kind::SetupAttempt]),
+        reference("payment_method", &[Kind::PaymentMethod]),
+    ];
 
     const PUBLIC: &'static [&'static str] = &[
         "id",
@@ -54,7 +57,7 @@ impl Resource for SetupIntents {
             "description": &intent.description,
             "excluded_payment_method_types": Null,
             "last_setup_error": intent.last_setup_error.as_ref().map(|error| payment_error(error, audience)),
-            "latest_attempt": Null,
+            "latest_attempt": intent.latest_attempt,
             "livemode": audience.livemode,
             "mandate": Null,
             "metadata": &intent.metadata,

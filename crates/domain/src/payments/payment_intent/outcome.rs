@@ -39,6 +39,7 @@ impl Target for PaymentIntent {
 
     fn authenticated(
         intent: &mut Versioned<Self>,
+        _: &mut Self::Related,
         changes: &mut Changes,
         attempt: &mut Versioned<Attempt>,
         passed: bool,

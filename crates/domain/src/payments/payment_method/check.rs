@@ -63,6 +63,7 @@ impl Target for PaymentMethod {
 
     fn authenticated(
         _: &mut Versioned<Self>,
+        _: &mut Self::Related,
         _: &mut Changes,
         attempt: &mut Versioned<Attempt>,
         _: bool,

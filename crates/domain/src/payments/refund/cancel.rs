@@ -24,3 +24,13 @@ pub fn cancel(
     take_back(changes, refund, charge, Status::Canceled, None);
     Ok(())
 }
+
+/// Why a refund does not expire: that is for refunds that wait for the customer's bank details, and a refund to a card
+/// never does.
+pub fn refuse_to_expire(refund: &Refund) -> Refusal {
+    Refusal::invalid(format!(
+        "Refund {} cannot be expired: only a refund with the status requires_action can, and its status is {}.",
+        refund.id,
+        refund.status.as_str()
+    ))
+}

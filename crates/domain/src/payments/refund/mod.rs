@@ -5,7 +5,7 @@ mod create;
 mod outcome;
 mod postings;
 
-pub use cancel::cancel;
+pub use cancel::{cancel, refuse_to_expire};
 pub use create::{Request, begin};
 
 use crate::changes::Changes;

@@ -35,6 +35,7 @@ impl Target for Refund {
 
     fn authenticated(
         _: &mut Versioned<Self>,
+        _: &mut Self::Related,
         _: &mut Changes,
         attempt: &mut Versioned<Attempt>,
         _: bool,

@@ -7,6 +7,7 @@ use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::intent::{FutureUsage, Status};
 use crate::payments::payment_method::PaymentMethod;
+use crate::payments::setup_attempt::{self, SetupAttempt};
 use crate::refusal::Refusal;
 use std::collections::BTreeMap;
 use types::Kind;
@@ -32,6 +33,7 @@ impl Draft {
             request_three_d_secure: None,
             last_setup_error: None,
             next_action: None,
+            latest_attempt: None,
             cancellation_reason: None,
             attempt: None,
         })
@@ -61,14 +63,26 @@ fn choose(intent: &mut SetupIntent, method: Option<&PaymentMethod>) -> Result<()
     Ok(())
 }
 
+/// What an intent waits for, when the payer is asked to act.
+pub struct Waiting {
+    pub attempt: Versioned<Attempt>,
+    pub setup_attempt: Versioned<SetupAttempt>,
+}
+
+impl Waiting {
+    fn give_up(&mut self, changes: &mut Changes) {
+        abandon(changes, &mut self.attempt);
+        setup_attempt::abandon(changes, &mut self.setup_attempt);
+    }
+}
+
 /// A change to an intent.
 pub struct Edit<'a> {
     /// The intent with what callers may describe.
     pub described: SetupIntent,
     /// The payment method that replaces the one before.
     pub method: Option<&'a PaymentMethod>,
-    /// The attempt that waits for the payer.
-    pub waiting: Option<&'a mut Versioned<Attempt>>,
+    pub waiting: Option<Waiting>,
 }
 
 /// Changes an intent. Another payment method gives up the attempt that waits for the payer.
@@ -93,8 +107,8 @@ fn change(
     let Edit { described: mut next, method, waiting } = edit;
     choose(&mut next, method)?;
     if gives_up {
-        if let Some(attempt) = waiting {
-            abandon(changes, attempt);
+        if let Some(mut waiting) = waiting {
+            waiting.give_up(changes);
         }
         next.attempt = None;
         next.next_action = None;
@@ -103,16 +117,16 @@ fn change(
     Ok(())
 }
 
-/// Cancels an intent; `waiting` is the attempt that waits for the payer.
+/// Cancels an intent.
 pub fn cancel(
     changes: &mut Changes,
     intent: &mut Versioned<SetupIntent>,
-    waiting: Option<&mut Versioned<Attempt>>,
+    waiting: Option<Waiting>,
     reason: Option<CancellationReason>,
 ) -> Result<(), Refusal> {
     intent.check_open("canceled")?;
-    if let Some(attempt) = waiting {
-        abandon(changes, attempt);
+    if let Some(mut waiting) = waiting {
+        waiting.give_up(changes);
     }
     changes.update(intent, Some("setup_intent.canceled"), |intent| {
         intent.status = Status::Canceled;

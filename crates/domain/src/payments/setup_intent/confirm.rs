@@ -8,8 +8,17 @@ use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::payments::intent::{FutureUsage, NextAction, PaymentError, Status, ThreeDSecure};
 use crate::payments::payment_method::PaymentMethod;
+use crate::payments::setup_attempt::{self, SetupAttempt};
 use crate::refusal::Refusal;
 use types::Currency;
+
+/// What goes with a setup intent.
+pub struct Setup {
+    /// The payment method; absent if the intent was declined, or changed, since the attempt began.
+    pub method: Option<Versioned<PaymentMethod>>,
+    /// The confirmation under way; absent before the first.
+    pub setup_attempt: Option<Versioned<SetupAttempt>>,
+}
 
 /// Begins to set up a payment method. `currency` is the tenant's: no money moves.
 pub fn begin(
@@ -19,7 +28,7 @@ pub fn begin(
     processor: &str,
     currency: Currency,
     (options, key): (Options, Option<RequestKey>),
-) -> Result<Versioned<Attempt>, Refusal> {
+) -> Result<(Versioned<Attempt>, Versioned<SetupAttempt>), Refusal> {
     intent.check_open("confirmed")?;
     may_use(intent, method)?;
     let secret = changes.new_secret(24);
@@ -33,32 +42,39 @@ pub fn begin(
         ..lifecycle::new::<SetupIntent>(changes, new)
     };
     let attempt = changes.create(attempt, None);
-    let (method, attempt_id) = (method.id, attempt.id);
+    let setup_attempt = setup_attempt::create(changes, (intent.id, intent.customer), method, intent.usage);
+    let (method, attempt_id, setup_attempt_id) = (method.id, attempt.id, setup_attempt.id);
     changes.update(intent, None, |intent| {
         intent.status = Status::Processing;
         intent.payment_method = Some(method);
         intent.attempt = Some(attempt_id);
+        intent.latest_attempt = Some(setup_attempt_id);
         intent.next_action = None;
     });
-    Ok(attempt)
+    Ok((attempt, setup_attempt))
 }
 
 impl Target for SetupIntent {
-    /// The payment method; absent if the intent was declined, or changed, since the attempt began.
-    type Related = Option<Versioned<PaymentMethod>>;
+    type Related = Setup;
 
     fn apply(
         intent: &mut Versioned<Self>,
-        method: &mut Self::Related,
+        setup: &mut Self::Related,
         changes: &mut Changes,
         resolution: &Resolution,
     ) -> Result<Option<Decline>, Unexpected> {
         match resolution.attempt.operation {
-            Operation::Setup => match method {
+            Operation::Setup => match (&mut setup.method, &mut setup.setup_attempt) {
                 // The attempt was given up meanwhile; its outcome is recorded in the attempt alone.
                 _ if intent.attempt != Some(resolution.attempt.id) => Ok(None),
-                Some(method) => Ok(apply(changes, intent, method, resolution)),
-                None => Err(Unexpected(resolution.attempt.operation)),
+                (Some(method), Some(setup_attempt)) => {
+                    let decline = apply(changes, intent, method, resolution);
+                    let error = intent.last_setup_error.as_ref().filter(|_| decline.is_some());
+                    let answered = (resolution.attempt, resolution.outcome);
+                    setup_attempt::record(changes, setup_attempt, answered, error);
+                    Ok(decline)
+                }
+                _ => Err(Unexpected(resolution.attempt.operation)),
             },
             other @ (Operation::Authorize
             | Operation::Sale
@@ -71,11 +87,15 @@ impl Target for SetupIntent {
 
     fn authenticated(
         intent: &mut Versioned<Self>,
+        setup: &mut Self::Related,
         changes: &mut Changes,
         attempt: &mut Versioned<Attempt>,
         passed: bool,
     ) -> Result<Continuation, Unexpected> {
         resume(changes, attempt, passed);
+        if let Some(setup_attempt) = &mut setup.setup_attempt {
+            setup_attempt::resume(changes, setup_attempt);
+        }
         changes.update(intent, None, |intent| {
             intent.status = Status::Processing;
             intent.next_action = None;

@@ -3,8 +3,8 @@
 mod commands;
 mod confirm;
 
-pub use commands::{Draft, Edit, cancel, create, prepare, update};
-pub use confirm::begin;
+pub use commands::{Draft, Edit, Waiting, cancel, create, prepare, update};
+pub use confirm::{Setup, begin};
 
 use super::intent::{AllowRedirects, FutureUsage, NextAction, PaymentError, Status, ThreeDSecure, unexpected_state};
 use super::payment_method::PaymentMethod;
@@ -43,6 +43,9 @@ pub struct SetupIntent {
     pub last_setup_error: Option<PaymentError>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_action: Option<NextAction>,
+    /// The setup attempt of the last confirmation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latest_attempt: Option<ObjectId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cancellation_reason: Option<CancellationReason>,
     /// What the processor, or the payer, has not finished.
