@@ -1,7 +1,7 @@
 """Which part of the work a sample of the profiler belongs to.
 
 A sample's frames are looked at from the innermost outwards, and the first one that belongs to a layer decides. So what
-is used everywhere (copying memory, hashing, writing JSON, the kernel) counts for whoever has called it. The outermost
+is used everywhere (copying memory, hashing, writing JSON, the kernel) counts for its caller. The outermost
 frame is the thread's name.
 """
 
@@ -13,10 +13,10 @@ SERVER = [
     # An instrumented future is only the span around the work.
     ("logging, metrics", r"\b(tracing(?!::instrument)|tracing_\w+|metrics|metrics_\w+|opentelemetry\w*|platform::telemetry)::|^log$"),
     ("committer, tokio-postgres", r"\b(ledger|tokio_postgres|postgres_protocol|postgres_types|deadpool\w*)::"),
-    ("rendering", r"\bapi::(reply|expand|list|view)::|::render\b"),
+    ("rendering", r"\bapi::(reply|resource|expand|list|event)::|::render\b"),
     ("decision (domain)", r"\b(domain|processors)::"),
-    ("HTTP", r"\b(hyper|hyper_util|axum|axum_core|tower|http|http_body\w*|httparse|gateway::(server|edge|headers))::"),
-    ("authentication, pipeline, form", r"\b(api|gateway|identity)::"),
+    ("HTTP", r"\b(hyper|hyper_util|axum|axum_core|tower|http|http_body\w*|httparse|gateway::(listener|routes|answer_headers|body))::"),
+    ("authentication, pipeline, form", r"\b(api|attempts|payments|tenants|gateway|identity)::"),
     # Not its sockets: what they cost is their users'.
     ("runtime", r"\b(tokio::(runtime(?!::io::registration)|sync|task)|mio|parking_lot\w*)::|^tokio-rt-worker$"),
 ]

@@ -62,7 +62,7 @@ class Client:
         self.connection = None
 
     def send(self, method, path, form=None, key=None):
-        """Status, headers and body; OSError or HTTPException when nobody knows what became of it."""
+        """Status, headers and body; OSError or HTTPException when its outcome is not known."""
         if self.connection is None:
             self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=TIMEOUT_S)
         headers = dict(self.headers, **({"Idempotency-Key": key} if key else {}))

@@ -88,11 +88,11 @@ def everything(client, path):
 
 
 def check_nothing_else(client, paid, payments):
-    """One intent for each payment, one charge for each intent: what is there twice is there under an id that nobody was told."""
+    """One intent for each payment, one charge for each intent: a payment made twice has a second id, which was not acknowledged."""
     ids = Counter(payment.id for payment in payments)
     assert len(ids) == len(payments), f"one intent for several payments: {ids.most_common(3)}"
     others = [(id, intent) for id, intent in paid.items() if id not in ids and intent[2] != TRIAL]
-    assert not others, f"{len(others)} intents that nobody was told of, such as {others[0]}"
+    assert not others, f"{len(others)} intents that were never acknowledged, such as {others[0]}"
     charges = Counter(charge["payment_intent"] for charge in walk(client, "/v1/charges") if charge["paid"])
     assert charges == Counter(dict.fromkeys(paid, 1)), "not one charge for each payment"
 

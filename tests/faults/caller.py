@@ -68,7 +68,7 @@ class Caller:
         return request
 
     def finish(self, request):
-        """Repeats a request until its outcome is told."""
+        """Repeats a request until its outcome is known."""
         until = time.monotonic() + ANSWER_S
         while request.status is None:
             status, headers, body = self.send("POST", request.path, request.form, request.key)
@@ -94,7 +94,7 @@ class Caller:
             time.sleep(PAUSE_S)
 
     def press(self, url, outcome):
-        """Presses a button of the 3-D Secure page, again when nobody knows if it was pressed."""
+        """Presses a button of the 3-D Secure page, again when its answer is lost."""
         parts = urlsplit(url)
         until = time.monotonic() + ANSWER_S
         while True:

@@ -17,7 +17,7 @@ OPTIONS = {
     "payment_method_options[card][request_multicapture]": "if_available",
 }
 POLL_S = 0.15
-# Somebody else was faster.
+# Another request was faster.
 OVERTAKEN = ("payment_intent_unexpected_state", "charge_already_captured")
 OVER_REFUNDED = ("amount_too_large", "charge_already_refunded")
 
@@ -162,15 +162,15 @@ def two_steps(steps):
 
 
 def same_request_twice(steps):
-    """Two requests with one key, at the same time: both are told the same."""
+    """Two requests with one key, at the same time: both have the same answer."""
     steps.shown(steps.caller.post("create", "/v1/payment_intents", steps.form(PAYS)))
     steps.go_on()
     confirmed = Request("confirm", f"/v1/payment_intents/{steps.payment.id}/confirm", {})
     again = Request("again", confirmed.path, confirmed.form, confirmed.key)
     steps.payment.requests += [confirmed, again]
     steps.caller.at_once(lambda caller: caller.finish(confirmed), lambda caller: caller.finish(again))
-    told = (confirmed.status, confirmed.body), (again.status, again.body)
-    assert told[0] == told[1] and confirmed.status == 200, f"{confirmed} has two answers: {told}"
+    answers = (confirmed.status, confirmed.body), (again.status, again.body)
+    assert answers[0] == answers[1] and confirmed.status == 200, f"{confirmed} has two answers: {answers}"
     steps.expect("succeeded")
 
 

@@ -24,14 +24,14 @@ def kill_while_processing(server):
     server.start()
     wait_until_settled(server)
     client = Client(server)
-    told = Counter((event["type"], event["data"]["object"]["id"]) for event in everything(client, "/v1/events"))
+    counts = Counter((event["type"], event["data"]["object"]["id"]) for event in everything(client, "/v1/events"))
     for method, status in KINDS.items():
         check_payment(client, asked[method], status)
         id = asked[method].answer["id"]
         outcome = "payment_intent.succeeded" if status == "succeeded" else "payment_intent.amount_capturable_updated"
         for kind in ("payment_intent.created", "payment_intent.processing", outcome):
-            assert told[kind, id] == 1, f"{kind} of {id} was told {told[kind, id]} times"
-    assert sum(count for (kind, _), count in told.items() if kind == "charge.succeeded") == len(KINDS)
+            assert counts[kind, id] == 1, f"{kind} of {id} has {counts[kind, id]} events"
+    assert sum(count for (kind, _), count in counts.items() if kind == "charge.succeeded") == len(KINDS)
     check_ledger(server)
     client.close()
 
@@ -43,7 +43,7 @@ def check_payment(client, request, status):
     assert intent["status"] == status, intent
     attempts = client.get(f"/x/v1/attempts?payment_intent={id}")["data"]
     assert [attempt["status"] for attempt in attempts] == ["succeeded"], attempts
-    # One question was answered that nobody knows.
+    # One question was answered "still unknown".
     assert attempts[0]["queries"] >= 2, attempts
     again, headers, body = client.send("POST", request.path, request.form, request.key)
     assert (again, body) == (200, request.body), f"{request} is now answered {again} {body.decode()}"

@@ -1,4 +1,4 @@
-"""After the faults: everything is known, and each request had the effect that it was told, once."""
+"""After the faults: everything is known, and each request had the effect that was answered, once."""
 
 import time
 from collections import Counter, defaultdict
@@ -96,7 +96,7 @@ def check_once(books, payments):
 
 
 def check_intents(books, payments):
-    """A card that pays was never refused, a canceled intent took nothing, and nobody paid twice."""
+    """A card that pays was never refused, a canceled intent took nothing, and no payer paid twice."""
     charges = defaultdict(list)
     for charge in books.charges:
         charges[charge["payment_intent"]].append(charge)
@@ -107,19 +107,19 @@ def check_intents(books, payments):
         intent = intents[payment.id]
         good = [charge for charge in charges[intent["id"]] if charge["status"] == "succeeded"]
         paid = intent["status"] in ("succeeded", "requires_capture")
-        told = f"{payment.kind} {intent['id']} is {intent['status']} with {len(good)} good charges"
-        assert len(good) == 1 if paid else len(good) <= (intent["status"] == "canceled"), told
+        shown = f"{payment.kind} {intent['id']} is {intent['status']} with {len(good)} good charges"
+        assert len(good) == 1 if paid else len(good) <= (intent["status"] == "canceled"), shown
         captured = sum(charge["amount_captured"] for charge in charges[intent["id"]])
-        assert captured == intent["amount_received"], f"{told}: {captured} captured, {intent['amount_received']} received"
+        assert captured == intent["amount_received"], f"{shown}: {captured} captured, {intent['amount_received']} received"
         if intent["status"] == "canceled":
-            assert captured == 0 and not any(charge["captured"] for charge in good), f"{told}, and captured"
+            assert captured == 0 and not any(charge["captured"] for charge in good), f"{shown}, and captured"
         refused = [each for each in payment.requests if each.status == 402]
         if payment.kind != "declined":
-            assert not refused, f"{told}: {refused[0]} was declined: {refused[0].body.decode()}"
-            assert len(good) == len(charges[intent["id"]]), f"{told}, and others"
-            assert intent["status"] != "requires_payment_method" or payment.fails, told
+            assert not refused, f"{shown}: {refused[0]} was declined: {refused[0].body.decode()}"
+            assert len(good) == len(charges[intent["id"]]), f"{shown}, and others"
+            assert intent["status"] != "requires_payment_method" or payment.fails, shown
         for each in refused:
-            assert each.form["payment_method"] == DECLINES, f"{told}: {each} was declined"
+            assert each.form["payment_method"] == DECLINES, f"{shown}: {each} was declined"
 
 
 def check_refunds(books):
@@ -136,8 +136,8 @@ def check_refunds(books):
 
 
 def check_events(books):
-    """The world was told once of each payment and refund."""
-    told = Counter((event["type"], event["data"]["object"]["id"]) for event in books.events)
+    """Each payment and refund has its events, once."""
+    found = Counter((event["type"], event["data"]["object"]["id"]) for event in books.events)
     wanted = Counter()
     for intent in books.intents:
         wanted["payment_intent.created", intent["id"]] += 1
@@ -148,8 +148,8 @@ def check_events(books):
     for refund in books.refunds:
         wanted["refund.created", refund["id"]] += 1
     kinds = {kind for kind, _ in wanted}
-    told = Counter({key: count for key, count in told.items() if key[0] in kinds})
-    assert told == wanted, f"events too many: {told - wanted}, missing: {wanted - told}"
+    found = Counter({key: count for key, count in found.items() if key[0] in kinds})
+    assert found == wanted, f"events too many: {found - wanted}, missing: {wanted - found}"
 
 
 def check_money(client, books):

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 use types::{Currency, TenantId, Timestamp};
 
-/// Knows tenants and keys. Keys are stored hashed: nobody can read one back.
+/// Knows tenants and keys. Keys are stored hashed and cannot be read back.
 #[async_trait]
 pub trait Identity: Send + Sync {
     /// Whom a key belongs to; `None` when it is unknown or revoked.

@@ -1,4 +1,4 @@
-"""What every change tells the world: which types, in which order, and the object as it was then."""
+"""The events of every change: which types, in which order, and the object as it was then."""
 
 import pytest
 
