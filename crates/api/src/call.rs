@@ -5,6 +5,7 @@ use crate::idempotency::{Key, KeyState};
 use crate::json::pretty;
 use crate::reply::Reply;
 use crate::resource::{Audience, Resource, decoded, show};
+use crate::same_secret::same_secret;
 use crate::services::Services;
 use contracts::{Caller, KeyKind, Tenant};
 use domain::commit::{Answer, IdempotencyWrite, Request, RequestKey, Step};
@@ -61,6 +62,18 @@ impl Call {
         self.key.as_ref().map(|key| key.to_request_key())
     }
 
+    /// Whether the request has written something, and its answer is not written yet.
+    pub fn awaits_answer(&self) -> bool {
+        self.key.as_ref().is_some_and(|key| key.state() == KeyState::Running)
+    }
+
+    /// The end of a request that another process has answered: with that answer.
+    pub async fn answered_elsewhere(&self) -> Result<Failure> {
+        let Some(key) = &self.key else { return Ok(ApiError::internal().into()) };
+        let record = self.services.ledger.idempotency(self.tenant_id(), &key.key).await?;
+        Ok(record.map_or_else(|| ApiError::unavailable().into(), |record| Failure::Replay(Box::new(record))))
+    }
+
     pub fn tenant(&self) -> &Tenant {
         &self.caller.tenant
     }
@@ -88,7 +101,7 @@ impl Call {
     /// Checks a client secret, which with a publishable key must be given.
     pub fn check_client_secret(&self, secret: &str, given: Option<&str>) -> Result<()> {
         match given {
-            Some(given) if given != secret => {
+            Some(given) if !same_secret(given, secret) => {
                 let message = "The client_secret provided does not match the intent's.";
                 Err(ApiError::coded("resource_missing", message).param("client_secret").into())
             }

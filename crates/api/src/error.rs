@@ -3,6 +3,7 @@
 use contracts::{CommitError, IdempotencyRecord, LedgerError};
 use domain::Refusal;
 use serde_json::{Map, Value, json};
+use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 /// The result of a handler, unless another error is named.
@@ -29,11 +30,11 @@ impl ErrorType {
 }
 
 /// An error as the caller sees it. Small, because many functions may return it and few do.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct ApiError(Box<Content>);
 
 /// What an error says.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Content {
     pub status: u16,
     pub error_type: ErrorType,
@@ -47,13 +48,32 @@ pub struct Content {
 }
 
 /// Why a handler has no reply.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub enum Failure {
     Error(ApiError),
     /// The idempotency key was used before: its record is the answer.
     Replay(Box<IdempotencyRecord>),
     /// An object changed between being read and being written: decide again.
     Conflict,
+}
+
+/// For logs: without the details, which may show an object with its secrets.
+impl fmt::Debug for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Content { status, code, message, param, .. } = &*self.0;
+        write!(f, "{status} {} {message:?}", code.unwrap_or_else(|| param.as_deref().unwrap_or_default()))
+    }
+}
+
+/// For logs: without the stored answer.
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Error(error) => error.fmt(f),
+            Failure::Replay(_) => f.write_str("answered before"),
+            Failure::Conflict => f.write_str("conflict"),
+        }
+    }
 }
 
 impl ApiError {

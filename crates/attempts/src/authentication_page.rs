@@ -9,11 +9,11 @@ use api::error::{ApiError, Result};
 use api::form::Node;
 use api::open::{OpenAnswer, OpenRequest};
 use api::resource::Audience;
+use api::same_secret;
 use askama::Template;
 use contracts::{Caller, KeyKind};
 use domain::attempts::{Attempt, Status};
 use http::{Method, StatusCode};
-use sha2::{Digest, Sha256};
 use std::sync::Arc;
 use types::{Kind, Money, ObjectId, TenantId};
 
@@ -112,7 +112,7 @@ async fn addressed(request: &OpenRequest) -> Result<Option<(Call, ObjectId)>> {
 
 /// Applies the payer's answer, if there is one; shows the question, or how it ended.
 async fn decide(call: &Call, id: ObjectId, key: &str, passed: Option<bool>) -> Result<OpenAnswer> {
-    let right_key = |attempt: &Attempt| attempt.secret.as_deref().is_some_and(|secret| same(secret, key));
+    let right_key = |attempt: &Attempt| attempt.secret.as_deref().is_some_and(|secret| same_secret(key, secret));
     let Some(attempt) = call.load::<Attempt>(id).await?.filter(|attempt| right_key(attempt)) else {
         return Ok(Page::Nothing.answer(StatusCode::NOT_FOUND));
     };
@@ -126,11 +126,6 @@ async fn decide(call: &Call, id: ObjectId, key: &str, passed: Option<bool>) -> R
             finished(call, &*call.referenced::<Attempt>(id).await?).await
         }
     }
-}
-
-/// Compares without revealing by its time how much was right.
-fn same(secret: &str, given: &str) -> bool {
-    Sha256::digest(secret.as_bytes()) == Sha256::digest(given.as_bytes())
 }
 
 fn question(attempt: &Attempt, key: &str) -> OpenAnswer {

@@ -6,9 +6,10 @@ use api::call::{Call, Outcome as Answered};
 use api::conflict::retried;
 use api::error::{ApiError, Failure, Result};
 use api::reply::Reply;
+use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Outcome, Target, Unexpected, lifecycle};
 use domain::books::fees::Fees;
-use domain::{Changes, Versioned};
+use domain::{Changes, Version, Versioned};
 use processors::{Assignment, Processor, Query};
 use std::time::Duration;
 use types::{ObjectId, TenantId};
@@ -37,6 +38,7 @@ pub async fn run<R: Attempted>(
     mut target: Versioned<R::Object>,
     mut related: RelatedTo<R>,
 ) -> Result<Reply> {
+    debug_assert_eq!(attempt.request, call.request_key(), "the attempt remembers the request that it answers");
     let attempts = call.extension::<Attempts>()?;
     // Without it the worker could not apply the outcome if this process dies.
     attempts.of(attempt.target)?;
@@ -51,10 +53,9 @@ pub async fn run<R: Attempted>(
         call.commit(changes, &answer).await?;
         return answer.map_err(Failure::from);
     }
-    let id = attempt.id;
     call.commit_step(changes).await?;
     let outcome = execute(call.tenant_id(), &*processor, &attempt).await;
-    apply(call, id, attempt.target, &outcome).await
+    apply(call, attempt.target, &Reported::of(&attempt, outcome)).await
 }
 
 fn assignment<'a>(call: &Call, attempt: &'a Attempt) -> Assignment<'a> {
@@ -71,18 +72,37 @@ fn no_answer() -> Outcome {
     Outcome::Unknown { reason: "the processor did not answer in time".to_owned() }
 }
 
+/// What a processor reported of an attempt, and the attempt's version when the processor was asked.
+pub(crate) struct Reported {
+    attempt: ObjectId,
+    version: Version,
+    outcome: Outcome,
+}
+
+impl Reported {
+    pub fn of(attempt: &Versioned<Attempt>, outcome: Outcome) -> Self {
+        Reported { attempt: attempt.id, version: attempt.version, outcome }
+    }
+
+    /// Whether more is known of the attempt than the processor knew when it was asked.
+    fn is_stale(&self, attempt: &Versioned<Attempt>) -> bool {
+        attempt.status.is_final() || (attempt.version != self.version && !self.outcome.is_final())
+    }
+}
+
 /// Applies an outcome to everything that it concerns, whatever else is going on, and answers with what became of it.
-pub(crate) async fn apply(call: &Call, attempt: ObjectId, target: ObjectId, outcome: &Outcome) -> Result<Reply> {
+pub(crate) async fn apply(call: &Call, target: ObjectId, reported: &Reported) -> Result<Reply> {
     let target = call.extension::<Attempts>()?.of(target)?;
-    match retried(APPLICATIONS_MAX, || (target.apply)(call, attempt, outcome)).await {
+    match retried(APPLICATIONS_MAX, || (target.apply)(call, reported)).await {
         // The attempt is on record and due: the worker goes on with it.
         Err(Failure::Conflict) => Err(ApiError::lock_timeout().into()),
         result => result,
     }
 }
 
-pub(crate) async fn apply_once<R: Attempted>(call: &Call, id: ObjectId, outcome: &Outcome) -> Result<Reply> {
-    let mut attempt = call.referenced::<Attempt>(id).await?;
+pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -> Result<Reply> {
+    let outcome = &reported.outcome;
+    let mut attempt = call.referenced::<Attempt>(reported.attempt).await?;
     let mut target = call.referenced::<R::Object>(attempt.target).await?;
     let mut related = R::related(call, &target).await?;
     let answer = |attempt: &Attempt,
@@ -90,17 +110,37 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, id: ObjectId, outcome:
                   related: &RelatedTo<R>,
                   decline: Option<&Decline>|
      -> Answered { R::answer(target, related, Answering { call, attempt, decline }) };
-    if attempt.status.is_final() {
+    // The request that gets the outcome as its answer: another process may have answered this one meanwhile.
+    let answers_this_call = attempt.request == call.request_key();
+    if reported.is_stale(&attempt) {
+        if attempt.status == attempts::Status::Canceled && matches!(outcome, Outcome::Done(_)) {
+            tracing::error!(tenant = %call.tenant_id(), attempt = %attempt.id, "carried out after it was given up");
+        }
+        if call.awaits_answer() {
+            // If the attempt still has this request, the process that asks at this moment answers it.
+            let answered = !answers_this_call;
+            return Err(if answered { call.answered_elsewhere().await? } else { ApiError::lock_timeout().into() });
+        }
         return answer(&attempt, &target, &related, attempt.decline.as_ref()).map_err(Failure::from);
     }
     let processor = call.extension::<Attempts>()?.processor(&attempt)?;
     let mut changes = call.changes();
     let conditions = conditions(call, &**processor);
+    let writer = if answers_this_call { call.clone() } else { background(call, &attempt) };
     let decline = attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, outcome)
         .map_err(|unexpected| defect(&attempt, unexpected))?;
     let answer = answer(&attempt, &target, &related, decline.as_ref());
-    call.commit(changes, &answer).await?;
+    writer.commit(changes, &answer).await?;
+    if !answers_this_call && call.awaits_answer() {
+        return Err(call.answered_elsewhere().await?);
+    }
     answer.map_err(Failure::from)
+}
+
+/// Work on an attempt without its caller. The request that it answers is forgotten after a time.
+pub(crate) fn background(call: &Call, attempt: &Attempt) -> Call {
+    let remembered = attempt.created.plus(IDEMPOTENCY_LIFETIME) > call.now;
+    Call::background(&call.services, &call.caller, attempt.request.as_ref().filter(|_| remembered))
 }
 
 /// The attempt stays as it is, and due: nothing is written.
@@ -114,24 +154,33 @@ pub(crate) async fn ask_again(worker: &Call, mut attempt: Versioned<Attempt>) ->
     if attempt.status.is_final() || attempt.status == attempts::Status::RequiresAction {
         return Ok(());
     }
-    let call = Call::background(&worker.services, &worker.caller, attempt.request.as_ref());
+    let call = background(worker, &attempt);
     let processor = call.extension::<Attempts>()?.processor(&attempt)?.clone();
     let mut changes = call.changes();
     lifecycle::begin_query(&mut changes, &mut attempt);
     call.commit_bare(changes).await?;
-    let query = processor.query(assignment(&call, &attempt));
-    let outcome = match tokio::time::timeout(PROCESSOR_TIMEOUT, query).await {
-        Ok(Query::Known(outcome)) => outcome,
-        Ok(Query::NotFound) => execute(call.tenant_id(), &*processor, &attempt).await,
-        Err(_) => no_answer(),
-    };
-    applied(apply(&call, attempt.id, attempt.target, &outcome).await)
+    let asked = tokio::time::timeout(PROCESSOR_TIMEOUT, ask(call.tenant_id(), &*processor, &attempt)).await;
+    let outcome = asked.unwrap_or_else(|_| no_answer());
+    applied(apply(&call, attempt.target, &Reported::of(&attempt, outcome)).await)
 }
 
-/// A decline is an outcome like any other: it was applied.
-pub(crate) fn applied(result: Result<Reply>) -> Result<()> {
+/// Asks a processor what became of an attempt, and has it carried out if the processor never received it.
+async fn ask(tenant: TenantId, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
+    let assignment = Assignment { tenant, attempt };
+    match processor.query(assignment).await {
+        // The payer has acted since, and the process that was to pass that on may have died before.
+        Query::Known(Outcome::ActionRequired { .. }) if attempt.authenticated.is_some() => {
+            processor.execute(assignment).await
+        }
+        Query::Known(outcome) => outcome,
+        Query::NotFound => processor.execute(assignment).await,
+    }
+}
+
+/// A decline is an outcome like any other, and so is what another process has applied.
+pub fn applied(result: Result<Reply>) -> Result<()> {
     match result {
-        Ok(_) => Ok(()),
+        Ok(_) | Err(Failure::Replay(_)) => Ok(()),
         Err(Failure::Error(error)) if error.status == 402 => Ok(()),
         Err(failure) => Err(failure),
     }

@@ -14,7 +14,7 @@ mod webhook;
 
 pub use attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 pub use authentication_page::authentication_url;
-pub use carry_out::{conditions, execute, run};
+pub use carry_out::{applied, conditions, execute, run};
 pub use decline::declined;
 pub use enter::target;
 

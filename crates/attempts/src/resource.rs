@@ -1,6 +1,7 @@
 //! Attempts as the API shows them: Florin's own, in the conventions of the others.
 
 use crate::carry_out::ask_again;
+use crate::targets::Attempts;
 use api::Registry;
 use api::call::Call;
 use api::choice::{Choice, chosen};
@@ -37,6 +38,9 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
     if let Some(id) = params.target {
         let missing = || ApiError::missing("target", &id, Some("target"));
         let target = id.parse::<ObjectId>().map_err(|_| missing())?;
+        if !call.extension::<Attempts>()?.act_on(target.kind) {
+            return Err(missing().into());
+        }
         // An attempt's subject, its parent in the index, is the target itself or the object that the target belongs to.
         if query.parents.is_empty() {
             let stored = call.services.ledger.objects(call.tenant_id(), &[target]).await?;

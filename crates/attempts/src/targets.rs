@@ -1,11 +1,12 @@
 //! The processors, and the kinds of object that they act on.
 
 use crate::attempted::PayersIntent;
+use crate::carry_out::Reported;
 use api::call::Call;
 use api::error::{ApiError, Result};
 use api::reply::Reply;
 use domain::Versioned;
-use domain::attempts::{Attempt, Outcome};
+use domain::attempts::Attempt;
 use futures_util::future::BoxFuture;
 use processors::{Processor, Processors};
 use std::collections::HashMap;
@@ -21,7 +22,7 @@ pub struct Attempts {
 /// What can be done with an attempt whose target is of one kind.
 #[derive(Clone, Copy)]
 pub(crate) struct Target {
-    pub apply: for<'a> fn(&'a Call, ObjectId, &'a Outcome) -> BoxFuture<'a, Result<Reply>>,
+    pub apply: for<'a> fn(&'a Call, &'a Reported) -> BoxFuture<'a, Result<Reply>>,
     pub authenticated: for<'a> fn(&'a Call, Versioned<Attempt>, bool) -> BoxFuture<'a, Result<Authenticated>>,
     pub returned: for<'a> fn(&'a Call, &'a Attempt) -> BoxFuture<'a, Result<Option<PayersIntent>>>,
 }
@@ -49,6 +50,11 @@ impl Attempts {
             tracing::error!(processor = attempt.processor, "no such processor is configured");
             ApiError::internal().into()
         })
+    }
+
+    /// Whether processors act on objects of that kind.
+    pub(crate) fn act_on(&self, kind: Kind) -> bool {
+        self.targets.contains_key(&kind)
     }
 
     /// What can be done with an attempt. A kind that is not entered is a defect of the program: nothing is done then.

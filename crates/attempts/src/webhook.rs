@@ -1,6 +1,6 @@
 //! What processors report of their own accord: `POST /webhooks/{processor}`.
 
-use crate::carry_out::{applied, apply, ask_again};
+use crate::carry_out::{Reported, applied, apply, ask_again, background};
 use crate::targets::Attempts;
 use api::Registry;
 use api::call::Call;
@@ -8,7 +8,7 @@ use api::error::{ApiError, Failure, Result};
 use api::open::{OpenAnswer, OpenRequest};
 use api::services::Services;
 use contracts::{Caller, KeyKind};
-use domain::attempts::Attempt;
+use domain::attempts::{Attempt, Outcome};
 use http::{Method, StatusCode};
 use processors::{Notice, WebhookError};
 use std::sync::Arc;
@@ -19,6 +19,14 @@ pub fn register(registry: &mut Registry) {
 }
 
 async fn receive(request: OpenRequest) -> OpenAnswer {
+    // On a task of its own, so that a processor that hangs up does not stop what it began.
+    tokio::spawn(receive_all(request)).await.unwrap_or_else(|error| {
+        tracing::error!(%error, "a processor's notices");
+        OpenAnswer::status(StatusCode::INTERNAL_SERVER_ERROR)
+    })
+}
+
+async fn receive_all(request: OpenRequest) -> OpenAnswer {
     let Some(attempts) = request.services.extension::<Attempts>() else {
         return OpenAnswer::status(StatusCode::NOT_FOUND);
     };
@@ -36,21 +44,24 @@ async fn receive(request: OpenRequest) -> OpenAnswer {
     };
     let name = processor.facts().name;
     for notice in notices {
-        if let Err(failure) = take(&request.services, name, &notice).await {
-            tracing::warn!(
-                processor = name,
-                attempt = notice.attempt,
-                ?failure,
-                "a processor's notice was not applied"
-            );
-            // The processor sends it again.
-            return OpenAnswer::status(StatusCode::SERVICE_UNAVAILABLE);
+        let Err(failure) = take(&request.services, name, &notice).await else { continue };
+        match failure {
+            Failure::Conflict => {
+                tracing::debug!(processor = name, attempt = notice.attempt, "is asked about right now")
+            }
+            failure => {
+                let attempt = &notice.attempt;
+                tracing::warn!(processor = name, attempt, ?failure, "a processor's notice was not applied");
+            }
         }
+        // The processor sends it again.
+        return OpenAnswer::status(StatusCode::SERVICE_UNAVAILABLE);
     }
     OpenAnswer::text(StatusCode::OK, "ok")
 }
 
-/// Applies a notice. A notice about an attempt that is not this processor's is taken and ignored.
+/// Applies a notice. One about an attempt that is not this processor's is taken and ignored. While another process asks the
+/// processor, only an outcome that is known for good is applied; anything else is a conflict.
 async fn take(services: &Arc<Services>, processor: &str, notice: &Notice) -> Result<()> {
     let tenant = notice.tenant.parse::<TenantId>().ok();
     let (Some(tenant), Some(attempt)) = (tenant, ObjectId::parse(Kind::Attempt, &notice.attempt)) else {
@@ -68,13 +79,14 @@ async fn take(services: &Arc<Services>, processor: &str, notice: &Notice) -> Res
     let Some(attempt) = call.load::<Attempt>(attempt).await?.filter(|attempt| attempt.processor == processor) else {
         return Ok(());
     };
-    let Some(outcome) = &notice.outcome else {
-        return match ask_again(&call, attempt).await {
-            // Another process asks at this moment.
-            Err(Failure::Conflict) => Ok(()),
-            result => result,
-        };
-    };
-    let call = Call::background(services, &caller, attempt.request.as_ref());
-    applied(apply(&call, attempt.id, attempt.target, outcome).await)
+    if attempt.is_leased(call.now) && !notice.outcome.as_ref().is_some_and(Outcome::is_final) {
+        return Err(Failure::Conflict);
+    }
+    match notice.outcome.clone() {
+        None => ask_again(&call, attempt).await,
+        Some(outcome) => {
+            let call = background(&call, &attempt);
+            applied(apply(&call, attempt.target, &Reported::of(&attempt, outcome)).await)
+        }
+    }
 }

@@ -16,6 +16,7 @@ use domain::payments::refund::{self, Refund};
 use domain::{Changes, Versioned};
 use proptest::prelude::*;
 use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
 use support::{conditions, new_method};
 use types::{Currency, Kind, Money, ObjectId, SeededEntropy, Timestamp};
 use uuid::Uuid;
@@ -24,10 +25,19 @@ use uuid::Uuid;
 #[derive(Clone, Debug)]
 enum Command {
     Confirm,
-    Capture { amount: Option<i64>, more_to_come: bool },
+    Capture {
+        amount: Option<i64>,
+        more_to_come: bool,
+    },
     Cancel,
-    Increment { by: i64 },
-    Refund { amount: Option<i64> },
+    Increment {
+        by: i64,
+    },
+    Refund {
+        amount: Option<i64>,
+    },
+    /// Does nothing until authorizations have run out.
+    Wait,
 }
 
 /// What a processor says, in order; after that it does what it is asked.
@@ -46,7 +56,8 @@ fn commands() -> impl Strategy<Value = Vec<(Command, Vec<Saying>)>> {
         3 => Just(Command::Confirm),
         4 => (amount.clone(), any::<bool>())
             .prop_map(|(amount, more_to_come)| Command::Capture { amount, more_to_come }),
-        1 => Just(Command::Cancel),
+        2 => Just(Command::Cancel),
+        1 => Just(Command::Wait),
         2 => (0i64..500).prop_map(|by| Command::Increment { by }),
         3 => amount.prop_map(|amount| Command::Refund { amount }),
     ];
@@ -188,6 +199,10 @@ impl World {
     }
 
     fn carry_out(&mut self, command: &Command, says: &[Saying]) {
+        if let Command::Wait = command {
+            self.now = self.now.plus(Duration::from_secs(60 * 86_400));
+            return;
+        }
         let mut changes = self.changes();
         let mut intent = self.intent.clone();
         let charge = self.charge.clone().filter(|charge| intent.latest_charge == Some(charge.id));
@@ -260,6 +275,7 @@ impl World {
             let settled = matches!(self.intent.status, Status::Succeeded | Status::Canceled);
             assert_eq!(charge.hold.is_none(), settled, "{:?}", self.intent.status);
         }
+        assert!(self.charge.as_ref().is_none_or(|charge| charge.attempt.is_none()), "the charge accepts commands");
         assert!(self.intent.attempt.is_none() || self.intent.status == Status::RequiresAction);
     }
 }
@@ -294,6 +310,22 @@ fn outcome(saying: Saying) -> Outcome {
         Saying::Action => Outcome::ActionRequired { reference: None, page: PayerPage::Sandbox },
         Saying::Unknown => Outcome::Unknown { reason: "timeout".to_owned() },
         Saying::Pending => Outcome::Pending { reference: None, due: None },
+    }
+}
+
+/// A processor that declined to release an authorization which had run out was asked again each second, without end.
+#[test]
+fn what_has_run_out_is_released_whatever_the_processor_says() {
+    for (waits, status) in [(false, Status::RequiresCapture), (true, Status::Canceled)] {
+        let mut world = World::new(CaptureMethod::Manual, false);
+        world.carry_out(&Command::Confirm, &[]);
+        if waits {
+            world.carry_out(&Command::Wait, &[]);
+        }
+        world.carry_out(&Command::Cancel, &[Saying::Declined]);
+        world.check();
+        assert_eq!(world.intent.status, status);
+        assert_eq!(world.held.is_empty(), waits);
     }
 }
 

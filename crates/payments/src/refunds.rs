@@ -11,7 +11,7 @@ use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
 use api::{object, params};
-use attempts::{Answering, Attempted, PayersIntent, declined, run};
+use attempts::{Answering, Attempted, PayersIntent, run};
 use contracts::ListQuery;
 use domain::Versioned;
 use domain::payments::charge::Charge;
@@ -148,15 +148,9 @@ impl Attempted for Refunds {
         call.referenced(refund.charge).await
     }
 
-    fn answer(
-        refund: &Versioned<Refund>,
-        _: &Versioned<Charge>,
-        Answering { call, decline, .. }: Answering,
-    ) -> Outcome {
-        match decline {
-            None => Ok(call.reply::<Self>(refund)),
-            Some(decline) => Err(declined(decline).detail("charge", refund.charge.to_string())),
-        }
+    /// A refund that fails is a refund with that status, not an error.
+    fn answer(refund: &Versioned<Refund>, _: &Versioned<Charge>, Answering { call, .. }: Answering) -> Outcome {
+        Ok(call.reply::<Self>(refund))
     }
 
     fn payers_intent(_: &Refund) -> Option<PayersIntent> {

@@ -18,7 +18,9 @@ pub trait Processor: Send + Sync {
     async fn take_card(&self, tenant: TenantId, source: CardSource<'_>) -> Result<Option<CardFacts>, CardRefusal>;
 
     /// Carries an attempt out. The attempt is committed before, and its id is the processor's idempotency key: called
-    /// twice with the same attempt, it happens once. An answer that is not certain is `Outcome::Unknown`.
+    /// twice with the same attempt, it happens once. After the payer has authenticated (`authenticated` is set) it is the
+    /// second call for that attempt. An answer that is not certain is `Outcome::Unknown`. `Outcome::ActionRequired` is
+    /// for an authorization, sale or setup whose payer is there (not `off_session`), and for nothing else.
     async fn execute(&self, assignment: Assignment<'_>) -> Outcome;
 
     /// Asks what became of an attempt.

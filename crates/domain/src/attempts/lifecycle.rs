@@ -1,6 +1,6 @@
 //! The life of an attempt: begun, leased to the process that asks the processor, resolved or given up.
 
-use super::{Attempt, Operation, Options, Outcome, Status, Target};
+use super::{Attempt, Decline, Operation, Options, Outcome, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
 use std::time::Duration;
@@ -46,6 +46,7 @@ pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
         reference: None,
         decline: None,
         queries: 0,
+        asking: true,
         due: Some(changes.now.plus(LEASE)),
         request: None,
         options: Options::default(),
@@ -56,6 +57,7 @@ pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
 pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, outcome: &Outcome) {
     let now = changes.now;
     changes.update(attempt, None, |attempt| {
+        attempt.asking = false;
         attempt.due = None;
         match outcome {
             Outcome::Done(done) => {
@@ -66,6 +68,11 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
                 attempt.status = Status::Declined;
                 attempt.decline = Some(decline.clone());
                 attempt.reference = reference.clone().or(attempt.reference.take());
+            }
+            Outcome::ActionRequired { reference, .. } if attempt.options.error_on_action => {
+                attempt.status = Status::Declined;
+                attempt.decline = Some(Decline::authentication_required());
+                attempt.reference.clone_from(reference);
             }
             Outcome::ActionRequired { reference, .. } => {
                 attempt.status = Status::RequiresAction;
@@ -92,6 +99,7 @@ pub fn begin_query(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
     let lease = changes.now.plus(LEASE);
     changes.update(attempt, None, |attempt| {
         attempt.queries += 1;
+        attempt.asking = true;
         attempt.due = Some(lease);
     });
 }
@@ -102,6 +110,7 @@ pub fn resume(changes: &mut Changes, attempt: &mut Versioned<Attempt>, passed: b
     changes.update(attempt, None, |attempt| {
         attempt.status = Status::Started;
         attempt.authenticated = Some(passed);
+        attempt.asking = true;
         attempt.due = Some(lease);
     });
 }
@@ -111,6 +120,7 @@ pub fn abandon(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
     if !attempt.status.is_final() {
         changes.update(attempt, None, |attempt| {
             attempt.status = Status::Canceled;
+            attempt.asking = false;
             attempt.due = None;
         });
     }

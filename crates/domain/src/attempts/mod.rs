@@ -62,6 +62,9 @@ pub struct Attempt {
     /// How often the processor was asked what became of it.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub queries: u32,
+    /// A process is asking the processor: until `due`, no other asks.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub asking: bool,
     /// When the worker asks the processor about it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub due: Option<Timestamp>,
@@ -70,6 +73,13 @@ pub struct Attempt {
     pub request: Option<RequestKey>,
     #[serde(default, skip_serializing_if = "Options::is_default")]
     pub options: Options,
+}
+
+impl Attempt {
+    /// Whether a process is asking the processor about it, and has not been at it for too long.
+    pub fn is_leased(&self, now: Timestamp) -> bool {
+        self.asking && self.due.is_some_and(|due| due > now)
+    }
 }
 
 fn is_zero(count: &u32) -> bool {

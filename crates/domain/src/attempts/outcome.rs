@@ -61,7 +61,27 @@ pub struct Decline {
     pub blocked: bool,
 }
 
+impl Decline {
+    /// The payer would have to authenticate, and cannot, or is not to be asked.
+    pub fn authentication_required() -> Self {
+        Decline {
+            code: "authentication_required".to_owned(),
+            decline_code: Some("authentication_required".to_owned()),
+            message: "Your card was declined. This transaction requires authentication.".to_owned(),
+            blocked: false,
+        }
+    }
+}
+
 impl Outcome {
+    /// Whether it is known for good.
+    pub const fn is_final(&self) -> bool {
+        match self {
+            Outcome::Done(_) | Outcome::Declined { .. } => true,
+            Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => false,
+        }
+    }
+
     /// The decline, if that is the outcome.
     pub fn decline(&self) -> Option<Decline> {
         match self {

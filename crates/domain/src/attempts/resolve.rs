@@ -1,7 +1,7 @@
 //! Resolving an attempt: its outcome is applied.
 
 use super::lifecycle::record;
-use super::{Attempt, Conditions, Decline, Outcome, Resolution, Target, Unexpected};
+use super::{Attempt, Conditions, Decline, Outcome, Resolution, Status, Target, Unexpected};
 use crate::changes::Changes;
 use crate::object::Versioned;
 
@@ -14,6 +14,7 @@ pub fn apply<T: Target>(
     conditions: &Conditions,
     outcome: &Outcome,
 ) -> Result<Option<Decline>, Unexpected> {
+    let is_first = attempt.status == Status::Started;
     record(changes, attempt, outcome);
-    T::apply(target, related, changes, &Resolution { attempt, outcome, conditions })
+    T::apply(target, related, changes, &Resolution { attempt, outcome, conditions, is_first })
 }

@@ -34,6 +34,8 @@ pub struct Resolution<'a> {
     pub attempt: &'a Attempt,
     pub outcome: &'a Outcome,
     pub conditions: &'a Conditions,
+    /// Whether nothing was known of the attempt before, since it began or the payer authenticated.
+    pub is_first: bool,
 }
 
 /// How an attempt goes on after the payer has acted.

@@ -2,7 +2,7 @@
 
 use super::charge::{self, Charge};
 use super::payment_intent::{self, PaymentIntent};
-use crate::attempts::{Attempt, Continuation, Decline, Operation, Outcome, Resolution, Target, Unexpected};
+use crate::attempts::{Attempt, Continuation, Decline, Operation, Resolution, Target, Unexpected};
 use crate::changes::Changes;
 use crate::object::Versioned;
 
@@ -29,15 +29,13 @@ impl Target for Charge {
                 charge::capture::apply(changes, charge, resolution);
                 Ok(outcome.decline())
             }
-            (Operation::Void, Some(intent)) => {
-                payment_intent::cancel::apply(changes, intent, charge, outcome);
-                Ok(outcome.decline())
-            }
+            (Operation::Void, Some(intent)) => Ok(payment_intent::cancel::apply(changes, intent, charge, outcome)),
             (Operation::Void, None) => {
-                if matches!(outcome, Outcome::Done(_)) {
+                // Only what has run out is released without an intent: that is over, also if the processor declines.
+                if outcome.is_final() {
                     charge::capture::released(changes, charge, "charge.expired");
                 }
-                Ok(outcome.decline())
+                Ok(None)
             }
             (Operation::Increment, Some(intent)) => {
                 Ok(payment_intent::increment::apply(changes, intent, charge, resolution))

@@ -16,7 +16,7 @@ use api::metadata::{MetadataParam, merged_metadata, new_metadata};
 use api::params;
 use api::reply::Reply;
 use api::search::{FieldKind, SearchField, field};
-use attempts::{Attempted, preferred_processor, run};
+use attempts::{Attempted, applied, preferred_processor, run};
 use contracts::{FieldFilter, ListQuery};
 use domain::payments::charge::{self, Charge, Details, UserReport, capture};
 use domain::payments::customer::Customer;
@@ -212,7 +212,7 @@ async fn expire(call: Call, mut charge: Versioned<Charge>) -> Result<()> {
     let mut changes = call.changes();
     let subject = charge.id;
     let attempt = capture::begin_release(&mut changes, &mut charge, subject, None)?;
-    run::<Charges>(&call, changes, attempt, charge, None).await.map(drop)
+    applied(run::<Charges>(&call, changes, attempt, charge, None).await)
 }
 
 /// The parameter that intents call `amount_to_capture`.

@@ -8,7 +8,7 @@ use crate::statement::check_statement;
 use api::call::Call;
 use api::error::Result;
 use api::reply::Reply;
-use attempts::run;
+use attempts::{applied, run};
 use domain::payments::charge::{self, Charge};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::{self, PaymentIntent, cancel, increment, update};
@@ -90,5 +90,5 @@ pub async fn expire(call: Call, mut intent: Versioned<PaymentIntent>) -> Result<
     let mut changes = call.changes();
     let reason = payment_intent::CancellationReason::Automatic;
     let attempt = cancel::begin(&mut changes, &mut intent, &mut charge, Some(reason), None)?;
-    run::<Charges>(&call, changes, attempt, charge, Some(intent)).await.map(drop)
+    applied(run::<Charges>(&call, changes, attempt, charge, Some(intent)).await)
 }

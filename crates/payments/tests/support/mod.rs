@@ -3,10 +3,15 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and panics if something is wrong")]
 
 use api::form::Node;
+use api::open::{OpenAnswer, OpenRequest};
 use api::{Answer, Api, Environment, Registry, Request};
 use contracts::Tenant;
-use processors::Processors;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, Method};
 use processors::sandbox::{Sandbox, SandboxConfig};
+use processors::{Processor, Processors};
+use serde_json::{Value, json};
+use sha2::Sha256;
 use std::sync::Arc;
 use testkit::{FailingLedger, ManualClock, ModelLedger, OneTenant, caller, tenant};
 
@@ -19,14 +24,19 @@ pub struct World {
 
 impl World {
     pub fn new(sandbox: SandboxConfig) -> Self {
+        Self::of(|clock| Arc::new(Sandbox::new(sandbox, clock)))
+    }
+
+    /// With a processor of its own.
+    pub fn of(processor: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Processor>) -> Self {
         let clock = ManualClock::new();
         let tenant = tenant();
         let model = ModelLedger::new(clock.clone());
         model.create_tenant(tenant.id);
         let ledger = FailingLedger::new(model);
-        let sandbox = Sandbox::new(sandbox, clock.clone());
+        let processor = processor(clock.clone());
         let mut registry = Registry::default();
-        attempts::register(&mut registry, Processors::new(vec![Arc::new(sandbox)]).unwrap());
+        attempts::register(&mut registry, Processors::new(vec![processor]).unwrap());
         payments::register(&mut registry);
         let environment = Environment { public_url: "http://localhost".into() };
         let identity = Arc::new(OneTenant(tenant.clone()));
@@ -38,16 +48,16 @@ impl World {
     pub async fn pay(&self, method: &str, more: &str) -> Answer {
         let form = format!("amount=2000&currency=usd&confirm=true&payment_method={method}{more}");
         let key = Some("order 7".to_owned());
-        self.send(&http::Method::POST, "/v1/payment_intents", &[], &form, key).await
+        self.send(&Method::POST, "/v1/payment_intents", &[], &form, key).await
     }
 
     pub async fn get(&self, path: &str, path_params: &[(&str, &str)], query: &str) -> Answer {
-        self.send(&http::Method::GET, path, path_params, query, None).await
+        self.send(&Method::GET, path, path_params, query, None).await
     }
 
     async fn send(
         &self,
-        method: &http::Method,
+        method: &Method,
         path: &str,
         path_params: &[(&str, &str)],
         form: &str,
@@ -63,4 +73,52 @@ impl World {
         };
         self.api.answer(request).await
     }
+
+    pub async fn object(&self, path: &str, id: &str) -> Value {
+        serde_json::from_str(&self.get(path, &[("id", id)], "").await.body).unwrap()
+    }
+
+    pub async fn intent(&self, id: &str) -> Value {
+        self.object("/v1/payment_intents/{id}", id).await
+    }
+
+    /// The only attempt of an intent.
+    pub async fn attempt(&self, intent: &str) -> Value {
+        let list = self.get("/x/v1/attempts", &[], &format!("payment_intent={intent}")).await;
+        let list: Value = serde_json::from_str(&list.body).unwrap();
+        assert_eq!(list["data"].as_array().unwrap().len(), 1, "{list}");
+        list["data"][0].clone()
+    }
+
+    /// A request without an API key.
+    pub async fn open(&self, method: Method, path: &str, signature: &str, body: &str) -> OpenAnswer {
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let route = self.api.open.find(path).unwrap();
+        let mut headers = HeaderMap::new();
+        headers.insert("sandbox-signature", signature.parse().unwrap());
+        let request = OpenRequest {
+            services: self.api.services.clone(),
+            method,
+            path_params: route.path_params.clone(),
+            query: query.to_owned(),
+            headers,
+            body: body.to_owned().into(),
+        };
+        route.answer(request).await
+    }
+
+    /// Sends a notice about an attempt, signed with [`SECRET`]; returns the status of the answer.
+    pub async fn notify(&self, tenant: &str, attempt: &str) -> u16 {
+        let body = json!({ "tenant": tenant, "attempt": attempt }).to_string();
+        self.open(Method::POST, "/webhooks/sandbox", &signature(&body), &body).await.status.as_u16()
+    }
+}
+
+/// The sandbox's webhook secret.
+pub const SECRET: &str = "whsec_of_the_sandbox";
+
+pub fn signature(body: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(SECRET.as_bytes()).unwrap();
+    mac.update(body.as_bytes());
+    mac.finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
 }

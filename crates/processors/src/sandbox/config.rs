@@ -2,6 +2,9 @@ use platform::Secret;
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
+/// The shortest `webhook_secret`, in bytes.
+const SECRET_MIN: usize = 16;
+
 /// The `[processors.sandbox]` section: how slow and how unreliable the sandbox pretends to be. Rates are shares of all attempts,
 /// from 0 to 1.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -60,6 +63,9 @@ impl SandboxConfig {
             problems.push(format!(
                 "unknown_rate: with lost_rate and error_rate it is {faults}; together they are at most 1"
             ));
+        }
+        if (1..SECRET_MIN).contains(&self.webhook_secret.reveal().len()) {
+            problems.push(format!("webhook_secret: it is too short to keep; give {SECRET_MIN} characters or more"));
         }
         problems
     }

@@ -67,7 +67,7 @@ fn may_use(method: &PaymentMethod, customer: Option<ObjectId>) -> Result<(), Ref
 
 /// Applies what the processor answered. Returns the decline, if it was one.
 pub fn apply(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: &Resolution) -> Option<Decline> {
-    let Resolution { attempt, outcome, conditions } = *resolution;
+    let Resolution { attempt, outcome, conditions, is_first } = *resolution;
     let mut next = (**charge).clone();
     match outcome {
         Outcome::Done(done) => {
@@ -85,7 +85,7 @@ pub fn apply(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: 
         // Processors decline an attempt that is off session rather than ask for an action.
         Outcome::ActionRequired { .. } => None,
         Outcome::Pending { .. } | Outcome::Unknown { .. } => {
-            if attempt.queries == 0 {
+            if is_first {
                 changes.emit(charge, "charge.pending");
             }
             None

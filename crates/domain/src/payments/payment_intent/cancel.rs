@@ -2,7 +2,7 @@
 
 use super::{CancellationReason, PaymentIntent};
 use crate::attempts::lifecycle::abandon;
-use crate::attempts::{Attempt, Outcome};
+use crate::attempts::{Attempt, Decline, Outcome};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
@@ -58,16 +58,26 @@ pub fn begin(
     Ok(attempt)
 }
 
-/// Applies what the processor answered to the release.
+/// Applies what the processor answered to the release. Returns the decline, if it was one. What has run out is over, also
+/// if the processor declines to release it.
 pub fn apply(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
     charge: &mut Versioned<Charge>,
     outcome: &Outcome,
-) {
+) -> Option<Decline> {
+    let expired = charge.capture_before.is_some_and(|before| before <= changes.now);
     match outcome {
-        Outcome::Done(_) => {
-            let expired = charge.capture_before.is_some_and(|before| before <= changes.now);
+        Outcome::Declined { decline, .. } if !expired => {
+            charge::capture::free(changes, charge);
+            changes.update(intent, None, |intent| {
+                intent.status = Status::RequiresCapture;
+                intent.attempt = None;
+                intent.cancellation_reason = None;
+            });
+            Some(decline.clone())
+        }
+        Outcome::Done(_) | Outcome::Declined { .. } => {
             charge::capture::released(changes, charge, if expired { "charge.expired" } else { "charge.refunded" });
             if charge.amount_captured > 0 {
                 // What was captured before stays: the intent has succeeded with that much.
@@ -84,16 +94,9 @@ pub fn apply(
                 let reason = intent.cancellation_reason;
                 canceled(changes, intent, reason);
             }
+            None
         }
-        Outcome::Declined { .. } => {
-            charge::capture::free(changes, charge);
-            changes.update(intent, None, |intent| {
-                intent.status = Status::RequiresCapture;
-                intent.attempt = None;
-                intent.cancellation_reason = None;
-            });
-        }
-        Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => (),
+        Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
     }
 }
 

@@ -61,7 +61,7 @@ pub fn apply(
             intent.attempt = None;
         }),
         Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => {
-            if resolution.attempt.queries == 0 {
+            if resolution.is_first {
                 changes.emit(intent, "payment_intent.processing");
             }
         }

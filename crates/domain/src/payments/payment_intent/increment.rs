@@ -52,7 +52,7 @@ pub fn apply(
     charge: &mut Versioned<Charge>,
     resolution: &Resolution,
 ) -> Option<Decline> {
-    let Resolution { attempt, outcome, conditions } = *resolution;
+    let Resolution { attempt, outcome, conditions, .. } = *resolution;
     match outcome {
         Outcome::Done(_) => {
             charge::raise::raised(changes, charge, attempt.amount, conditions);

@@ -70,7 +70,7 @@ fn apply(
     method: &mut Versioned<PaymentMethod>,
     resolution: &Resolution,
 ) -> Option<Decline> {
-    let Resolution { attempt, outcome, conditions } = *resolution;
+    let Resolution { attempt, outcome, conditions, .. } = *resolution;
     match outcome {
         Outcome::Done(done) => {
             paid(changes, intent, method, attempt, conditions, done);
@@ -83,12 +83,7 @@ fn apply(
             Some(decline.clone())
         }
         Outcome::ActionRequired { .. } if attempt.options.error_on_action => {
-            let decline = Decline {
-                code: "authentication_required".to_owned(),
-                decline_code: Some("authentication_required".to_owned()),
-                message: "Your card was declined. This transaction requires authentication.".to_owned(),
-                blocked: false,
-            };
+            let decline = Decline::authentication_required();
             failed(changes, intent, method, &decline, None);
             Some(decline)
         }
@@ -102,7 +97,7 @@ fn apply(
         }
         Outcome::Pending { .. } | Outcome::Unknown { .. } => {
             // One event: later questions whose answer is unknown too change nothing.
-            if attempt.queries == 0 {
+            if resolution.is_first {
                 changes.emit(intent, "payment_intent.processing");
             }
             None

@@ -20,6 +20,10 @@ pub fn cancel(
         let message = format!("Refund {} cannot be canceled: its status is {}.", refund.id, refund.status.as_str());
         return Err(Refusal::invalid(message));
     }
+    if attempt.is_leased(changes.now) {
+        // The answer that is on its way may be that the money has left.
+        return Err(Refusal::busy());
+    }
     abandon(changes, attempt);
     take_back(changes, refund, charge, Status::Canceled, None);
     Ok(())

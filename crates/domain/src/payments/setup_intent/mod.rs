@@ -99,8 +99,12 @@ impl Object for SetupIntent {
         column("cancellation_reason", ColumnType::Text),
         column("metadata", ColumnType::Json),
     ];
-    const HIDDEN: &'static [Path] =
-        &[&["client_secret"], &["next_action", "secret"], &["last_setup_error", "payment_method", "credential"]];
+    const HIDDEN: &'static [Path] = &[
+        &["client_secret"],
+        &["next_action", "secret"],
+        &["next_action", "url"],
+        &["last_setup_error", "payment_method", "credential"],
+    ];
     const FALLS_DUE: bool = false;
 
     fn id(&self) -> ObjectId {
