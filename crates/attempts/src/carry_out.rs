@@ -1,6 +1,7 @@
 //! Carries attempts out: commits them, asks the processor, applies the outcome.
 
 use crate::attempted::{Answering, Attempted, PayersIntent, RelatedTo};
+use crate::reported::Reported;
 use crate::targets::{Attempts, Authenticated};
 use api::call::{Call, Outcome as Answered};
 use api::conflict::retried;
@@ -9,7 +10,7 @@ use api::reply::Reply;
 use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Outcome, Target, Unexpected, lifecycle};
 use domain::books::fees::Fees;
-use domain::{Changes, Version, Versioned};
+use domain::{Changes, Versioned};
 use processors::{Assignment, Processor, Query};
 use std::time::Duration;
 use types::{ObjectId, TenantId};
@@ -70,24 +71,6 @@ pub async fn execute(tenant: TenantId, processor: &dyn Processor, attempt: &Atte
 
 fn no_answer() -> Outcome {
     Outcome::Unknown { reason: "the processor did not answer in time".to_owned() }
-}
-
-/// What a processor reported of an attempt, and the attempt's version when the processor was asked.
-pub(crate) struct Reported {
-    attempt: ObjectId,
-    version: Version,
-    outcome: Outcome,
-}
-
-impl Reported {
-    pub fn of(attempt: &Versioned<Attempt>, outcome: Outcome) -> Self {
-        Reported { attempt: attempt.id, version: attempt.version, outcome }
-    }
-
-    /// Whether more is known of the attempt than the processor knew when it was asked.
-    fn is_stale(&self, attempt: &Versioned<Attempt>) -> bool {
-        attempt.status.is_final() || (attempt.version != self.version && !self.outcome.is_final())
-    }
 }
 
 /// Applies an outcome to everything that it concerns, whatever else is going on, and answers with what became of it.

@@ -8,6 +8,7 @@ mod authentication_page;
 mod carry_out;
 mod decline;
 mod enter;
+mod reported;
 mod resource;
 mod targets;
 mod webhook;

@@ -1,7 +1,7 @@
 //! The processors, and the kinds of object that they act on.
 
 use crate::attempted::PayersIntent;
-use crate::carry_out::Reported;
+use crate::reported::Reported;
 use api::call::Call;
 use api::error::{ApiError, Result};
 use api::reply::Reply;

@@ -9,9 +9,7 @@ use async_trait::async_trait;
 use domain::attempts::{LEASE, Outcome};
 use http::{HeaderMap, Method};
 use processors::sandbox::{Sandbox, SandboxConfig};
-use processors::{
-    Assignment, CardFacts, CardRefusal, CardSource, Facts, Notice, Processor, Query, WebhookError,
-};
+use processors::{Assignment, CardFacts, CardRefusal, CardSource, Facts, Notice, Processor, Query, WebhookError};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -75,9 +73,8 @@ impl Test {
     fn new() -> Self {
         let (sender, asked) = mpsc::unbounded_channel();
         let config = SandboxConfig { webhook_secret: SECRET.into(), ..SandboxConfig::default() };
-        let world = World::of(|clock: Arc<ManualClock>| {
-            Arc::new(Slow { sandbox: Sandbox::new(config, clock), asked: sender })
-        });
+        let world =
+            World::of(|clock: Arc<ManualClock>| Arc::new(Slow { sandbox: Sandbox::new(config, clock), asked: sender }));
         Test { world: Arc::new(world), asked }
     }
 

@@ -1,5 +1,7 @@
 //! What tests of payments begin with.
 
+pub mod one_payment;
+
 use domain::attempts::{Capabilities, Conditions};
 use domain::books::fees::Fees;
 use domain::contact::BillingDetails;

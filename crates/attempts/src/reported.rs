@@ -1,0 +1,23 @@
+//! What processors report of attempts.
+
+use domain::attempts::{Attempt, Outcome};
+use domain::{Version, Versioned};
+use types::ObjectId;
+
+/// What a processor reported of an attempt, and the attempt's version when the processor was asked.
+pub struct Reported {
+    pub attempt: ObjectId,
+    version: Version,
+    pub outcome: Outcome,
+}
+
+impl Reported {
+    pub fn of(attempt: &Versioned<Attempt>, outcome: Outcome) -> Self {
+        Reported { attempt: attempt.id, version: attempt.version, outcome }
+    }
+
+    /// Whether more is known of the attempt than the processor knew when it was asked.
+    pub fn is_stale(&self, attempt: &Versioned<Attempt>) -> bool {
+        attempt.status.is_final() || (attempt.version != self.version && !self.outcome.is_final())
+    }
+}
