@@ -18,7 +18,7 @@ use api::reply::Reply;
 use api::search::{FieldKind, SearchField, field};
 use attempts::{Attempted, applied, preferred_processor, run};
 use contracts::{FieldFilter, ListQuery};
-use domain::payments::charge::{self, Charge, Details, UserReport, capture};
+use domain::payments::charge::{self, Charge, Details, UserReport, capture, release};
 use domain::payments::customer::Customer;
 use domain::payments::payment_intent::{self, PaymentIntent};
 use domain::payments::payment_method::PaymentMethod;
@@ -211,7 +211,7 @@ async fn capture_charge(call: Call, params: CaptureParams) -> Result<Reply> {
 async fn expire(call: Call, mut charge: Versioned<Charge>) -> Result<()> {
     let mut changes = call.changes();
     let subject = charge.id;
-    let attempt = capture::begin_release(&mut changes, &mut charge, subject, None)?;
+    let attempt = release::begin(&mut changes, &mut charge, subject, None)?;
     applied(run::<Charges>(&call, changes, attempt, charge, None).await)
 }
 

@@ -1,10 +1,13 @@
 //! Payment intents.
 
 mod amount_details;
+mod authorized;
+mod cancel;
 mod capture;
 mod chosen_method;
 mod confirm;
 mod create;
+mod increment;
 mod line_items;
 mod params;
 mod refused;
@@ -39,7 +42,7 @@ const SEARCHABLE: &[SearchField] = &[
 
 pub fn register(registry: &mut Registry) {
     const ONE: Returns = Returns::Object(Kind::PaymentIntent);
-    registry.resource_due::<PaymentIntents, _, _>(capture::expire);
+    registry.resource_due::<PaymentIntents, _, _>(cancel::expire);
     attempts::target::<PaymentIntents>(registry);
     registry.post("/v1/payment_intents", ONE, create::create);
     registry.list::<PaymentIntents, _, _, _>("/v1/payment_intents", narrow);
@@ -48,8 +51,8 @@ pub fn register(registry: &mut Registry) {
     registry.post("/v1/payment_intents/{id}", ONE, create::update);
     registry.post("/v1/payment_intents/{id}/confirm", ONE, confirm::confirm).publishable();
     registry.post("/v1/payment_intents/{id}/capture", ONE, capture::capture);
-    registry.post("/v1/payment_intents/{id}/cancel", ONE, capture::cancel);
-    registry.post("/v1/payment_intents/{id}/increment_authorization", ONE, capture::increment_authorization);
+    registry.post("/v1/payment_intents/{id}/cancel", ONE, cancel::cancel);
+    registry.post("/v1/payment_intents/{id}/increment_authorization", ONE, increment::increment_authorization);
     registry.post("/v1/payment_intents/{id}/apply_customer_balance", ONE, apply_customer_balance);
     registry.post("/v1/payment_intents/{id}/verify_microdeposits", ONE, verify_microdeposits);
     registry.get(

@@ -1,7 +1,7 @@
-//! Capturing and releasing an authorization.
+//! Capturing an authorization, all of it or in parts.
 
+use super::follow_up::{free, next_attempt, occupy};
 use super::{Charge, Details, Status, outcome, postings};
-use crate::attempts::lifecycle::{self, New};
 use crate::attempts::{Attempt, Operation, Options, Outcome, Resolution};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
@@ -67,36 +67,6 @@ pub fn describe(changes: &mut Changes, charge: &mut Versioned<Charge>, details: 
     changes.update(charge, None, |charge| details.apply(charge, statement_descriptor));
 }
 
-/// An attempt that builds on the charge's authorization.
-pub(super) fn next_attempt(changes: &mut Changes, charge: &Charge, operation: Operation, subject: ObjectId) -> Attempt {
-    let Charge { id, processor, currency, credential, .. } = charge;
-    let new = New { processor, operation, currency: *currency, target: *id, subject, credential };
-    Attempt { original: charge.reference.clone(), ..lifecycle::new::<Charge>(changes, new) }
-}
-
-/// Begins to release what is left of an authorization.
-pub fn begin_release(
-    changes: &mut Changes,
-    charge: &mut Versioned<Charge>,
-    subject: ObjectId,
-    key: Option<RequestKey>,
-) -> Result<Versioned<Attempt>, Refusal> {
-    if charge.attempt.is_some() {
-        return Err(Refusal::busy());
-    }
-    let amount = charge.amount_capturable();
-    let attempt = Attempt { amount, request: key, ..next_attempt(changes, charge, Operation::Void, subject) };
-    Ok(occupy(changes, charge, attempt))
-}
-
-/// Creates the attempt and notes it in the charge, which refuses other commands until the attempt is over.
-pub(super) fn occupy(changes: &mut Changes, charge: &mut Versioned<Charge>, attempt: Attempt) -> Versioned<Attempt> {
-    let attempt = changes.create(attempt, None);
-    let id = attempt.id;
-    changes.update(charge, None, |charge| charge.attempt = Some(id));
-    attempt
-}
-
 /// Applies what the processor answered to a capture.
 pub fn apply(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: &Resolution) {
     match resolution.outcome {
@@ -104,11 +74,6 @@ pub fn apply(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: 
         Outcome::Declined { .. } => free(changes, charge),
         Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => (),
     }
-}
-
-/// The charge accepts commands again.
-pub(in crate::payments) fn free(changes: &mut Changes, charge: &mut Versioned<Charge>) {
-    changes.update(charge, None, |charge| charge.attempt = None);
 }
 
 fn captured(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: &Resolution, available_now: bool) {
@@ -137,15 +102,4 @@ fn captured(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: &
     }
     outcome::add_to_statement(changes, &mut next, attempt.amount, fee);
     changes.update(charge, Some("charge.captured"), |charge| *charge = next);
-}
-
-/// The authorization is released. `event` says why: `charge.refunded` if it was canceled, `charge.expired`.
-pub fn released(changes: &mut Changes, charge: &mut Versioned<Charge>, event: &'static str) {
-    let Some(hold) = charge.hold else { return };
-    postings::release(changes, charge, hold);
-    changes.update(charge, Some(event), |charge| {
-        charge.amount_released = (charge.amount - charge.amount_captured).max(0);
-        charge.hold = None;
-        charge.attempt = None;
-    });
 }

@@ -3,9 +3,11 @@
 pub mod capture;
 pub mod create;
 mod details;
+pub(in crate::payments) mod follow_up;
+pub mod increment;
 pub mod outcome;
 mod postings;
-pub mod raise;
+pub mod release;
 
 pub use details::{Details, update};
 

@@ -48,7 +48,7 @@ pub fn begin(
     reason: Option<CancellationReason>,
     key: Option<RequestKey>,
 ) -> Result<Versioned<Attempt>, Refusal> {
-    let attempt = charge::capture::begin_release(changes, charge, intent.id, key)?;
+    let attempt = charge::release::begin(changes, charge, intent.id, key)?;
     let id = attempt.id;
     changes.update(intent, None, |intent| {
         intent.status = Status::Processing;
@@ -69,7 +69,7 @@ pub fn apply(
     let expired = charge.capture_before.is_some_and(|before| before <= changes.now);
     match outcome {
         Outcome::Declined { decline, .. } if !expired => {
-            charge::capture::free(changes, charge);
+            charge::follow_up::free(changes, charge);
             changes.update(intent, None, |intent| {
                 intent.status = Status::RequiresCapture;
                 intent.attempt = None;
@@ -78,7 +78,7 @@ pub fn apply(
             Some(decline.clone())
         }
         Outcome::Done(_) | Outcome::Declined { .. } => {
-            charge::capture::released(changes, charge, if expired { "charge.expired" } else { "charge.refunded" });
+            charge::release::released(changes, charge, if expired { "charge.expired" } else { "charge.refunded" });
             if charge.amount_captured > 0 {
                 // What was captured before stays: the intent has succeeded with that much.
                 let received = charge.amount_captured;

@@ -28,7 +28,7 @@ pub fn begin(
     if intent.status != Status::RequiresCapture {
         return Err(intent.unexpected("incremented", &[Status::RequiresCapture]));
     }
-    charge::raise::allowed(charge)?;
+    charge::increment::allowed(charge)?;
     if intent.increments >= INCREMENTS_MAX {
         let message = format!("An authorization can be raised up to {INCREMENTS_MAX} times.");
         return Err(Refusal::invalid(message));
@@ -39,7 +39,7 @@ pub fn begin(
             format!("amount must be greater than what is authorized ({}).", Money::new(intent.amount, intent.currency));
         return Err(Refusal::invalid(message).param("amount"));
     }
-    let attempt = charge::raise::begin(changes, charge, intent.id, amount, key);
+    let attempt = charge::increment::begin(changes, charge, intent.id, amount, key);
     let id = attempt.id;
     changes.update(intent, None, |intent| intent.attempt = Some(id));
     Ok(attempt)
@@ -55,7 +55,7 @@ pub fn apply(
     let Resolution { attempt, outcome, conditions, .. } = *resolution;
     match outcome {
         Outcome::Done(_) => {
-            charge::raise::raised(changes, charge, attempt.amount, conditions);
+            charge::increment::raised(changes, charge, attempt.amount, conditions);
             changes.update(intent, Some("payment_intent.amount_capturable_updated"), |intent| {
                 intent.amount = attempt.amount;
                 intent.amount_capturable = attempt.amount;
@@ -65,7 +65,7 @@ pub fn apply(
             None
         }
         Outcome::Declined { decline, .. } => {
-            charge::capture::free(changes, charge);
+            charge::follow_up::free(changes, charge);
             changes.update(intent, None, |intent| {
                 intent.increments += 1;
                 intent.attempt = None;

@@ -1,6 +1,7 @@
 //! Raising an authorization.
 
-use super::{Charge, capture, postings};
+use super::follow_up::{next_attempt, occupy};
+use super::{Charge, postings};
 use crate::attempts::{Attempt, Conditions, Operation};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
@@ -30,8 +31,8 @@ pub fn begin(
     amount: i64,
     key: Option<RequestKey>,
 ) -> Versioned<Attempt> {
-    let attempt = capture::next_attempt(changes, charge, Operation::Increment, subject);
-    capture::occupy(changes, charge, Attempt { amount, request: key, ..attempt })
+    let attempt = next_attempt(changes, charge, Operation::Increment, subject);
+    occupy(changes, charge, Attempt { amount, request: key, ..attempt })
 }
 
 /// The authorization was raised: the hold is replaced by a larger one.

@@ -1,0 +1,36 @@
+//! Releasing what is left of an authorization: it was canceled, or has run out.
+
+use super::follow_up::{next_attempt, occupy};
+use super::{Charge, postings};
+use crate::attempts::{Attempt, Operation};
+use crate::changes::Changes;
+use crate::commit::RequestKey;
+use crate::object::Versioned;
+use crate::refusal::Refusal;
+use types::ObjectId;
+
+/// Begins to release what is left of an authorization.
+pub fn begin(
+    changes: &mut Changes,
+    charge: &mut Versioned<Charge>,
+    subject: ObjectId,
+    key: Option<RequestKey>,
+) -> Result<Versioned<Attempt>, Refusal> {
+    if charge.attempt.is_some() {
+        return Err(Refusal::busy());
+    }
+    let amount = charge.amount_capturable();
+    let attempt = Attempt { amount, request: key, ..next_attempt(changes, charge, Operation::Void, subject) };
+    Ok(occupy(changes, charge, attempt))
+}
+
+/// The authorization is released. `event` says why: `charge.refunded` if it was canceled, `charge.expired`.
+pub fn released(changes: &mut Changes, charge: &mut Versioned<Charge>, event: &'static str) {
+    let Some(hold) = charge.hold else { return };
+    postings::release(changes, charge, hold);
+    changes.update(charge, Some(event), |charge| {
+        charge.amount_released = (charge.amount - charge.amount_captured).max(0);
+        charge.hold = None;
+        charge.attempt = None;
+    });
+}
