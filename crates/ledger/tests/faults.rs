@@ -141,7 +141,7 @@ async fn tenants_share_batches_and_nothing_else() {
         task.await.unwrap().unwrap();
     }
     for (at, owner) in all.iter().enumerate() {
-        let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), *owner, None).await.unwrap();
+        let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), *owner, None).await.unwrap();
         assert!(report.is_sound(), "{report:#?}");
         assert_eq!(report.events, if at == 0 { 4 } else { 3 }, "each tenant's log has positions of its own");
         let seen = ledger.objects(*owner, &[taken.id]).await.unwrap();
@@ -152,7 +152,7 @@ async fn tenants_share_batches_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_read_is_a_timeout() {
     let database = prepared(TestDatabase::start().await).await;
-    let pool = database.impatient_pool(ledger::admin::SERVICE_ROLE, 2, "200ms");
+    let pool = database.impatient_pool(platform::database::store::SERVICE_ROLE, 2, "200ms");
     let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
     let (doc, commit) = charge(1);
     ledger.commit(tenant(), commit).await.unwrap();

@@ -16,7 +16,7 @@ use types::Clock;
 
 /// Every acknowledged commit is at its position, and nothing else is written: no commit twice.
 async fn all_is_written(ledger: &PgLedger, database: &TestDatabase, acknowledged: &[Acknowledged]) {
-    let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
+    let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
     assert!(report.is_sound(), "{report:#?}");
     assert_eq!(report.events, acknowledged.len() as u64, "one log entry for each acknowledged commit");
     for commit in acknowledged {
@@ -83,7 +83,7 @@ async fn terminated_connections_lose_nothing() {
 async fn whether_a_lost_try_was_written_is_found_out() {
     let database = prepared(TestDatabase::start().await).await;
     let proxy = database.proxy().await;
-    let pool = proxy.pool(ledger::admin::SERVICE_ROLE, 4);
+    let pool = proxy.pool(platform::database::store::SERVICE_ROLE, 4);
     let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
     let mut cuts = 0;
     // After these the committer no longer reads before it writes, except for a commit without log entries.
@@ -120,7 +120,7 @@ async fn whether_a_lost_try_was_written_is_found_out() {
             ledger.commit(tenant(), charge(1_000 * seed + more).1).await.unwrap();
         }
     }
-    let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
+    let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
     assert!(report.is_sound() && report.events == 19 + 6 * 13, "{report:#?}");
 }
 
@@ -128,7 +128,7 @@ async fn whether_a_lost_try_was_written_is_found_out() {
 async fn connections_lost_under_load_lose_nothing() {
     let database = prepared(TestDatabase::start().await).await;
     let proxy = database.proxy().await;
-    let pool = proxy.pool(ledger::admin::SERVICE_ROLE, 4);
+    let pool = proxy.pool(platform::database::store::SERVICE_ROLE, 4);
     let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
     let mut acknowledged = Vec::new();
     for work in [Work::New, Work::Changing] {
@@ -173,6 +173,6 @@ async fn what_is_remembered_of_another_server_is_not_used() {
         SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'florin committer'";
     superuser.batch_execute(lost).await.unwrap();
     assert_eq!(ledger.commit(tenant(), charge(21).1).await.unwrap().first_position, 16);
-    let report = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
+    let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
     assert!(report.is_sound(), "{report:#?}");
 }

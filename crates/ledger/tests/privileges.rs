@@ -20,7 +20,7 @@ async fn filled() -> (TestDatabase, String) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_service_cannot_change_the_past() {
     let (database, _) = filled().await;
-    let service = database.pool(ledger::admin::SERVICE_ROLE, 1).get().await.unwrap();
+    let service = database.pool(platform::database::store::SERVICE_ROLE, 1).get().await.unwrap();
     // As if the service had logged in. After SET ROLE a superuser could return to its own role.
     service.batch_execute("SET SESSION AUTHORIZATION florin_service").await.unwrap();
     let forbidden = [
@@ -65,7 +65,7 @@ async fn the_service_cannot_change_the_past() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn analysts_see_sql_views_and_nothing_else() {
     let (database, schema) = filled().await;
-    let analyst = database.pool(ledger::admin::ANALYST_ROLE, 1).get().await.unwrap();
+    let analyst = database.pool(platform::database::store::ANALYST_ROLE, 1).get().await.unwrap();
     for view in ["customers", "charges", "ledger_entries", "account_balances"] {
         let rows = analyst.query(&format!("SELECT * FROM {schema}.{view}"), &[]).await.expect(view);
         assert!(!rows.is_empty(), "{view}");
@@ -95,5 +95,5 @@ async fn migrations_can_be_repeated() {
     assert_eq!(role, "postgres", "the connection has its role from before");
     let sql = "SELECT DISTINCT tableowner::text FROM pg_tables WHERE schemaname = 'ledger'";
     let owners: Vec<String> = one.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
-    assert_eq!(owners, [ledger::admin::OWNER_ROLE]);
+    assert_eq!(owners, [platform::database::store::OWNER_ROLE]);
 }

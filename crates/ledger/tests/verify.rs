@@ -15,7 +15,7 @@ use testkit::{ManualClock, ModelLedger, Subject, TestDatabase, tenant_id};
 use types::Kind;
 
 async fn report(database: &TestDatabase) -> Report {
-    let pool = database.pool(ledger::admin::SERVICE_ROLE, 2);
+    let pool = database.pool(platform::database::store::SERVICE_ROLE, 2);
     verify(&pool, support::tenant(), Some(&index_of)).await.unwrap()
 }
 
@@ -38,7 +38,7 @@ async fn sound_books_are_sound() {
     assert!(full.is_sound(), "{full:#?}");
     assert_eq!((full.events, full.objects, full.transfers, full.accounts), (15, 10, 9, 2));
     let unknown = tenant_id(99);
-    let error = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), unknown, None).await.unwrap_err();
+    let error = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), unknown, None).await.unwrap_err();
     assert_eq!(error, LedgerError::NoSuchTenant(unknown));
 }
 
@@ -149,7 +149,8 @@ async fn random_books_are_sound_and_long_reports_are_cut() {
     let ledger = support::open(&database, clock.clone(), CommitterConfig::default());
     let subject = Subject::new(ledger, support::tenant(), clock, Box::new(()));
     testkit::compare::same_answers(77, 60, &model, &subject).await;
-    let sound = verify(&database.pool(ledger::admin::SERVICE_ROLE, 1), support::tenant(), None).await.unwrap();
+    let sound =
+        verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), support::tenant(), None).await.unwrap();
     assert!(sound.is_sound() && sound.events > 100, "{sound:#?}");
     let superuser = database.connect().await;
     superuser

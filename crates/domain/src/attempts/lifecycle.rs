@@ -1,13 +1,10 @@
 //! The life of an attempt: begun, leased to the process that asks the processor, resolved or given up.
 
+use super::schedule::{LEASE, backoff};
 use super::{Attempt, Decline, Operation, Options, Outcome, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
-use std::time::Duration;
 use types::{Currency, Kind, ObjectId};
-
-/// How long a process may take to ask a processor before the worker asks what became of the attempt.
-pub const LEASE: Duration = Duration::from_secs(30);
 
 /// What an attempt is made of.
 pub struct New<'a> {
@@ -124,9 +121,4 @@ pub fn abandon(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
             attempt.due = None;
         });
     }
-}
-
-/// How long to wait before the processor is asked again: from a second, doubling, to an hour.
-fn backoff(queries: u32) -> Duration {
-    Duration::from_secs(1 << queries.min(11)).min(Duration::from_secs(3600))
 }

@@ -5,12 +5,13 @@ mod conditions;
 pub mod lifecycle;
 mod outcome;
 mod resolve;
+mod schedule;
 mod target;
 
 pub use conditions::{Capabilities, Conditions};
-pub use lifecycle::LEASE;
 pub use outcome::{Decline, Done, Outcome, PayerPage};
 pub use resolve::apply;
+pub use schedule::LEASE;
 pub use target::{Continuation, Resolution, Target, Unexpected};
 
 use crate::commit::{Index, RequestKey};

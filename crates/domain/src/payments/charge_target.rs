@@ -33,7 +33,7 @@ impl Target for Charge {
             (Operation::Void, None) => {
                 // Only what has run out is released without an intent: that is over, also if the processor declines.
                 if outcome.is_final() {
-                    charge::release::released(changes, charge, "charge.expired");
+                    charge::release::released(changes, charge);
                 }
                 Ok(None)
             }

@@ -12,7 +12,7 @@ async fn the_page_for_analysts_is_true() {
     ledger::admin::ensure_roles(&admin).await.unwrap();
     ledger::admin::migrate(&mut admin).await.unwrap();
     ledger::admin::open_books(&mut admin, tenant, &views).await.unwrap();
-    let analyst = database.pool(ledger::admin::ANALYST_ROLE, 1).get().await.unwrap();
+    let analyst = database.pool(platform::database::store::ANALYST_ROLE, 1).get().await.unwrap();
     analyst.batch_execute(&format!("SET search_path = {}, ledger", tenant.schema())).await.unwrap();
     let mut examples = 0;
     for block in page.split("```sql\n").skip(1) {

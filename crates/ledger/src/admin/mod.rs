@@ -3,9 +3,7 @@
 //! The functions take a connection that may act for the role `florin_owner`: a superuser's, `florin_owner`'s own, or
 //! that of one of its members.
 
-mod error;
 mod store;
 
-pub use error::AdminError;
-pub use store::roles::{ANALYST_ROLE, OWNER_ROLE, SERVICE_ROLE, ensure_roles};
+pub use store::roles::ensure_roles;
 pub use store::schema::{latest_version, migrate, open_books, opened};

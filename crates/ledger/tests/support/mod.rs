@@ -47,7 +47,7 @@ pub async fn prepare(database: &TestDatabase, tenant: TenantId) {
 }
 
 pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterConfig) -> Arc<PgLedger> {
-    PgLedger::new(database.pool(ledger::admin::SERVICE_ROLE, 8), clock, config)
+    PgLedger::new(database.pool(platform::database::store::SERVICE_ROLE, 8), clock, config)
 }
 
 /// The database with the books of [`tenant`].

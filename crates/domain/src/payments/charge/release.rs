@@ -7,7 +7,7 @@ use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::refusal::Refusal;
-use types::ObjectId;
+use types::{ObjectId, Timestamp};
 
 /// Begins to release what is left of an authorization.
 pub fn begin(
@@ -24,9 +24,15 @@ pub fn begin(
     Ok(occupy(changes, charge, attempt))
 }
 
-/// The authorization is released. `event` says why: `charge.refunded` if it was canceled, `charge.expired`.
-pub fn released(changes: &mut Changes, charge: &mut Versioned<Charge>, event: &'static str) {
+/// Whether the time in which an authorization may be captured is over.
+pub fn has_run_out(charge: &Charge, now: Timestamp) -> bool {
+    charge.capture_before.is_some_and(|before| before <= now)
+}
+
+/// The authorization is released, because it was canceled or has run out.
+pub fn released(changes: &mut Changes, charge: &mut Versioned<Charge>) {
     let Some(hold) = charge.hold else { return };
+    let event = if has_run_out(charge, changes.now) { "charge.expired" } else { "charge.refunded" };
     postings::release(changes, charge, hold);
     changes.update(charge, Some(event), |charge| {
         charge.amount_released = (charge.amount - charge.amount_captured).max(0);

@@ -66,9 +66,9 @@ pub fn apply(
     charge: &mut Versioned<Charge>,
     outcome: &Outcome,
 ) -> Option<Decline> {
-    let expired = charge.capture_before.is_some_and(|before| before <= changes.now);
+    let has_run_out = charge::release::has_run_out(charge, changes.now);
     match outcome {
-        Outcome::Declined { decline, .. } if !expired => {
+        Outcome::Declined { decline, .. } if !has_run_out => {
             charge::follow_up::free(changes, charge);
             changes.update(intent, None, |intent| {
                 intent.status = Status::RequiresCapture;
@@ -78,7 +78,7 @@ pub fn apply(
             Some(decline.clone())
         }
         Outcome::Done(_) | Outcome::Declined { .. } => {
-            charge::release::released(changes, charge, if expired { "charge.expired" } else { "charge.refunded" });
+            charge::release::released(changes, charge);
             if charge.amount_captured > 0 {
                 // What was captured before stays: the intent has succeeded with that much.
                 let received = charge.amount_captured;

@@ -1,19 +1,12 @@
 //! The roles of PostgreSQL that own, serve and read the books.
 
-use crate::admin::error::AdminError;
+use platform::database::store::{ANALYST_ROLE, MigrationError, OWNER_ROLE, SERVICE_ROLE};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-/// Owns everything, and migrates it.
-pub const OWNER_ROLE: &str = "florin_owner";
-/// The role of the server. It may not update or delete log entries and transfers.
-pub const SERVICE_ROLE: &str = "florin_service";
-/// May read the SQL views, and nothing else.
-pub const ANALYST_ROLE: &str = "florin_analyst";
-
 /// Creates the roles that are missing, and lets `florin_owner` create schemas in this database. Does nothing if
 /// all of it is there, so only the first call needs the right to create roles.
-pub async fn ensure_roles(client: &Client) -> Result<(), AdminError> {
+pub async fn ensure_roles(client: &Client) -> Result<(), MigrationError> {
     for (role, login) in [(OWNER_ROLE, "LOGIN"), (SERVICE_ROLE, "LOGIN"), (ANALYST_ROLE, "NOLOGIN")] {
         if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).await?.is_none() {
             match client.batch_execute(&format!("CREATE ROLE {role} {login}")).await {

@@ -1,10 +1,10 @@
 //! The SQL views that analysts query: objects, transfers and balances with ordinary columns. `docs/sql.md` describes
 //! them.
 
-use super::roles::{ANALYST_ROLE, SERVICE_ROLE};
 use crate::store::rows::STATE;
 use domain::commit::term;
 use domain::object::{Column, ColumnType, SqlView};
+use platform::database::store::{ANALYST_ROLE, SERVICE_ROLE};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use types::{Kind, TenantId};
