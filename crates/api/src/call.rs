@@ -35,11 +35,16 @@ pub type Outcome = Result<Reply, ApiError>;
 
 impl Call {
     /// Work of the worker, or for a request that shows no API key. `request` is the idempotency key of an interrupted
-    /// request, which gets the outcome as its answer.
+    /// request, which gets the outcome as its answer, as its caller may see it.
     pub fn background(services: &Arc<Services>, caller: &Caller, request: Option<&RequestKey>) -> Self {
+        let mut caller = caller.clone();
+        if let Some(request) = request {
+            caller.key = if request.public { KeyKind::Publishable } else { KeyKind::Secret };
+            caller.livemode = request.livemode;
+        }
         Call {
             services: services.clone(),
-            caller: caller.clone(),
+            caller,
             now: services.clock.now(),
             request_id: "".into(),
             path_params: Arc::new([]),
@@ -59,7 +64,7 @@ impl Call {
 
     /// The request's idempotency key, for an object that must remember it.
     pub fn request_key(&self) -> Option<RequestKey> {
-        self.key.as_ref().map(|key| key.to_request_key())
+        self.key.as_ref().map(|key| key.to_request_key(self.is_public(), self.caller.livemode))
     }
 
     /// Whether the request has written something, and its answer is not written yet.

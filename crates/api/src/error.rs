@@ -240,17 +240,22 @@ impl From<Refusal> for Failure {
     }
 }
 
+impl Failure {
+    /// Why there is no page of a list or a search.
+    pub fn of_query(error: LedgerError) -> Self {
+        match error {
+            LedgerError::Timeout => {
+                ApiError::invalid("The query took too long; narrow it down, for instance with `created`.").into()
+            }
+            other => other.into(),
+        }
+    }
+}
+
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::Timeout => ApiError::new(
-                400,
-                ErrorType::InvalidRequest,
-                None,
-                "The query took too long; narrow it down, for instance with `created`.",
-            )
-            .into(),
-            LedgerError::NoSuchTenant(_) | LedgerError::Unavailable(_) => {
+            LedgerError::Timeout | LedgerError::NoSuchTenant(_) | LedgerError::Unavailable(_) => {
                 tracing::error!(%error, "ledger");
                 ApiError::unavailable().into()
             }

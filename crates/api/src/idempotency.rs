@@ -80,8 +80,8 @@ impl Key {
         Some(Key { key: request.key.clone(), fingerprint, state: AtomicU8::new(1) })
     }
 
-    pub fn to_request_key(&self) -> RequestKey {
-        RequestKey { key: self.key.clone(), fingerprint: types::hex(&self.fingerprint) }
+    pub fn to_request_key(&self, public: bool, livemode: bool) -> RequestKey {
+        RequestKey { key: self.key.clone(), fingerprint: types::hex(&self.fingerprint), public, livemode }
     }
 
     pub fn state(&self) -> KeyState {

@@ -1,7 +1,7 @@
 //! Lists: newest first, by cursor.
 
 use crate::call::Call;
-use crate::error::{ApiError, Result};
+use crate::error::{ApiError, Failure, Result};
 use crate::form::Node;
 use crate::json::Json;
 use crate::params::Param;
@@ -122,7 +122,7 @@ pub fn all(kind: Kind) -> ListQuery {
 
 /// The answer to a list's query.
 pub async fn reply<R: Resource>(call: &Call, query: &ListQuery) -> Result<Reply> {
-    let page = call.services.ledger.list(call.tenant_id(), query).await?;
+    let page = call.services.ledger.list(call.tenant_id(), query).await.map_err(Failure::of_query)?;
     let audience = call.audience();
     let objects = page.items.iter().map(|stored| decode::<R::Object>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
     let data: Vec<_> = objects.iter().map(|object| show::<R>(object, &audience)).collect();

@@ -126,11 +126,9 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
         Failure::Error(error) => error,
     };
     match key.state() {
-        KeyState::Answered => (),
-        // The request has had an effect. That a service was out of reach afterwards says nothing about it: the repeated
-        // request, or the worker that finds the attempt, gets the outcome.
-        KeyState::Running if error.status == 429 || error.status >= 500 => (),
-        KeyState::Running => call.keep_answer(error.status, &pretty(&error.to_json())).await?,
+        // The request has had an effect. An error that came afterwards says nothing about it: the repeated request, or the
+        // worker that finds the attempt, gets the outcome. A decline was written with its effect.
+        KeyState::Answered | KeyState::Running => (),
         KeyState::Unused => {
             // It may fail now because it succeeded before.
             if let Some(record) = call.services.ledger.idempotency(call.tenant_id(), &key.key).await? {

@@ -1,7 +1,7 @@
 //! Answers to repeated requests.
 
 use crate::call::Call;
-use crate::error::{ApiError, Result};
+use crate::error::{ApiError, Failure, Result};
 use crate::expand;
 use crate::json::pretty;
 use contracts::IdempotencyRecord;
@@ -31,8 +31,15 @@ pub async fn replay(
                     }
                     // The first request was interrupted before its answer was expanded.
                     let body = expand::expanded(call, &body, tree).await?;
-                    call.keep_expanded(*status, &body).await?;
-                    Ok((*status, body))
+                    match call.keep_expanded(*status, &body).await {
+                        Ok(()) => Ok((*status, body)),
+                        // Another process was faster, and its expansion is the answer.
+                        Err(Failure::Replay(record)) => match record.answer {
+                            Answer::Body { status, body } => Ok((status, body)),
+                            Answer::Running | Answer::Object { .. } => Err(ApiError::key_in_use(&record.key).into()),
+                        },
+                        Err(failure) => Err(failure),
+                    }
                 }
                 _ => {
                     tracing::error!(%id, version, "the answer to a repeated request cannot be read");

@@ -1,7 +1,7 @@
 //! Search by Stripe's query language: `status:'succeeded' AND metadata['order']:'7'`.
 
 use crate::call::Call;
-use crate::error::{ApiError, Result};
+use crate::error::{ApiError, Failure, Result};
 use crate::list;
 use crate::reply::Reply;
 use crate::resource::{Resource, decode, show};
@@ -69,7 +69,7 @@ pub async fn reply<R: Resource>(call: &Call, params: SearchParams, fields: &[Sea
     query.fields = filters;
     query.any_field = any;
     narrow(&mut query);
-    let page = call.services.ledger.list(call.tenant_id(), &query).await?;
+    let page = call.services.ledger.list(call.tenant_id(), &query).await.map_err(Failure::of_query)?;
     let audience = call.audience();
     let objects = page.items.iter().map(|stored| decode::<R::Object>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
     let data: Vec<_> = objects.iter().map(|object| show::<R>(object, &audience)).collect();

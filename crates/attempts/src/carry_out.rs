@@ -13,10 +13,12 @@ use domain::books::fees::Fees;
 use domain::{Changes, Versioned};
 use processors::{Assignment, Processor, Query};
 use std::time::Duration;
-use types::{ObjectId, TenantId};
+use types::{ObjectId, Timestamp};
 
 /// How long a processor may take to answer; then the outcome is unknown. Shorter than an attempt's lease.
 const PROCESSOR_TIMEOUT: Duration = Duration::from_secs(20);
+/// How long before the end of the lease the answer must be there.
+const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How often an outcome is applied again because an object had changed meanwhile.
 const APPLICATIONS_MAX: u32 = 50;
 
@@ -55,7 +57,7 @@ pub async fn run<R: Attempted>(
         return answer.map_err(Failure::from);
     }
     call.commit_step(changes).await?;
-    let outcome = execute(call.tenant_id(), &*processor, &attempt).await;
+    let outcome = execute(call, &*processor, &attempt).await;
     apply(call, attempt.target, &Reported::of(&attempt, outcome)).await
 }
 
@@ -64,13 +66,21 @@ fn assignment<'a>(call: &Call, attempt: &'a Attempt) -> Assignment<'a> {
 }
 
 /// Asks a processor to carry an attempt out. If there is no answer in time, the outcome is unknown.
-pub async fn execute(tenant: TenantId, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
-    let execution = processor.execute(Assignment { tenant, attempt });
-    tokio::time::timeout(PROCESSOR_TIMEOUT, execution).await.unwrap_or_else(|_| no_answer())
+pub async fn execute(call: &Call, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
+    in_time(call, attempt, processor.execute(assignment(call, attempt))).await
 }
 
-fn no_answer() -> Outcome {
-    Outcome::Unknown { reason: "the processor did not answer in time".to_owned() }
+/// Asks a processor within the lease, of which writing it may have taken a part.
+async fn in_time(call: &Call, attempt: &Attempt, question: impl Future<Output = Outcome>) -> Outcome {
+    let unknown = |reason: &str| Outcome::Unknown { reason: reason.to_owned() };
+    let lease_ends = attempt.due.map_or(0, Timestamp::millis);
+    let left = u64::try_from(lease_ends - call.services.clock.now().millis()).unwrap_or(0);
+    let left = Duration::from_millis(left).saturating_sub(LEASE_MARGIN);
+    if left.is_zero() {
+        return unknown("the lease ended before the processor was asked");
+    }
+    let answer = tokio::time::timeout(left.min(PROCESSOR_TIMEOUT), question).await;
+    answer.unwrap_or_else(|_| unknown("the processor did not answer in time"))
 }
 
 /// Applies an outcome to everything that it concerns, whatever else is going on, and answers with what became of it.
@@ -88,15 +98,16 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
     let mut attempt = call.referenced::<Attempt>(reported.attempt).await?;
     let mut target = call.referenced::<R::Object>(attempt.target).await?;
     let mut related = R::related(call, &target).await?;
+    // The request that gets the outcome as its answer: another process may have answered this one meanwhile.
+    let answers_this_call = attempt.request == call.request_key();
+    let writer = if answers_this_call { call.clone() } else { background(call, &attempt) };
     let answer = |attempt: &Attempt,
                   target: &Versioned<R::Object>,
                   related: &RelatedTo<R>,
                   decline: Option<&Decline>|
-     -> Answered { R::answer(target, related, Answering { call, attempt, decline }) };
-    // The request that gets the outcome as its answer: another process may have answered this one meanwhile.
-    let answers_this_call = attempt.request == call.request_key();
+     -> Answered { R::answer(target, related, Answering { call: &writer, attempt, decline }) };
     if reported.is_stale(&attempt) {
-        if attempt.status == attempts::Status::Canceled && matches!(outcome, Outcome::Done(_)) {
+        if attempt.status != attempts::Status::Succeeded && matches!(outcome, Outcome::Done(_)) {
             tracing::error!(tenant = %call.tenant_id(), attempt = %attempt.id, "carried out after it was given up");
         }
         if call.awaits_answer() {
@@ -109,7 +120,6 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
     let processor = call.extension::<Attempts>()?.processor(&attempt)?;
     let mut changes = call.changes();
     let conditions = conditions(call, &**processor);
-    let writer = if answers_this_call { call.clone() } else { background(call, &attempt) };
     let decline = attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, outcome)
         .map_err(|unexpected| defect(&attempt, unexpected))?;
     let answer = answer(&attempt, &target, &related, decline.as_ref());
@@ -134,7 +144,7 @@ fn defect(attempt: &Attempt, unexpected: Unexpected) -> Failure {
 
 /// Asks a processor what became of an attempt, and applies the outcome.
 pub(crate) async fn ask_again(worker: &Call, mut attempt: Versioned<Attempt>) -> Result<()> {
-    if attempt.status.is_final() || attempt.status == attempts::Status::RequiresAction {
+    if attempt.status.is_final() {
         return Ok(());
     }
     let call = background(worker, &attempt);
@@ -142,14 +152,13 @@ pub(crate) async fn ask_again(worker: &Call, mut attempt: Versioned<Attempt>) ->
     let mut changes = call.changes();
     lifecycle::begin_query(&mut changes, &mut attempt);
     call.commit_bare(changes).await?;
-    let asked = tokio::time::timeout(PROCESSOR_TIMEOUT, ask(call.tenant_id(), &*processor, &attempt)).await;
-    let outcome = asked.unwrap_or_else(|_| no_answer());
+    let outcome = in_time(&call, &attempt, ask(&call, &*processor, &attempt)).await;
     applied(apply(&call, attempt.target, &Reported::of(&attempt, outcome)).await)
 }
 
 /// Asks a processor what became of an attempt, and has it carried out if the processor never received it.
-async fn ask(tenant: TenantId, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
-    let assignment = Assignment { tenant, attempt };
+async fn ask(call: &Call, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
+    let assignment = assignment(call, attempt);
     match processor.query(assignment).await {
         // The payer has acted since, and the process that was to pass that on may have died before.
         Query::Known(Outcome::ActionRequired { .. }) if attempt.authenticated.is_some() => {

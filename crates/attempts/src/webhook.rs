@@ -44,6 +44,7 @@ async fn receive_all(request: OpenRequest) -> OpenAnswer {
         Err(error @ WebhookError::Malformed(_)) => return OpenAnswer::text(StatusCode::BAD_REQUEST, error.to_string()),
     };
     let name = processor.facts().name;
+    let mut all_taken = true;
     for notice in notices {
         let Err(failure) = take(&request.services, name, &notice).await else { continue };
         match failure {
@@ -55,7 +56,10 @@ async fn receive_all(request: OpenRequest) -> OpenAnswer {
                 tracing::warn!(processor = name, attempt, ?failure, "a processor's notice was not applied");
             }
         }
-        // The processor sends it again.
+        all_taken = false;
+    }
+    if !all_taken {
+        // The processor sends them again; what was applied stays as it is.
         return OpenAnswer::status(StatusCode::SERVICE_UNAVAILABLE);
     }
     OpenAnswer::text(StatusCode::OK, "ok")

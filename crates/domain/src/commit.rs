@@ -123,6 +123,11 @@ pub struct RequestKey {
     pub key: String,
     /// In hexadecimal.
     pub fingerprint: String,
+    /// Whether it was made with a publishable key, which is shown less.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub public: bool,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub livemode: bool,
 }
 
 /// The caller's key and the answer to a repeated request; written with the effect itself, or not at all.

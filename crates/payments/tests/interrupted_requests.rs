@@ -4,7 +4,10 @@
 
 mod support;
 
+use api::Request;
+use api::form::Node;
 use api::worker::Worker;
+use contracts::{Caller, KeyKind};
 use domain::attempts::LEASE;
 use processors::sandbox::SandboxConfig;
 use serde_json::Value;
@@ -59,4 +62,31 @@ async fn an_answer_that_could_not_be_expanded_is_expanded_later() {
         assert_eq!(body["latest_charge"]["object"], "charge", "{}", answer.body);
         assert_eq!(world.pay("pm_card_visa", expand).await, answer);
     }
+}
+
+/// The worker stored the answer as a secret key sees it.
+#[tokio::test]
+async fn a_publishable_key_sees_no_more_of_an_answer_that_the_worker_has_stored() {
+    let world = world(1);
+    let form = "amount=2000&currency=usd&payment_method=pm_card_visa_chargeDeclined&metadata[margin]=40";
+    let made: Value = serde_json::from_str(&world.post("/v1/payment_intents", &[], form).await.body).unwrap();
+    let id = made["id"].as_str().unwrap();
+    let confirm = async || {
+        let mut params = Node::empty();
+        params.decode(format!("client_secret={}", made["client_secret"].as_str().unwrap()).as_bytes()).unwrap();
+        let path = "/v1/payment_intents/{id}/confirm";
+        let endpoint = world.api.endpoints.get(&http::Method::POST, path).unwrap().clone();
+        let caller = Caller { key: KeyKind::Publishable, ..testkit::caller(&world.tenant) };
+        let idempotency_key = Some("order 8".to_owned());
+        let request = Request { idempotency_key, ..Request::new(endpoint, &[("id", id)], params, caller) };
+        world.api.answer(request).await
+    };
+    world.ledger.break_at_next_commit();
+    assert_eq!(confirm().await.status, 503);
+    world.ledger.repair();
+    world.clock.advance(LEASE + Duration::from_secs(1));
+    Worker::default().round(&world.api).await;
+    let answer = confirm().await;
+    assert_eq!((answer.status, answer.replayed), (402, true), "{}", answer.body);
+    assert!(answer.body.contains("requires_payment_method") && !answer.body.contains("margin"), "{}", answer.body);
 }

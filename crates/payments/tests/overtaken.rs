@@ -135,6 +135,15 @@ async fn what_the_processor_said_before_the_payer_acted_is_stale() {
     let waits = test.world.intent(&intent).await;
     assert_eq!(waits["status"], "requires_action");
 
+    // While a process asks, the answer may be that the money was taken.
+    let notified = test.notify(&attempt);
+    let again = test.question().await;
+    let canceled = test.world.post("/v1/payment_intents/{id}/cancel", &[("id", &intent)], "").await;
+    assert_eq!(canceled.status, 429, "{}", canceled.body);
+    again.send(()).unwrap();
+    assert_eq!(notified.await.unwrap(), 200);
+    assert_eq!(test.world.intent(&intent).await, waits);
+
     let page = waits["next_action"]["use_stripe_sdk"]["stripe_js"].as_str().expect("a page").to_owned();
     let page = page.strip_prefix("http://localhost").unwrap().to_owned();
     let world = test.world.clone();

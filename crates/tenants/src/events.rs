@@ -3,7 +3,7 @@
 use api::Registry;
 use api::call::Call;
 use api::endpoint::Returns;
-use api::error::{ApiError, Result};
+use api::error::{ApiError, Failure, Result};
 use api::event::{event_id, render_events};
 use api::list::{self, ListParams};
 use api::params;
@@ -42,7 +42,7 @@ async fn list(call: Call, params: FilterParams) -> Result<Reply> {
     let types = wanted_types(params.event_type, params.types)?;
     let (created_from, created_until) = params.list.created.map_or((None, None), |range| (range.from, range.until));
     let query = EventQuery { paging, types, created_from, created_until, object: None };
-    let page = call.services.ledger.events(call.tenant_id(), &query).await?;
+    let page = call.services.ledger.events(call.tenant_id(), &query).await.map_err(Failure::of_query)?;
     let data = render_events(&call.services.kinds, &call.audience(), &page.items)?;
     Ok(Reply::value(list::envelope(data, page.has_more, &call.path)))
 }

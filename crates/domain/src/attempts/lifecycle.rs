@@ -4,6 +4,7 @@ use super::schedule::{LEASE, backoff};
 use super::{Attempt, Decline, Operation, Options, Outcome, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
+use crate::refusal::Refusal;
 use types::{Currency, Kind, ObjectId};
 
 /// What an attempt is made of.
@@ -73,15 +74,18 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
             }
             Outcome::ActionRequired { reference, .. } => {
                 attempt.status = Status::RequiresAction;
-                attempt.reference.clone_from(reference);
+                attempt.reference = reference.clone().or(attempt.reference.take());
             }
             Outcome::Pending { reference, due } => {
                 attempt.status = Status::Pending;
-                attempt.reference.clone_from(reference);
+                attempt.reference = reference.clone().or(attempt.reference.take());
                 attempt.due = Some(due.unwrap_or(now.plus(backoff(attempt.queries))));
             }
             Outcome::Unknown { .. } => {
-                attempt.status = Status::Unknown;
+                // A question without an answer changes nothing for a payer who is asked to act.
+                if attempt.status != Status::RequiresAction {
+                    attempt.status = Status::Unknown;
+                }
                 attempt.due = Some(now.plus(backoff(attempt.queries)));
             }
         }
@@ -112,7 +116,17 @@ pub fn resume(changes: &mut Changes, attempt: &mut Versioned<Attempt>, passed: b
     });
 }
 
-/// Gives an attempt up, unless its outcome is known for good.
+/// Gives up an attempt that waits, at a merchant's command. Refused while a process asks the processor about it: the answer
+/// on its way may be that it was carried out.
+pub fn give_up(changes: &mut Changes, attempt: &mut Versioned<Attempt>) -> Result<(), Refusal> {
+    if attempt.is_leased(changes.now) {
+        return Err(Refusal::busy());
+    }
+    abandon(changes, attempt);
+    Ok(())
+}
+
+/// Ends an attempt, unless its outcome is known for good.
 pub fn abandon(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
     if !attempt.status.is_final() {
         changes.update(attempt, None, |attempt| {

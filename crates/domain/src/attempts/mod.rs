@@ -77,6 +77,11 @@ pub struct Attempt {
 }
 
 impl Attempt {
+    /// Whether the payer can be asked to authenticate. A card that is checked without its payer is good all the same.
+    fn has_payer(&self) -> bool {
+        self.operation == Operation::Setup || (self.secret.is_some() && !self.off_session)
+    }
+
     /// Whether a process is asking the processor about it, and has not been at it for too long.
     pub fn is_leased(&self, now: Timestamp) -> bool {
         self.asking && self.due.is_some_and(|due| due > now)

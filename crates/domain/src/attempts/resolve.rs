@@ -14,6 +14,12 @@ pub fn apply<T: Target>(
     conditions: &Conditions,
     outcome: &Outcome,
 ) -> Result<Option<Decline>, Unexpected> {
+    // A payer who is not there cannot act, and the attempt would wait without end.
+    let nonsense = Outcome::Unknown { reason: "the processor asks for a payer who is not there".to_owned() };
+    let outcome = match outcome {
+        Outcome::ActionRequired { .. } if !attempt.has_payer() => &nonsense,
+        outcome => outcome,
+    };
     let is_first = attempt.status == Status::Started;
     record(changes, attempt, outcome);
     T::apply(target, related, changes, &Resolution { attempt, outcome, conditions, is_first })

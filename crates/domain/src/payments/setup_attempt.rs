@@ -2,7 +2,7 @@
 
 use super::intent::{FutureUsage, PaymentError};
 use super::payment_method::{Card, PaymentMethod};
-use crate::attempts::{Attempt, Outcome};
+use crate::attempts::{self, Attempt};
 use crate::changes::Changes;
 use crate::commit::Index;
 use crate::named::named;
@@ -62,20 +62,21 @@ pub fn create(
     changes.create(attempt, None)
 }
 
-/// Records what the processor answered; `error` says why the intent failed, if it did.
+/// Records what has become of the attempt; `error` says why the intent failed, if it did.
 pub fn record(
     changes: &mut Changes,
     setup_attempt: &mut Versioned<SetupAttempt>,
-    (attempt, outcome): (&Attempt, &Outcome),
+    attempt: &Attempt,
     error: Option<&PaymentError>,
 ) {
     changes.update(setup_attempt, None, |setup_attempt| {
         setup_attempt.three_d_secure = attempt.authenticated;
-        setup_attempt.status = match outcome {
-            Outcome::Done(_) => Status::Succeeded,
-            Outcome::Declined { .. } => Status::Failed,
-            Outcome::ActionRequired { .. } => Status::RequiresAction,
-            Outcome::Pending { .. } | Outcome::Unknown { .. } => Status::Processing,
+        setup_attempt.status = match attempt.status {
+            attempts::Status::Succeeded => Status::Succeeded,
+            attempts::Status::Declined => Status::Failed,
+            attempts::Status::RequiresAction => Status::RequiresAction,
+            attempts::Status::Canceled => Status::Abandoned,
+            attempts::Status::Started | attempts::Status::Pending | attempts::Status::Unknown => Status::Processing,
         };
         setup_attempt.setup_error = error.cloned();
     });

@@ -5,7 +5,7 @@ use super::state::{AccountState, Hold, Key, TenantState};
 use super::validate::out_of_range;
 use contracts::ledger::{CommitError, IDEMPOTENCY_LIFETIME, IdempotencyRecord};
 use domain::account::Account;
-use domain::commit::{Action, Commit, IdempotencyWrite, Step, Transfer};
+use domain::commit::{Action, Answer, Commit, IdempotencyWrite, Step, Transfer};
 use std::collections::HashMap;
 use types::Timestamp;
 use uuid::Uuid;
@@ -53,7 +53,11 @@ impl TenantState {
                 return Err(CommitError::KeyUsed(Box::new(record.clone())));
             }
             (Step::Begin, _) => now,
-            (Step::Finish, Some(record)) if record.fingerprint == write.fingerprint => record.created,
+            (Step::Finish, Some(record))
+                if record.fingerprint == write.fingerprint && !matches!(record.answer, Answer::Body { .. }) =>
+            {
+                record.created
+            }
             (Step::Finish, Some(record)) => return Err(CommitError::KeyUsed(Box::new(record.clone()))),
             (Step::Finish, None) => {
                 return Err(CommitError::Invalid(format!("the idempotency key {:?} was never begun", write.key)));

@@ -26,7 +26,7 @@ pub async fn cancel(call: Call, params: CancelParams) -> Result<Reply> {
         return run::<Charges>(&call, changes, attempt, charge, Some(intent)).await;
     }
     let mut waiting = call.referenced_if_any(intent.attempt).await?;
-    cancel::cancel(&mut changes, &mut intent, waiting.as_mut(), reason);
+    cancel::cancel(&mut changes, &mut intent, waiting.as_mut(), reason)?;
     call.commit_and_show::<PaymentIntents>(changes, &intent).await
 }
 

@@ -42,7 +42,7 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         _ => None,
     };
     let chosen_id = chosen.as_ref().map(|method| method.id);
-    confirm::prepare(&mut changes, &mut intent, described, chosen_id, waiting.as_mut());
+    confirm::prepare(&mut changes, &mut intent, described, chosen_id, waiting.as_mut())?;
     let method = match (chosen, intent.payment_method) {
         (Some(method), _) => Some(method),
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),

@@ -22,7 +22,7 @@ pub async fn check(call: &Call, changes: &mut Changes, method: &PaymentMethod) -
         // The idempotency key is not used here: a request that is interrupted has had no effect, and can be repeated.
         call.commit_bare(std::mem::replace(changes, call.changes())).await?;
     }
-    let outcome = execute(call.tenant_id(), &*processor, &attempt).await;
+    let outcome = execute(call, &*processor, &attempt).await;
     match checked(changes, &mut attempt, &outcome) {
         Some(Ok(())) => Ok(CardCheck::Passed),
         Some(Err(decline)) => Ok(CardCheck::Declined(declined(&decline))),

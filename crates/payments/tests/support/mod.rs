@@ -55,6 +55,10 @@ impl World {
         self.send(&Method::GET, path, path_params, query, None).await
     }
 
+    pub async fn post(&self, path: &str, path_params: &[(&str, &str)], form: &str) -> Answer {
+        self.send(&Method::POST, path, path_params, form, None).await
+    }
+
     async fn send(
         &self,
         method: &Method,

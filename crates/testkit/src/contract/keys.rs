@@ -57,6 +57,10 @@ pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
     assert_eq!(subject.written(draft).await, FIRST_POSITION);
     let found = subject.ledger.idempotency(subject.tenant, "k").await.unwrap();
     assert_eq!(found, Some(record(body("declined"))));
+
+    // What a caller may have been given stays.
+    let other = subject.draft().key("k", Step::Finish, body("paid"));
+    assert_eq!(subject.commit(other.commit()).await, Err(CommitError::KeyUsed(Box::new(record(body("declined"))))));
 }
 
 pub async fn only_one_of_many_requests_gets_a_key(mut subject: Subject) {

@@ -5,7 +5,7 @@ use contracts::ledger::{
     Balance, CommitError, Committed, FIRST_POSITION, IDEMPOTENCY_LIFETIME, IdempotencyRecord, LogEntry, Stored,
 };
 use domain::account::{Account, Rule};
-use domain::commit::{Action, Commit, EntryWrite, Index, Request, Step, Transfer, Version};
+use domain::commit::{Action, Answer, Commit, EntryWrite, Index, Request, Step, Transfer, Version};
 use domain::patch;
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -66,7 +66,9 @@ impl Books {
             },
             Step::Finish => match known {
                 None => return invalid("the key was never begun"),
-                Some(record) if record.fingerprint != write.fingerprint => {
+                Some(record)
+                    if record.fingerprint != write.fingerprint || matches!(record.answer, Answer::Body { .. }) =>
+                {
                     return Err(CommitError::KeyUsed(Box::new(record.clone())));
                 }
                 Some(record) => record.created,

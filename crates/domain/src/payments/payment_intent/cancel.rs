@@ -1,7 +1,7 @@
 //! Canceling: nothing more is paid, and an authorization is released.
 
 use super::{CancellationReason, PaymentIntent};
-use crate::attempts::lifecycle::abandon;
+use crate::attempts::lifecycle::give_up;
 use crate::attempts::{Attempt, Decline, Outcome};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
@@ -33,11 +33,12 @@ pub fn cancel(
     intent: &mut Versioned<PaymentIntent>,
     waiting: Option<&mut Versioned<Attempt>>,
     reason: Option<CancellationReason>,
-) {
+) -> Result<(), Refusal> {
     if let Some(attempt) = waiting {
-        abandon(changes, attempt);
+        give_up(changes, attempt)?;
     }
     canceled(changes, intent, reason);
+    Ok(())
 }
 
 /// Begins to cancel an intent whose authorization the processor must release.

@@ -27,15 +27,16 @@ pub fn prepare(
     described: PaymentIntent,
     chosen: Option<ObjectId>,
     waiting: Option<&mut Versioned<Attempt>>,
-) {
+) -> Result<(), Refusal> {
     let mut next = described;
     if next.status == Status::RequiresAction {
-        update::stop_waiting(changes, &mut next, waiting);
+        update::stop_waiting(changes, &mut next, waiting)?;
     }
     if let Some(method) = chosen {
         next.authenticated &= next.payment_method == Some(method);
     }
     changes.update(intent, None, |intent| *intent = next);
+    Ok(())
 }
 
 /// Begins a payment: creates the attempt for the processor.

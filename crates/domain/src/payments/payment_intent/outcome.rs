@@ -3,7 +3,7 @@
 use super::{ConfirmationMethod, IfAvailable, PaymentIntent};
 use crate::attempts::lifecycle::{abandon, resume};
 use crate::attempts::{
-    Attempt, Conditions, Continuation, Decline, Done, Operation, Outcome, Resolution, Target, Unexpected,
+    self, Attempt, Conditions, Continuation, Decline, Done, Operation, Outcome, Resolution, Target, Unexpected,
 };
 use crate::changes::Changes;
 use crate::object::Versioned;
@@ -89,7 +89,8 @@ fn apply(
         }
         Outcome::ActionRequired { page, .. } => {
             let action = NextAction::of(attempt, page);
-            changes.update(intent, Some("payment_intent.requires_action"), |intent| {
+            let event = (intent.status != Status::RequiresAction).then_some("payment_intent.requires_action");
+            changes.update(intent, event, |intent| {
                 intent.status = Status::RequiresAction;
                 intent.next_action = Some(action);
             });
@@ -99,6 +100,12 @@ fn apply(
             // One event: later questions whose answer is unknown too change nothing.
             if resolution.is_first {
                 changes.emit(intent, "payment_intent.processing");
+            } else if intent.status == Status::RequiresAction && attempt.status != attempts::Status::RequiresAction {
+                // The payer has acted on the processor's own page.
+                changes.update(intent, Some("payment_intent.processing"), |intent| {
+                    intent.status = Status::Processing;
+                    intent.next_action = None;
+                });
             }
             None
         }

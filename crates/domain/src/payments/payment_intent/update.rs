@@ -2,7 +2,7 @@
 
 use super::PaymentIntent;
 use crate::attempts::Attempt;
-use crate::attempts::lifecycle::abandon;
+use crate::attempts::lifecycle::give_up;
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::amount::check_amount;
@@ -45,7 +45,7 @@ pub fn update(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, edit
         next.payment_method = Some(method.id);
     }
     if is_decisive {
-        stop_waiting(changes, &mut next, waiting);
+        stop_waiting(changes, &mut next, waiting)?;
         let is_ready = next.payment_method.is_some();
         next.status = if is_ready { Status::RequiresConfirmation } else { Status::RequiresPaymentMethod };
     }
@@ -54,13 +54,18 @@ pub fn update(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, edit
 }
 
 /// Gives up the attempt that waits for the payer.
-pub(super) fn stop_waiting(changes: &mut Changes, next: &mut PaymentIntent, waiting: Option<&mut Versioned<Attempt>>) {
+pub(super) fn stop_waiting(
+    changes: &mut Changes,
+    next: &mut PaymentIntent,
+    waiting: Option<&mut Versioned<Attempt>>,
+) -> Result<(), Refusal> {
     if let Some(attempt) = waiting {
-        abandon(changes, attempt);
+        give_up(changes, attempt)?;
     }
     next.attempt = None;
     next.next_action = None;
     next.authenticated = false;
+    Ok(())
 }
 
 /// Changes what callers may describe when they capture or raise an authorization. It becomes part of the next log

@@ -2,7 +2,7 @@
 
 use super::outcome::take_back;
 use super::{Refund, Status};
-use crate::attempts::lifecycle::abandon;
+use crate::attempts::lifecycle::give_up;
 use crate::attempts::{self, Attempt};
 use crate::changes::Changes;
 use crate::object::Versioned;
@@ -20,11 +20,11 @@ pub fn cancel(
         let message = format!("Refund {} cannot be canceled: its status is {}.", refund.id, refund.status.as_str());
         return Err(Refusal::invalid(message));
     }
-    if attempt.is_leased(changes.now) {
-        // The answer that is on its way may be that the money has left.
+    if attempt.due.is_some_and(|due| due <= changes.now) {
+        // It may have been carried out by now: the worker is about to ask.
         return Err(Refusal::busy());
     }
-    abandon(changes, attempt);
+    give_up(changes, attempt)?;
     take_back(changes, refund, charge, Status::Canceled, None);
     Ok(())
 }

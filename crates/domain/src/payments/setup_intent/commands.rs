@@ -2,7 +2,7 @@
 
 use super::{CancellationReason, SetupIntent, may_use};
 use crate::attempts::Attempt;
-use crate::attempts::lifecycle::abandon;
+use crate::attempts::lifecycle::give_up;
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::intent::{FutureUsage, Status};
@@ -70,9 +70,10 @@ pub struct Waiting {
 }
 
 impl Waiting {
-    fn give_up(&mut self, changes: &mut Changes) {
-        abandon(changes, &mut self.attempt);
+    fn give_up(&mut self, changes: &mut Changes) -> Result<(), Refusal> {
+        give_up(changes, &mut self.attempt)?;
         setup_attempt::abandon(changes, &mut self.setup_attempt);
+        Ok(())
     }
 }
 
@@ -108,7 +109,7 @@ fn change(
     choose(&mut next, method)?;
     if gives_up {
         if let Some(mut waiting) = waiting {
-            waiting.give_up(changes);
+            waiting.give_up(changes)?;
         }
         next.attempt = None;
         next.next_action = None;
@@ -126,7 +127,7 @@ pub fn cancel(
 ) -> Result<(), Refusal> {
     intent.check_open("canceled")?;
     if let Some(mut waiting) = waiting {
-        waiting.give_up(changes);
+        waiting.give_up(changes)?;
     }
     changes.update(intent, Some("setup_intent.canceled"), |intent| {
         intent.status = Status::Canceled;

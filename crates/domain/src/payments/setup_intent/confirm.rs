@@ -2,7 +2,9 @@
 
 use super::{SetupIntent, may_use};
 use crate::attempts::lifecycle::{self, New, resume};
-use crate::attempts::{Attempt, Continuation, Decline, Operation, Options, Outcome, Resolution, Target, Unexpected};
+use crate::attempts::{
+    self, Attempt, Continuation, Decline, Operation, Options, Outcome, Resolution, Target, Unexpected,
+};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
@@ -70,8 +72,7 @@ impl Target for SetupIntent {
                 (Some(method), Some(setup_attempt)) => {
                     let decline = apply(changes, intent, method, resolution);
                     let error = intent.last_setup_error.as_ref().filter(|_| decline.is_some());
-                    let answered = (resolution.attempt, resolution.outcome);
-                    setup_attempt::record(changes, setup_attempt, answered, error);
+                    setup_attempt::record(changes, setup_attempt, resolution.attempt, error);
                     Ok(decline)
                 }
                 _ => Err(Unexpected(resolution.attempt.operation)),
@@ -140,13 +141,23 @@ fn apply(
         }
         Outcome::ActionRequired { page, .. } => {
             let action = NextAction::of(attempt, page);
-            changes.update(intent, Some("setup_intent.requires_action"), |intent| {
+            let event = (intent.status != Status::RequiresAction).then_some("setup_intent.requires_action");
+            changes.update(intent, event, |intent| {
                 intent.status = Status::RequiresAction;
                 intent.next_action = Some(action);
             });
             None
         }
-        Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
+        Outcome::Pending { .. } | Outcome::Unknown { .. } => {
+            if attempt.status != attempts::Status::RequiresAction {
+                // If the payer was asked to act, that was done on the processor's own page.
+                changes.update(intent, None, |intent| {
+                    intent.status = Status::Processing;
+                    intent.next_action = None;
+                });
+            }
+            None
+        }
     }
 }
 

@@ -1,0 +1,120 @@
+//! A processor that has the payer authenticate on a page of its own.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use async_trait::async_trait;
+use domain::attempts::{Done, Outcome, PayerPage};
+use http::HeaderMap;
+use processors::sandbox::{Sandbox, SandboxConfig};
+use processors::{Assignment, CardFacts, CardRefusal, CardSource, Facts, Notice, Processor, Query, WebhookError};
+use serde_json::Value;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
+use support::{SECRET, World};
+
+const PAGE: &str = "https://issuer.example.com/challenge?of=7";
+
+/// Takes the sandbox's cards, and answers what the test has written down.
+struct Scripted {
+    sandbox: Sandbox,
+    script: Mutex<VecDeque<Outcome>>,
+}
+
+impl Scripted {
+    fn next(&self) -> Outcome {
+        self.script.lock().unwrap().pop_front().expect("the script goes on")
+    }
+}
+
+#[async_trait]
+impl Processor for Scripted {
+    fn facts(&self) -> Facts {
+        Facts { in_process: false, ..self.sandbox.facts() }
+    }
+
+    async fn take_card(
+        &self,
+        tenant: types::TenantId,
+        source: CardSource<'_>,
+    ) -> Result<Option<CardFacts>, CardRefusal> {
+        self.sandbox.take_card(tenant, source).await
+    }
+
+    async fn execute(&self, _: Assignment<'_>) -> Outcome {
+        self.next()
+    }
+
+    async fn query(&self, _: Assignment<'_>) -> Query {
+        Query::Known(self.next())
+    }
+
+    fn webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Notice>, WebhookError> {
+        self.sandbox.webhook(headers, body)
+    }
+}
+
+fn world(script: Vec<Outcome>) -> World {
+    let config = SandboxConfig { webhook_secret: SECRET.into(), ..SandboxConfig::default() };
+    World::of(|clock| Arc::new(Scripted { sandbox: Sandbox::new(config, clock), script: Mutex::new(script.into()) }))
+}
+
+fn action() -> Outcome {
+    Outcome::ActionRequired { reference: Some("ref".to_owned()), page: PayerPage::Url(PAGE.to_owned()) }
+}
+
+async fn notify(world: &World, attempt: &Value) {
+    let status = world.notify(&world.tenant.id.to_string(), attempt["id"].as_str().unwrap()).await;
+    assert_eq!(status, 200);
+}
+
+#[tokio::test]
+async fn the_payer_is_sent_there_and_the_processor_reports_how_it_went() {
+    let world = world(vec![
+        action(),
+        Outcome::Unknown { reason: "no answer".to_owned() },
+        action(),
+        Outcome::Pending { reference: None, due: None },
+        Outcome::Done(Done { reference: "ref".to_owned(), ..Done::default() }),
+    ]);
+    let answer = world.pay("pm_card_visa", "&return_url=https%3A%2F%2Fshop.example.com%2Freturn").await;
+    let waits: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!(waits["status"], "requires_action", "{waits}");
+    assert_eq!(waits["next_action"]["redirect_to_url"]["url"], PAGE);
+    let id = waits["id"].as_str().unwrap();
+    let attempt = world.attempt(id).await;
+
+    // A question without an answer, and one that was asked too early, change nothing for the payer.
+    notify(&world, &attempt).await;
+    assert_eq!(world.intent(id).await, waits);
+    notify(&world, &attempt).await;
+    assert_eq!(world.intent(id).await, waits);
+
+    // The payer has acted; from here on the payment may be made at any time.
+    notify(&world, &attempt).await;
+    let processing = world.intent(id).await;
+    assert_eq!((&processing["status"], &processing["next_action"]), (&"processing".into(), &Value::Null));
+    for command in ["cancel", "confirm"] {
+        let refused = world.post(&format!("/v1/payment_intents/{{id}}/{command}"), &[("id", id)], "").await;
+        assert_eq!(refused.status, 429, "{command}: {}", refused.body);
+    }
+    notify(&world, &attempt).await;
+    let paid = world.intent(id).await;
+    assert_eq!((&paid["status"], &paid["amount_received"]), (&"succeeded".into(), &2000.into()));
+    assert_eq!(world.pay("pm_card_visa", "&return_url=https%3A%2F%2Fshop.example.com%2Freturn").await.body, answer.body);
+}
+
+/// It was left waiting without end, and its charge refused all other commands.
+#[tokio::test]
+async fn no_payer_is_asked_to_capture() {
+    let done = || Outcome::Done(Done { reference: "ref".to_owned(), ..Done::default() });
+    let world = world(vec![done(), action(), done()]);
+    let paid: Value = serde_json::from_str(&world.pay("pm_card_visa", "&capture_method=manual").await.body).unwrap();
+    let id = paid["id"].as_str().unwrap();
+    let captured = world.post("/v1/payment_intents/{id}/capture", &[("id", id)], "").await;
+    assert_eq!(serde_json::from_str::<Value>(&captured.body).unwrap()["status"], "processing", "{}", captured.body);
+    world.clock.advance(std::time::Duration::from_secs(2));
+    api::worker::Worker::default().round(&world.api).await;
+    assert_eq!(world.intent(id).await["status"], "succeeded");
+}
