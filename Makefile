@@ -68,7 +68,7 @@ lint: fmt-check clippy tidy ## check format, clippy and the house rules
 
 .PHONY: fmt-check clippy
 # All files by name: rustfmt by itself does not see modules that a macro declares (lists of commands and resources).
-RUST_FILES = $(shell git ls-files '*.rs')
+RUST_FILES = $(wildcard $(shell git ls-files --cached --others --exclude-standard '*.rs'))
 
 fmt-check:
 	@rustfmt --edition 2024 --check $(RUST_FILES)

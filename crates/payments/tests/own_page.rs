@@ -102,7 +102,10 @@ async fn the_payer_is_sent_there_and_the_processor_reports_how_it_went() {
     notify(&world, &attempt).await;
     let paid = world.intent(id).await;
     assert_eq!((&paid["status"], &paid["amount_received"]), (&"succeeded".into(), &2000.into()));
-    assert_eq!(world.pay("pm_card_visa", "&return_url=https%3A%2F%2Fshop.example.com%2Freturn").await.body, answer.body);
+    assert_eq!(
+        world.pay("pm_card_visa", "&return_url=https%3A%2F%2Fshop.example.com%2Freturn").await.body,
+        answer.body
+    );
 }
 
 /// It was left waiting without end, and its charge refused all other commands.
