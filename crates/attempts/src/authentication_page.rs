@@ -121,6 +121,9 @@ async fn decide(call: &Call, id: ObjectId, key: &str, passed: Option<bool>) -> R
         return finished(call, &attempt).await;
     }
     let Some(passed) = passed else { return Ok(question(&attempt, key)) };
+    if attempt.is_leased(call.now) {
+        return Ok(Page::Busy.answer(StatusCode::SERVICE_UNAVAILABLE));
+    }
     match (target.authenticated)(call, attempt, passed).await? {
         Authenticated::Applied | Authenticated::AwaitsConfirmation => {
             finished(call, &*call.referenced::<Attempt>(id).await?).await

@@ -84,14 +84,13 @@ async fn take(services: &Arc<Services>, processor: &str, notice: &Notice) -> Res
     let Some(attempt) = call.load::<Attempt>(attempt).await?.filter(|attempt| attempt.processor == processor) else {
         return Ok(());
     };
-    if attempt.is_leased(call.now) && !notice.outcome.as_ref().is_some_and(Outcome::is_final) {
-        return Err(Failure::Conflict);
-    }
-    match notice.outcome.clone() {
-        None => ask_again(&call, attempt).await,
+    // What is not known for good may be out of date by now: the processor is asked instead.
+    match notice.outcome.clone().filter(Outcome::is_final) {
         Some(outcome) => {
             let call = background(&call, &attempt);
             applied(apply(&call, attempt.target, &Reported::of(&attempt, outcome)).await)
         }
+        None if attempt.is_leased(call.now) => Err(Failure::Conflict),
+        None => ask_again(&call, attempt).await,
     }
 }

@@ -88,6 +88,8 @@ async fn the_payer_is_sent_there_and_the_processor_reports_how_it_went() {
     // A question without an answer, and one that was asked too early, change nothing for the payer.
     notify(&world, &attempt).await;
     assert_eq!(world.intent(id).await, waits);
+    let refused = world.post("/v1/payment_intents/{id}/cancel", &[("id", id)], "").await;
+    assert_eq!(refused.status, 429, "the answer that was lost may be that it was carried out: {}", refused.body);
     notify(&world, &attempt).await;
     assert_eq!(world.intent(id).await, waits);
 
@@ -106,6 +108,14 @@ async fn the_payer_is_sent_there_and_the_processor_reports_how_it_went() {
         world.pay("pm_card_visa", "&return_url=https%3A%2F%2Fshop.example.com%2Freturn").await.body,
         answer.body
     );
+}
+
+#[tokio::test]
+async fn a_payer_who_is_not_there_is_not_asked() {
+    let world = world(vec![action()]);
+    let answer = world.pay("pm_card_visa", "&off_session=true").await;
+    let error: Value = serde_json::from_str(&answer.body).unwrap();
+    assert_eq!((answer.status, error["error"]["code"].as_str()), (402, Some("authentication_required")), "{error}");
 }
 
 /// It was left waiting without end, and its charge refused all other commands.

@@ -70,7 +70,7 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
             Outcome::ActionRequired { reference, .. } if attempt.options.error_on_action => {
                 attempt.status = Status::Declined;
                 attempt.decline = Some(Decline::authentication_required());
-                attempt.reference.clone_from(reference);
+                attempt.reference = reference.clone().or(attempt.reference.take());
             }
             Outcome::ActionRequired { reference, .. } => {
                 attempt.status = Status::RequiresAction;
@@ -116,10 +116,11 @@ pub fn resume(changes: &mut Changes, attempt: &mut Versioned<Attempt>, passed: b
     });
 }
 
-/// Gives up an attempt that waits, at a merchant's command. Refused while a process asks the processor about it: the answer
-/// on its way may be that it was carried out.
+/// Gives up an attempt that waits, at a merchant's command. Refused while it may have been carried out: a process asks the
+/// processor about it, has died asking, or had no answer, or the time to ask has come.
 pub fn give_up(changes: &mut Changes, attempt: &mut Versioned<Attempt>) -> Result<(), Refusal> {
-    if attempt.is_leased(changes.now) {
+    let is_unanswered = attempt.status == Status::RequiresAction && attempt.due.is_some();
+    if attempt.asking || is_unanswered || attempt.due.is_some_and(|due| due <= changes.now) {
         return Err(Refusal::busy());
     }
     abandon(changes, attempt);

@@ -77,9 +77,9 @@ pub struct Attempt {
 }
 
 impl Attempt {
-    /// Whether the payer can be asked to authenticate. A card that is checked without its payer is good all the same.
+    /// Whether the payer can be asked to authenticate.
     fn has_payer(&self) -> bool {
-        self.operation == Operation::Setup || (self.secret.is_some() && !self.off_session)
+        self.secret.is_some() && !self.off_session
     }
 
     /// Whether a process is asking the processor about it, and has not been at it for too long.

@@ -1,7 +1,7 @@
 //! Resolving an attempt: its outcome is applied.
 
 use super::lifecycle::record;
-use super::{Attempt, Conditions, Decline, Outcome, Resolution, Status, Target, Unexpected};
+use super::{Attempt, Conditions, Decline, Done, Operation, Outcome, Resolution, Status, Target, Unexpected};
 use crate::changes::Changes;
 use crate::object::Versioned;
 
@@ -14,13 +14,28 @@ pub fn apply<T: Target>(
     conditions: &Conditions,
     outcome: &Outcome,
 ) -> Result<Option<Decline>, Unexpected> {
-    // A payer who is not there cannot act, and the attempt would wait without end.
-    let nonsense = Outcome::Unknown { reason: "the processor asks for a payer who is not there".to_owned() };
-    let outcome = match outcome {
-        Outcome::ActionRequired { .. } if !attempt.has_payer() => &nonsense,
-        outcome => outcome,
+    let without_payer = match outcome {
+        Outcome::ActionRequired { reference, .. } if !attempt.has_payer() && !attempt.options.error_on_action => {
+            Some(without_payer(attempt.operation, reference.clone()))
+        }
+        _ => None,
     };
+    let outcome = without_payer.as_ref().unwrap_or(outcome);
     let is_first = attempt.status == Status::Started;
     record(changes, attempt, outcome);
     T::apply(target, related, changes, &Resolution { attempt, outcome, conditions, is_first })
+}
+
+/// What it means that the payer must act, where there is no payer who could: the attempt must not wait without end.
+fn without_payer(operation: Operation, reference: Option<String>) -> Outcome {
+    match operation {
+        Operation::Authorize | Operation::Sale => {
+            Outcome::Declined { decline: Decline::authentication_required(), reference }
+        }
+        // A card is good if its holder must authenticate: the holder is asked when the card is used.
+        Operation::Setup => Outcome::Done(Done { reference: reference.unwrap_or_default(), ..Done::default() }),
+        Operation::Capture | Operation::Increment | Operation::Void | Operation::Refund => {
+            Outcome::Unknown { reason: "the processor asks for a payer who is not there".to_owned() }
+        }
+    }
 }

@@ -20,10 +20,6 @@ pub fn cancel(
         let message = format!("Refund {} cannot be canceled: its status is {}.", refund.id, refund.status.as_str());
         return Err(Refusal::invalid(message));
     }
-    if attempt.due.is_some_and(|due| due <= changes.now) {
-        // It may have been carried out by now: the worker is about to ask.
-        return Err(Refusal::busy());
-    }
     give_up(changes, attempt)?;
     take_back(changes, refund, charge, Status::Canceled, None);
     Ok(())
