@@ -85,16 +85,17 @@ mod tests {
         }
         let found = messages(&check(&tree(&[("a.md", "It is Nobody's.")])));
         assert_eq!(found, ["a.md:1: \"nobody\": name who it is (the committer, the worker, the caller, the payer…)"]);
-        assert_eq!(lines("a.rs", "// of the\n// world, é `a` and `b nobody"), ["1", "2"]);
+        let (person, place) = (VAGUE[1], VAGUE[3].replace(' ', "\n// "));
+        assert_eq!(lines("a.rs", &format!("// of {place}, é `a` and `b {person}")), ["1", "2"]);
     }
 
     #[test]
     fn code_and_other_words_are_fine() {
+        let name = VAGUE[1];
+        let beside =
+            format!("let {name} = \"{name}\"; // busybody, {name}_else, the `{name}` user, other worlds, the. World");
         for (path, text) in [
-            (
-                "a.rs",
-                "let nobody = \"somebody\"; // busybody, nobody_else, the `nobody` user, other worlds, the. World",
-            ),
+            ("a.rs", beside.as_str()),
             ("a.sql", "SELECT 'nobody', \"somebody\";"),
             ("a.py", "nobody = 'somebody'\nf(\"\"\"anybody\n\"\"\")\n"),
             ("a.md", "The user `nobody`.\n```\nwhoever\n```\n"),

@@ -186,7 +186,7 @@ fn act_for(command: &mut Command, user: Option<(Uid, Gid)>) -> &mut Command {
     }
 }
 
-/// If the tests run as root: `postgres`, or else `nobody`.
+/// The user that PostgreSQL runs as if the tests run as root, which PostgreSQL refuses; `None` if they do not.
 fn unprivileged_user() -> Option<(Uid, Gid)> {
     if !Uid::effective().is_root() {
         return None;
