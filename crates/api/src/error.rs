@@ -284,3 +284,17 @@ impl From<CommitError> for Failure {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_of_an_error_has_no_secret() {
+        let intent = json!({ "client_secret": "pi_1_secret_2" });
+        let error = ApiError::card("card_declined", "Your card was declined.").detail("payment_intent", intent);
+        for shown in [format!("{error:?}"), format!("{:?}", Failure::from(error))] {
+            assert!(shown.contains("card_declined") && !shown.contains("secret"), "{shown}");
+        }
+    }
+}

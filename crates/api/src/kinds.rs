@@ -19,6 +19,7 @@ pub struct Facts {
     pub events_with_previous: &'static [&'static str],
     pub render: fn(&str, &Audience) -> Result<Value, ApiError>,
     pub sql_view: SqlView,
+    pub acted_on: bool,
     /// How an object in this state has to be indexed; `None` if the state cannot be read.
     pub index: fn(&Value) -> Option<Index>,
 }
@@ -33,6 +34,7 @@ impl Facts {
             events_with_previous: R::EVENTS_WITH_PREVIOUS,
             render: render_state::<R>,
             sql_view: SqlView::of::<R::Object>(),
+            acted_on: R::Object::ACTED_ON,
             index: |state| R::Object::deserialize(state).ok().map(|object| object.index()),
         }
     }

@@ -108,7 +108,7 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
      -> Answered { R::answer(target, related, Answering { call: &writer, attempt, decline }) };
     if reported.is_stale(&attempt) {
         if attempt.status != attempts::Status::Succeeded && matches!(outcome, Outcome::Done(_)) {
-            tracing::error!(tenant = %call.tenant_id(), attempt = %attempt.id, "carried out after it was given up");
+            tracing::error!(tenant = %call.tenant_id(), attempt = %attempt.id, "carried out after it had ended otherwise; the money is not in the books");
         }
         if call.awaits_answer() {
             // If the attempt still has this request, the process that asks at this moment answers it.

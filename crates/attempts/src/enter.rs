@@ -5,6 +5,12 @@ use crate::carry_out;
 use crate::targets::{Attempts, Target};
 use api::Registry;
 use domain::Object;
+use types::Kind;
+
+/// Whether a kind of object is entered.
+pub fn is_target(registry: &mut Registry, kind: Kind) -> bool {
+    registry.extension_mut::<Attempts>().is_some_and(|attempts| attempts.act_on(kind))
+}
 
 /// Enters a kind of object that processors act on. Without it none of its attempts begins.
 pub fn target<R: Attempted>(registry: &mut Registry) {

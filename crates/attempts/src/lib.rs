@@ -17,7 +17,7 @@ pub use attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 pub use authentication_page::authentication_url;
 pub use carry_out::{applied, conditions, execute, run};
 pub use decline::declined;
-pub use enter::target;
+pub use enter::{is_target, target};
 
 use api::Registry;
 use api::call::Call;

@@ -124,9 +124,9 @@ pub struct RequestKey {
     /// In hexadecimal.
     pub fingerprint: String,
     /// Whether it was made with a publishable key, which is shown less.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub public: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub livemode: bool,
 }
 

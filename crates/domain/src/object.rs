@@ -21,11 +21,18 @@ pub trait Object: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync
     /// Whether objects of this kind have something to be done later, so that their index may say when (`due`). The
     /// resource says what.
     const FALLS_DUE: bool;
+    /// Whether processors act on objects of this kind: attempts are made for no other.
+    const ACTED_ON: bool = false;
 
     fn id(&self) -> ObjectId;
 
     /// How the object can be looked up.
     fn index(&self) -> Index;
+}
+
+/// Whether an attribute is left out of the state because reading it back gives the same.
+pub(crate) fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// A column of an SQL view: an attribute of the state, by its name.

@@ -5,12 +5,18 @@
 mod support;
 
 use api::Request;
+use api::call::Call;
+use api::endpoint::Returns;
+use api::error::{ApiError, Result};
 use api::form::Node;
+use api::params::NoParams;
+use api::reply::Reply;
 use api::worker::Worker;
 use contracts::{Caller, KeyKind};
 use domain::attempts::LEASE;
-use processors::sandbox::SandboxConfig;
+use processors::sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use support::World;
 
@@ -89,4 +95,25 @@ async fn a_publishable_key_sees_no_more_of_an_answer_that_the_worker_has_stored(
     let answer = confirm().await;
     assert_eq!((answer.status, answer.replayed), (402, true), "{}", answer.body);
     assert!(answer.body.contains("requires_payment_method") && !answer.body.contains("margin"), "{}", answer.body);
+}
+
+/// A read that was stopped by its time limit, after the processor had been asked, became the answer to the key: it looked
+/// like a refusal, and the outcome replaced it later.
+#[tokio::test]
+async fn an_error_after_the_first_commit_is_not_the_answer_to_the_key() {
+    async fn fail(call: Call, _: NoParams) -> Result<Reply> {
+        call.commit_step(call.changes()).await?;
+        Err(ApiError::invalid("too slow").into())
+    }
+    let path = "/v1/begun";
+    let world = World::with(
+        |clock| Arc::new(Sandbox::new(SandboxConfig::default(), clock)),
+        |registry| {
+            registry.post(path, Returns::Schema("begun"), fail);
+        },
+    );
+    let send = async || world.send(&http::Method::POST, path, &[], "", Some("order 9".to_owned())).await;
+    assert_eq!(send().await.status, 400);
+    let again = send().await;
+    assert_eq!((again.status, again.replayed), (409, false), "the first request is not answered yet: {}", again.body);
 }

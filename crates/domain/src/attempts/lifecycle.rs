@@ -23,6 +23,7 @@ pub struct New<'a> {
 /// An attempt that is about to be made, of nothing yet: no amount, no authentication, no idempotency key.
 pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
     let New { processor, operation, currency, target, subject, credential } = new;
+    const { assert!(T::ACTED_ON, "attempts are made for this kind of object: declare `ACTED_ON`") }
     debug_assert_eq!(target.kind, T::KIND, "the target of an attempt");
     Attempt {
         id: changes.new_id(Kind::Attempt),

@@ -41,13 +41,13 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub original: Option<String>,
     /// The payer is not there to authenticate.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub off_session: bool,
     /// The payment method was set up for payments without the payer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub set_up: bool,
     /// The merchant wants the payer to authenticate even if the issuer does not.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub challenge: bool,
     /// Whether the payer authenticated; absent before the payer has tried.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -61,10 +61,10 @@ pub struct Attempt {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline: Option<Decline>,
     /// How often the processor was asked what became of it.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub queries: u32,
     /// A process is asking the processor: until `due`, no other asks.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub asking: bool,
     /// When the worker asks the processor about it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -72,7 +72,7 @@ pub struct Attempt {
     /// The request that gets the outcome as its answer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestKey>,
-    #[serde(default, skip_serializing_if = "Options::is_default")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub options: Options,
 }
 
@@ -86,10 +86,6 @@ impl Attempt {
     pub fn is_leased(&self, now: Timestamp) -> bool {
         self.asking && self.due.is_some_and(|due| due > now)
     }
-}
-
-fn is_zero(count: &u32) -> bool {
-    *count == 0
 }
 
 named! {
@@ -137,22 +133,16 @@ impl Status {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Options {
     /// A capture after which others are to follow.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub more_to_come: bool,
     /// The payment fails if the payer must authenticate.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub error_on_action: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub return_url: Option<String>,
     /// The client library shows the page itself, without a redirect.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub use_sdk: bool,
-}
-
-impl Options {
-    fn is_default(&self) -> bool {
-        *self == Options::default()
-    }
 }
 
 impl Object for Attempt {

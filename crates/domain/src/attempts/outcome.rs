@@ -57,7 +57,7 @@ pub struct Decline {
     /// For the payer.
     pub message: String,
     /// The risk engine stopped it before the issuer was asked.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub blocked: bool,
 }
 

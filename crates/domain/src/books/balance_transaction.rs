@@ -15,7 +15,7 @@ pub struct BalanceTransaction {
     pub amount: i64,
     pub currency: Currency,
     /// Minor units, part of `amount`: what the tenant receives is `amount - fee`.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub fee: i64,
     #[serde(rename = "type")]
     pub category: Category,
@@ -24,10 +24,6 @@ pub struct BalanceTransaction {
     pub available_on: Timestamp,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
-}
-
-fn is_zero(fee: &i64) -> bool {
-    *fee == 0
 }
 
 named! {

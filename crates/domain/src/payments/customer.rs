@@ -15,7 +15,7 @@ pub struct Customer {
     pub created: Timestamp,
     #[serde(flatten)]
     pub details: Details,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub deleted: bool,
 }
 

@@ -56,6 +56,19 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn kinds_that_processors_act_on_are_entered() {
+        let mut registry = all();
+        let kinds: Vec<_> = registry.kinds.iter().map(|facts| (facts.kind, facts.acted_on)).collect();
+        for (kind, acted_on) in kinds {
+            assert_eq!(
+                attempts::is_target(&mut registry, kind),
+                acted_on,
+                "{kind}: `attempts::target` in its `register`"
+            );
+        }
+    }
+
+    #[test]
     fn no_two_kinds_share_a_sql_view_or_show_what_they_hide() {
         let registry = all();
         let names: BTreeSet<&str> = registry.kinds.iter().map(|facts| facts.sql_view.name).collect();

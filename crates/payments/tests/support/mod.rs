@@ -29,6 +29,14 @@ impl World {
 
     /// With a processor of its own.
     pub fn of(processor: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Processor>) -> Self {
+        Self::with(processor, |_| ())
+    }
+
+    /// With endpoints beside those of payments.
+    pub fn with(
+        processor: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Processor>,
+        register: impl FnOnce(&mut Registry),
+    ) -> Self {
         let clock = ManualClock::new();
         let tenant = tenant();
         let model = ModelLedger::new(clock.clone());
@@ -38,6 +46,7 @@ impl World {
         let mut registry = Registry::default();
         attempts::register(&mut registry, Processors::new(vec![processor]).unwrap());
         payments::register(&mut registry);
+        register(&mut registry);
         let environment = Environment { public_url: "http://localhost".into() };
         let identity = Arc::new(OneTenant(tenant.clone()));
         let api = Api::new(ledger.clone(), identity, clock.clone(), environment, registry);
@@ -59,7 +68,7 @@ impl World {
         self.send(&Method::POST, path, path_params, form, None).await
     }
 
-    async fn send(
+    pub async fn send(
         &self,
         method: &Method,
         path: &str,

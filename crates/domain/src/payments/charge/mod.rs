@@ -72,7 +72,7 @@ pub struct Charge {
     /// When the captured funds are available; it follows which account they are in.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub available_on: Option<Timestamp>,
-    #[serde(default, skip_serializing_if = "Features::is_none")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub features: Features,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub description: Option<String>,
@@ -114,21 +114,15 @@ named! {
 /// What can be done with an authorization beyond one capture, as asked for and available.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Features {
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub multicapture: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub increments: bool,
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub overcapture: bool,
     /// The most that can be captured, when that is more than the amount.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture_maximum: Option<i64>,
-}
-
-impl Features {
-    fn is_none(&self) -> bool {
-        *self == Features::default()
-    }
 }
 
 /// What the merchant wants on the payer's statement.
@@ -240,6 +234,7 @@ impl Object for Charge {
     ];
     const HIDDEN: &'static [Path] = &[&["credential"]];
     const FALLS_DUE: bool = true;
+    const ACTED_ON: bool = true;
 
     fn id(&self) -> ObjectId {
         self.id

@@ -50,10 +50,10 @@ pub struct PaymentIntent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_charge: Option<ObjectId>,
     /// Minor units that can be captured.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub amount_capturable: i64,
     /// Minor units that were captured.
-    #[serde(default, skip_serializing_if = "is_zero")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub amount_received: i64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_payment_error: Option<PaymentError>,
@@ -78,7 +78,7 @@ pub struct PaymentIntent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub transfer_group: Option<String>,
     /// What the amount consists of; the line items apart.
-    #[serde(default, skip_serializing_if = "AmountDetails::is_none")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub amount_details: AmountDetails,
     /// As the public API shows them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -93,22 +93,14 @@ pub struct PaymentIntent {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture_before: Option<Timestamp>,
     /// How often the authorization was raised.
-    #[serde(default, skip_serializing_if = "is_zero_u8")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub increments: u8,
     /// What the processor, or the payer, has not finished.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<ObjectId>,
     /// The payer has authenticated, and the merchant must confirm again (`confirmation_method=manual`).
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub authenticated: bool,
-}
-
-fn is_zero(amount: &i64) -> bool {
-    *amount == 0
-}
-
-fn is_zero_u8(count: &u8) -> bool {
-    *count == 0
 }
 
 named! {
@@ -233,6 +225,7 @@ impl Object for PaymentIntent {
         &["last_payment_error", "payment_method", "credential"],
     ];
     const FALLS_DUE: bool = true;
+    const ACTED_ON: bool = true;
 
     fn id(&self) -> ObjectId {
         self.id

@@ -30,10 +30,10 @@ pub struct PaymentMethod {
     /// The processor's name for the card. It is of no use without the processor, and is never shown.
     pub credential: String,
     /// Whether the payer has authenticated it for payments without the payer.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub set_up: bool,
     /// It was detached, or used without a customer: it cannot be used again.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub spent: bool,
 }
 
@@ -81,6 +81,7 @@ impl Object for PaymentMethod {
     const COLUMNS: &'static [Column] = &[column("card", ColumnType::Json), column("metadata", ColumnType::Json)];
     const HIDDEN: &'static [Path] = &[&["credential"]];
     const FALLS_DUE: bool = false;
+    const ACTED_ON: bool = true;
 
     fn id(&self) -> ObjectId {
         self.id

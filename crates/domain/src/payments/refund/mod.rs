@@ -44,7 +44,7 @@ pub struct Refund {
     /// It follows which account the money was taken from, and goes back to if the refund fails.
     pub available_on: Timestamp,
     /// Whether `refund.created` was emitted.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub announced: bool,
     /// The request to the processor.
     pub attempt: ObjectId,
@@ -105,6 +105,7 @@ impl Object for Refund {
     ];
     const HIDDEN: &'static [Path] = &[];
     const FALLS_DUE: bool = false;
+    const ACTED_ON: bool = true;
 
     fn id(&self) -> ObjectId {
         self.id

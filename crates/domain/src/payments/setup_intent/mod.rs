@@ -106,6 +106,7 @@ impl Object for SetupIntent {
         &["last_setup_error", "payment_method", "credential"],
     ];
     const FALLS_DUE: bool = false;
+    const ACTED_ON: bool = true;
 
     fn id(&self) -> ObjectId {
         self.id
