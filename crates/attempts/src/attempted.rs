@@ -17,7 +17,9 @@ pub trait Attempted: Resource<Object: Target> {
     fn answer(target: &Versioned<Self::Object>, related: &RelatedTo<Self>, answering: Answering) -> Outcome;
 
     /// What the payer's browser takes back to the merchant's page; `None` if no payer acts for this kind.
-    fn payers_intent(target: &Self::Object) -> Option<PayersIntent>;
+    fn payers_intent(_: &Self::Object) -> Option<PayersIntent> {
+        None
+    }
 }
 
 /// The objects that go with a target.

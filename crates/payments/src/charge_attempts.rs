@@ -4,7 +4,7 @@ use crate::charges::Charges;
 use crate::payment_intents::{PaymentIntents, declined_intent};
 use api::call::{Call, Outcome};
 use api::error::Result;
-use attempts::{Answering, Attempted, PayersIntent, declined};
+use attempts::{Answering, Attempted, declined};
 use domain::Versioned;
 use domain::payments::PaidIntent;
 use domain::payments::charge::Charge;
@@ -22,9 +22,5 @@ impl Attempted for Charges {
             (Some(decline), Some(intent)) => Err(declined_intent(call, intent, None, decline)),
             (Some(decline), None) => Err(declined(decline).detail("charge", charge.id.to_string())),
         }
-    }
-
-    fn payers_intent(_: &Charge) -> Option<PayersIntent> {
-        None
     }
 }

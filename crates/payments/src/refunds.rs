@@ -11,7 +11,7 @@ use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
 use api::{object, params};
-use attempts::{Answering, Attempted, PayersIntent, run};
+use attempts::{Answering, Attempted, run};
 use contracts::ListQuery;
 use domain::Versioned;
 use domain::payments::charge::Charge;
@@ -151,10 +151,6 @@ impl Attempted for Refunds {
     /// A refund that fails is a refund with that status, not an error.
     fn answer(refund: &Versioned<Refund>, _: &Versioned<Charge>, Answering { call, .. }: Answering) -> Outcome {
         Ok(call.reply::<Self>(refund))
-    }
-
-    fn payers_intent(_: &Refund) -> Option<PayersIntent> {
-        None
     }
 }
 

@@ -7,59 +7,40 @@ mod support;
 use api::Answer;
 use async_trait::async_trait;
 use domain::attempts::{LEASE, Outcome};
-use http::{HeaderMap, Method};
-use processors::sandbox::{Sandbox, SandboxConfig};
-use processors::{Assignment, CardFacts, CardRefusal, CardSource, Facts, Notice, Processor, Query, WebhookError};
+use http::Method;
+use processors::sandbox::Sandbox;
+use processors::{Assignment, Processor, Query};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
-use support::{SECRET, World};
-use testkit::ManualClock;
+use support::World;
+use support::staged::{Play, Staged};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
 
-/// The sandbox, which decides at once but answers only when the test says so.
-struct Slow {
-    sandbox: Sandbox,
-    asked: mpsc::UnboundedSender<oneshot::Sender<()>>,
-}
+/// The sandbox decides at once, but answers only when the test says so.
+struct Slow(mpsc::UnboundedSender<oneshot::Sender<()>>);
 
 impl Slow {
     async fn wait(&self) {
         let (answer, waits) = oneshot::channel();
-        self.asked.send(answer).unwrap();
+        self.0.send(answer).unwrap();
         waits.await.unwrap();
     }
 }
 
 #[async_trait]
-impl Processor for Slow {
-    fn facts(&self) -> Facts {
-        Facts { in_process: false, ..self.sandbox.facts() }
-    }
-
-    async fn take_card(
-        &self,
-        tenant: types::TenantId,
-        source: CardSource<'_>,
-    ) -> Result<Option<CardFacts>, CardRefusal> {
-        self.sandbox.take_card(tenant, source).await
-    }
-
-    async fn execute(&self, assignment: Assignment<'_>) -> Outcome {
-        let outcome = self.sandbox.execute(assignment).await;
+impl Play for Slow {
+    async fn execute(&self, sandbox: &Sandbox, assignment: Assignment<'_>) -> Outcome {
+        let outcome = sandbox.execute(assignment).await;
         self.wait().await;
         outcome
     }
 
-    async fn query(&self, assignment: Assignment<'_>) -> Query {
-        let known = self.sandbox.query(assignment).await;
+    async fn query(&self, sandbox: &Sandbox, assignment: Assignment<'_>) -> Query {
+        let known = sandbox.query(assignment).await;
         self.wait().await;
         known
-    }
-
-    fn webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Notice>, WebhookError> {
-        self.sandbox.webhook(headers, body)
     }
 }
 
@@ -72,9 +53,7 @@ struct Test {
 impl Test {
     fn new() -> Self {
         let (sender, asked) = mpsc::unbounded_channel();
-        let config = SandboxConfig { webhook_secret: SECRET.into(), ..SandboxConfig::default() };
-        let world =
-            World::of(|clock: Arc<ManualClock>| Arc::new(Slow { sandbox: Sandbox::new(config, clock), asked: sender }));
+        let world = World::of(|clock| Staged::new(Slow(sender), clock));
         Test { world: Arc::new(world), asked }
     }
 

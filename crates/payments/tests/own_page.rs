@@ -6,58 +6,38 @@ mod support;
 
 use async_trait::async_trait;
 use domain::attempts::{Done, Outcome, PayerPage};
-use http::HeaderMap;
-use processors::sandbox::{Sandbox, SandboxConfig};
-use processors::{Assignment, CardFacts, CardRefusal, CardSource, Facts, Notice, Processor, Query, WebhookError};
+use processors::sandbox::Sandbox;
+use processors::{Assignment, Query};
 use serde_json::Value;
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex};
-use support::{SECRET, World};
+use std::sync::Mutex;
+use support::World;
+use support::staged::{Play, Staged};
 
 const PAGE: &str = "https://issuer.example.com/challenge?of=7";
 
-/// Takes the sandbox's cards, and answers what the test has written down.
-struct Scripted {
-    sandbox: Sandbox,
-    script: Mutex<VecDeque<Outcome>>,
-}
+/// What the processor answers, in order.
+struct Script(Mutex<VecDeque<Outcome>>);
 
-impl Scripted {
+impl Script {
     fn next(&self) -> Outcome {
-        self.script.lock().unwrap().pop_front().expect("the script goes on")
+        self.0.lock().unwrap().pop_front().expect("the script goes on")
     }
 }
 
 #[async_trait]
-impl Processor for Scripted {
-    fn facts(&self) -> Facts {
-        Facts { in_process: false, ..self.sandbox.facts() }
-    }
-
-    async fn take_card(
-        &self,
-        tenant: types::TenantId,
-        source: CardSource<'_>,
-    ) -> Result<Option<CardFacts>, CardRefusal> {
-        self.sandbox.take_card(tenant, source).await
-    }
-
-    async fn execute(&self, _: Assignment<'_>) -> Outcome {
+impl Play for Script {
+    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
         self.next()
     }
 
-    async fn query(&self, _: Assignment<'_>) -> Query {
+    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> Query {
         Query::Known(self.next())
-    }
-
-    fn webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Notice>, WebhookError> {
-        self.sandbox.webhook(headers, body)
     }
 }
 
 fn world(script: Vec<Outcome>) -> World {
-    let config = SandboxConfig { webhook_secret: SECRET.into(), ..SandboxConfig::default() };
-    World::of(|clock| Arc::new(Scripted { sandbox: Sandbox::new(config, clock), script: Mutex::new(script.into()) }))
+    World::of(|clock| Staged::new(Script(Mutex::new(script.into())), clock))
 }
 
 fn action() -> Outcome {

@@ -19,14 +19,16 @@ pub trait Target: Object {
         resolution: &Resolution,
     ) -> Result<Option<Decline>, Unexpected>;
 
-    /// The payer has authenticated, or failed to: says how it goes on.
+    /// The payer has authenticated, or failed to: says how it goes on. An error if no payer acts for this kind.
     fn authenticated(
-        target: &mut Versioned<Self>,
-        related: &mut Self::Related,
-        changes: &mut Changes,
+        _: &mut Versioned<Self>,
+        _: &mut Self::Related,
+        _: &mut Changes,
         attempt: &mut Versioned<Attempt>,
-        passed: bool,
-    ) -> Result<Continuation, Unexpected>;
+        _: bool,
+    ) -> Result<Continuation, Unexpected> {
+        Err(Unexpected(attempt.operation))
+    }
 }
 
 /// An attempt together with its outcome.

@@ -2,7 +2,7 @@
 
 use super::charge::{self, Charge};
 use super::payment_intent::{self, PaymentIntent};
-use crate::attempts::{Attempt, Continuation, Decline, Operation, Resolution, Target, Unexpected};
+use crate::attempts::{Decline, Operation, Resolution, Target, Unexpected};
 use crate::changes::Changes;
 use crate::object::Versioned;
 
@@ -49,16 +49,5 @@ impl Target for Charge {
                 _,
             ) => Err(Unexpected(other)),
         }
-    }
-
-    /// The payer of a charge without an intent is not there to authenticate.
-    fn authenticated(
-        _: &mut Versioned<Self>,
-        _: &mut Self::Related,
-        _: &mut Changes,
-        attempt: &mut Versioned<Attempt>,
-        _: bool,
-    ) -> Result<Continuation, Unexpected> {
-        Err(Unexpected(attempt.operation))
     }
 }

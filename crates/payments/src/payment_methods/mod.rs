@@ -20,7 +20,7 @@ use api::params;
 use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::decoded;
-use attempts::{Answering, Attempted, PayersIntent, declined};
+use attempts::{Answering, Attempted, declined};
 use contracts::{FieldFilter, ListQuery, Operator};
 use domain::payments::customer::{self, Customer};
 use domain::payments::payment_method::{self, AllowRedisplay, Edit, MethodType, PaymentMethod, may_attach};
@@ -167,10 +167,6 @@ impl Attempted for PaymentMethods {
             None => Ok(call.reply::<Self>(method)),
             Some(decline) => Err(declined(decline)),
         }
-    }
-
-    fn payers_intent(_: &PaymentMethod) -> Option<PayersIntent> {
-        None
     }
 }
 

@@ -2,6 +2,8 @@
 
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and panics if something is wrong")]
 
+pub mod staged;
+
 use api::form::Node;
 use api::open::{OpenAnswer, OpenRequest};
 use api::{Answer, Api, Environment, Registry, Request};

@@ -2,7 +2,7 @@
 
 use super::PaymentMethod;
 use crate::attempts::lifecycle::{self, New, abandon};
-use crate::attempts::{self, Attempt, Continuation, Decline, Operation, Outcome, Resolution, Target, Unexpected};
+use crate::attempts::{self, Attempt, Decline, Operation, Outcome, Resolution, Target, Unexpected};
 use crate::changes::Changes;
 use crate::object::Versioned;
 use types::Currency;
@@ -59,15 +59,5 @@ impl Target for PaymentMethod {
             | Operation::Void
             | Operation::Refund) => Err(Unexpected(other)),
         }
-    }
-
-    fn authenticated(
-        _: &mut Versioned<Self>,
-        _: &mut Self::Related,
-        _: &mut Changes,
-        attempt: &mut Versioned<Attempt>,
-        _: bool,
-    ) -> Result<Continuation, Unexpected> {
-        Err(Unexpected(attempt.operation))
     }
 }

@@ -1,7 +1,7 @@
 //! What a processor's answer makes of a refund.
 
 use super::{Refund, Status, change, postings};
-use crate::attempts::{Attempt, Continuation, Decline, Operation, Outcome, Resolution, Target, Unexpected};
+use crate::attempts::{Decline, Operation, Outcome, Resolution, Target, Unexpected};
 use crate::books::balance_transaction::{BalanceTransaction, Category, NewBalanceTransaction};
 use crate::changes::Changes;
 use crate::object::Versioned;
@@ -31,16 +31,6 @@ impl Target for Refund {
             | Operation::Void
             | Operation::Setup) => Err(Unexpected(other)),
         }
-    }
-
-    fn authenticated(
-        _: &mut Versioned<Self>,
-        _: &mut Self::Related,
-        _: &mut Changes,
-        attempt: &mut Versioned<Attempt>,
-        _: bool,
-    ) -> Result<Continuation, Unexpected> {
-        Err(Unexpected(attempt.operation))
     }
 }
 
