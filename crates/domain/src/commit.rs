@@ -16,6 +16,9 @@ pub type Version = i32;
 pub struct Commit {
     pub at: Timestamp,
     pub objects: Vec<ObjectWrite>,
+    /// Objects that the decision relies on without changing them, each with the version that it has seen. Any other
+    /// version found is a conflict.
+    pub relies_on: Vec<(ObjectId, Version)>,
     /// In the order in which they happened; an object's entries have consecutive versions.
     pub entries: Vec<EntryWrite>,
     pub transfers: Vec<Transfer>,

@@ -66,6 +66,12 @@ impl Draft {
         }
     }
 
+    /// Relies on a document as it is now.
+    pub fn rely_on(mut self, doc: &Doc) -> Self {
+        self.0.relies_on.push((doc.id, doc.version));
+        self
+    }
+
     pub fn transfer(mut self, transfer: Transfer) -> Self {
         self.0.transfers.push(transfer);
         self

@@ -22,10 +22,11 @@ impl TenantState {
     /// log entry. After an error the state is as it was before.
     pub fn accept(&mut self, commit: &Commit) -> Result<i64, CommitError> {
         let record = commit.idempotency.as_ref().map(|write| self.check_key(commit.at, write)).transpose()?;
-        for write in &commit.objects {
-            let found = self.versions.get(&write.id).copied().unwrap_or(0);
-            if found != write.base {
-                return Err(CommitError::VersionConflict { id: write.id, expected: write.base, found });
+        let replaced = commit.objects.iter().map(|write| (write.id, write.base));
+        for (id, expected) in replaced.chain(commit.relies_on.iter().copied()) {
+            let found = self.versions.get(&id).copied().unwrap_or(0);
+            if found != expected {
+                return Err(CommitError::VersionConflict { id, expected, found });
             }
         }
         let mut staged = Staged::default();

@@ -50,6 +50,13 @@ fn check_entries(commit: &Commit) -> Result<(), CommitError> {
             return Err(invalid(format!("{} is written twice", write.id)));
         }
     }
+    for (id, version) in &commit.relies_on {
+        if *version < 1 || reached.contains_key(id) {
+            return Err(invalid(format!(
+                "it relies on version {version} of {id}, which must exist and not be written"
+            )));
+        }
+    }
     for entry in &commit.entries {
         let Some(version) = reached.get_mut(&entry.object) else {
             return Err(invalid(format!("a log entry of {}, which is not written", entry.object)));

@@ -7,6 +7,7 @@ use domain::account::{Account, Rule};
 use domain::commit::{Action, Answer, Commit, Step, term};
 use domain::patch;
 use serde_json::json;
+use std::collections::BTreeSet;
 use std::time::Duration;
 use types::{Entropy, Kind, ObjectId, SeededEntropy, Timestamp};
 use uuid::Uuid;
@@ -23,6 +24,9 @@ pub(super) const KEYS: [&str; 5] = ["k1", "k2", "k3", "k4", "k5"];
 pub(super) struct Random {
     entropy: SeededEntropy,
     pub docs: Vec<Doc>,
+    /// Documents of which several commits of the batch may replace the same version. None is built on these commits: it
+    /// is not known which of them is written, and so which state comes before.
+    forked: BTreeSet<usize>,
     accounts: Vec<Account>,
     holds: Vec<(Uuid, Account, Account)>,
     began: Timestamp,
@@ -46,7 +50,7 @@ impl Random {
             build::account("liabilities/purse/other", Rule::CreditsCoverDebits),
             build::open_account("income/fees"),
         ];
-        Random { entropy, docs, accounts, holds: Vec::new(), began }
+        Random { entropy, docs, forked: BTreeSet::new(), accounts, holds: Vec::new(), began }
     }
 
     pub fn below(&mut self, limit: u64) -> u64 {
@@ -64,6 +68,7 @@ impl Random {
 
     /// Takes over the versions and states that the ledger has now.
     pub async fn learn(&mut self, subject: &Subject) {
+        self.forked.clear();
         let ids: Vec<ObjectId> = self.docs.iter().map(|doc| doc.id).collect();
         let found = subject.ledger.objects(subject.tenant, &ids).await.unwrap();
         for (doc, stored) in self.docs.iter_mut().zip(found) {
@@ -86,6 +91,10 @@ impl Random {
             for _ in 0..self.below(3) {
                 draft = draft.transfer(self.transfer(now));
             }
+        }
+        if self.one_in(5) {
+            let doc = self.pick(&self.docs.clone());
+            draft = draft.rely_on(&doc);
         }
         if self.one_in(6) {
             let key = self.pick(&KEYS);
@@ -121,8 +130,8 @@ impl Random {
             doc.index.customer = Some(self.pick(&ids)).filter(|id| id.kind == Kind::Customer);
             doc.index.parent = if self.one_in(2) { Some(self.pick(&ids)) } else { None };
         }
-        if self.one_in(30) {
-            doc.version = i32::try_from(self.below(4)).unwrap();
+        if self.one_in(30) && !self.forked.contains(&at) {
+            doc.version += i32::try_from(1 + self.below(3)).unwrap();
         }
         let event = self.pick(&EVENTS);
         let draft = if doc.version == 0 {
@@ -144,7 +153,10 @@ impl Random {
             doc.index.terms = state["metadata"]["word"].as_str().map(|word| term(WORD, word)).into_iter().collect();
             draft.update(&mut doc, event, change)
         };
-        if !self.one_in(8) {
+        if self.one_in(8) {
+            self.forked.insert(at);
+        }
+        if !self.forked.contains(&at) {
             self.docs[at] = doc;
         }
         draft

@@ -1,6 +1,6 @@
 //! Positions, versions, all or nothing.
 
-use crate::build::{self, Draft};
+use crate::build::{self, Doc, Draft};
 use crate::subject::Subject;
 use contracts::ledger::{CommitError, EventQuery, FIRST_POSITION, LedgerError, Paging};
 use domain::commit::{Action, Commit, Index};
@@ -95,6 +95,37 @@ pub async fn only_one_of_many_creates_an_object(mut subject: Subject) {
         }
     }
     assert_eq!(created, 1);
+}
+
+pub async fn what_a_commit_relies_on_must_not_have_changed(mut subject: Subject) {
+    let mut customer = subject.customer().await;
+    let mut card = subject.doc(Kind::PaymentMethod, json!({"brand": "visa"}));
+    subject.written(subject.draft().create(&mut card, None).rely_on(&customer)).await;
+    let seen = customer.clone();
+    subject.written(subject.draft().update(&mut customer, None, json!({"deleted": true}))).await;
+    let mut stale = card.clone();
+    let attach = subject.draft().update(&mut stale, None, json!({"customer": "it"})).rely_on(&seen);
+    let conflict = CommitError::VersionConflict { id: customer.id, expected: 1, found: 2 };
+    assert_eq!(subject.commit(attach.commit()).await, Err(conflict));
+    let never = subject.doc(Kind::Customer, json!({}));
+    let relied =
+        subject.draft().update(&mut card.clone(), None, json!({})).rely_on(&Doc { version: 3, ..never.clone() });
+    let conflict = CommitError::VersionConflict { id: never.id, expected: 3, found: 0 };
+    assert_eq!(subject.commit(relied.commit()).await, Err(conflict));
+    for contradiction in [never, card.clone()] {
+        let draft = subject.draft().update(&mut card.clone(), None, json!({})).rely_on(&contradiction);
+        assert!(matches!(subject.commit(draft.commit()).await, Err(CommitError::Invalid(_))), "{contradiction:?}");
+    }
+
+    // Of many that replace what the others rely on, no two agree with each other.
+    for round in 0..10 {
+        let (mut one, mut other) = (subject.customer().await, subject.customer().await);
+        let (seen_one, seen_other) = (one.clone(), other.clone());
+        let first = subject.draft().update(&mut one, None, json!({"round": round})).rely_on(&seen_other);
+        let second = subject.draft().update(&mut other, None, json!({"round": round})).rely_on(&seen_one);
+        let both = tokio::join!(subject.commit(first.commit()), subject.commit(second.commit()));
+        assert_eq!(usize::from(both.0.is_ok()) + usize::from(both.1.is_ok()), 1, "{both:?}");
+    }
 }
 
 pub async fn a_rejected_commit_leaves_nothing(mut subject: Subject) {

@@ -48,6 +48,7 @@ suite! { $
         commits_are_answered_with_their_positions
         a_stale_version_is_a_conflict
         only_one_of_many_creates_an_object
+        what_a_commit_relies_on_must_not_have_changed
         a_rejected_commit_leaves_nothing
         a_commit_that_contradicts_itself_is_rejected
         texts_that_cannot_be_stored_are_rejected

@@ -85,10 +85,11 @@ impl Books {
     }
 
     fn write_objects(&mut self, commit: &Commit) -> Result<(), CommitError> {
-        for write in &commit.objects {
-            let found = self.objects.get(&write.id).map_or(0, |stored| stored.version);
-            if found != write.base {
-                return Err(CommitError::VersionConflict { id: write.id, expected: write.base, found });
+        let replaced = commit.objects.iter().map(|write| (write.id, write.base));
+        for (id, expected) in replaced.chain(commit.relies_on.iter().copied()) {
+            let found = self.objects.get(&id).map_or(0, |stored| stored.version);
+            if found != expected {
+                return Err(CommitError::VersionConflict { id, expected, found });
             }
         }
         for write in &commit.objects {

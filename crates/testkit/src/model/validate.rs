@@ -36,6 +36,11 @@ pub(super) fn check(commit: &Commit) -> Result<(), CommitError> {
             return invalid("the customer is not a customer");
         }
     }
+    for (id, version) in &commit.relies_on {
+        if *version < 1 || commit.objects.iter().any(|write| write.id == *id) {
+            return invalid("it relies on what it writes, or on nothing");
+        }
+    }
     for entry in &commit.entries {
         if !commit.objects.iter().any(|write| write.id == entry.object) {
             return invalid("a log entry of an object that is not written");

@@ -1,11 +1,14 @@
 //! Gathers what a decision changes: states, log entries and transfers that fit together by construction.
 
+mod tracked;
+
 use crate::account::Account;
-use crate::commit::{Action, Commit, EntryWrite, Index, ObjectWrite, Transfer, Version};
+use crate::commit::{Action, Commit, EntryWrite, Index, Transfer, Version};
 use crate::object::{Object, Versioned};
 use crate::patch;
 use serde::Serialize;
 use serde_json::Value;
+use tracked::Tracked;
 use types::{Entropy, Kind, ObjectId, Timestamp};
 
 /// The time and the randomness that a decision is given, and what it has decided so far.
@@ -17,27 +20,14 @@ pub struct Changes {
     pub now: Timestamp,
     entropy: Box<dyn Entropy>,
     objects: Vec<Tracked>,
+    relies_on: Vec<(ObjectId, Version)>,
     entries: Vec<EntryWrite>,
     transfers: Vec<Transfer>,
 }
 
-/// An object that the decision has touched.
-struct Tracked {
-    id: ObjectId,
-    base: Version,
-    version: Version,
-    index: Index,
-    /// The object's JSON, after all steps so far.
-    state: String,
-    /// The state before the last entry; `Null` before the object's creation.
-    before: Value,
-    /// Where the last entry is, if it has no event: the next step is merged into it.
-    mergeable: Option<usize>,
-}
-
 impl Changes {
     pub fn new(now: Timestamp, entropy: Box<dyn Entropy>) -> Self {
-        Changes { now, entropy, objects: Vec::new(), entries: Vec::new(), transfers: Vec::new() }
+        Changes { now, entropy, objects: Vec::new(), relies_on: Vec::new(), entries: Vec::new(), transfers: Vec::new() }
     }
 
     /// A new id, of this moment.
@@ -48,6 +38,20 @@ impl Changes {
     /// A secret of letters and digits.
     pub fn new_secret(&mut self, length: usize) -> String {
         self.entropy.alphanumeric(length)
+    }
+
+    /// The decision holds only while this object stays as it is: if it has changed when the commit is written, that is a
+    /// conflict, and the decision is made again. Objects that the decision changes need not be named.
+    pub fn rely_on<T: Object>(&mut self, object: &Versioned<T>) {
+        let (id, version) = (object.id(), object.version);
+        let is_known = self.relies_on.iter().any(|(known, _)| *known == id);
+        if version > 0 && !is_known && !self.is_written(id) {
+            self.relies_on.push((id, version));
+        }
+    }
+
+    fn is_written(&self, id: ObjectId) -> bool {
+        self.objects.iter().any(|tracked| tracked.id == id)
     }
 
     /// Creates an object; `event` is the public type of its log entry, if it has one.
@@ -177,29 +181,17 @@ impl Changes {
                 self.entries[at].change = tracked.change(|| serde_json::from_str(&tracked.state).unwrap_or_default());
             }
         }
+        // What is written is checked by the version that it replaces.
+        let relies_on = self.relies_on.iter().copied().filter(|(id, _)| !self.is_written(*id)).collect();
         Commit {
             at: self.now,
+            relies_on,
             objects: self.objects.into_iter().map(Tracked::into_write).collect(),
             entries: self.entries,
             transfers: self.transfers,
             idempotency: None,
             request: None,
         }
-    }
-}
-
-impl Tracked {
-    /// The change that the last entry records; `state` is the state after it.
-    fn change(&self, state: impl FnOnce() -> Value) -> String {
-        match &self.before {
-            Value::Null => self.state.clone(),
-            before => patch::between(before, &state()).map_or("{}".to_owned(), |patch| patch.to_string()),
-        }
-    }
-
-    fn into_write(self) -> ObjectWrite {
-        let Tracked { id, base, version, index, state, .. } = self;
-        ObjectWrite { id, base, version, index, state }
     }
 }
 
