@@ -9,7 +9,7 @@ use types::{Currency, Kind, ObjectId, TenantId, Timestamp};
 /// The position of the first entry of every tenant's log.
 pub const FIRST_POSITION: i64 = 1;
 
-/// How long an idempotency key belongs to its first request. An older key can be used again.
+/// How long an idempotency key belongs to its first request, once that is answered. An older key can be used again.
 pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 
 /// The only writer of money, and the reader of what was written.
@@ -42,14 +42,14 @@ pub trait Ledger: Send + Sync {
     /// Balances of the accounts whose code begins with `prefix`, in the order of codes.
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError>;
 
-    /// The record of an idempotency key; `None` if it was never used, or is older than [`IDEMPOTENCY_LIFETIME`].
+    /// The record of an idempotency key; `None` if it was never used, or [is over](IdempotencyRecord::is_over).
     async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError>;
 
     /// Objects of all tenants whose due time is not after `now`, in the order of due times. With `after`, only those
     /// that come after that one.
     async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError>;
 
-    /// Deletes the idempotency keys of all tenants that are older than `before`; returns how many.
+    /// Deletes the idempotency keys of all tenants that are older than `before` and answered; returns how many.
     async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError>;
 }
 
@@ -168,6 +168,14 @@ pub struct IdempotencyRecord {
     pub fingerprint: [u8; 32],
     pub created: Timestamp,
     pub answer: Answer,
+}
+
+impl IdempotencyRecord {
+    /// Whether the key is so old that it may be used again, and forgotten. While its first request is not answered, it
+    /// never is.
+    pub fn is_over(&self, now: Timestamp) -> bool {
+        self.answer != Answer::Running && self.created.plus(IDEMPOTENCY_LIFETIME) < now
+    }
 }
 
 /// A page of results, newest first.

@@ -138,8 +138,21 @@ CREATE TABLE idempotency_keys (
 -- Nothing may update or delete a log entry or a transfer.
 GRANT SELECT ON books TO florin_service;
 GRANT SELECT, INSERT ON accounts, transfers, log, objects, revisions, idempotency_keys TO florin_service;
-GRANT UPDATE ON accounts, objects, idempotency_keys TO florin_service;
+-- What may change, column by column: an account keeps its currency and rule, an object its first state and its place in
+-- the log, a key its tenant.
+GRANT UPDATE (debits_posted, credits_posted, debits_pending, credits_pending) ON accounts TO florin_service;
+GRANT UPDATE (version, customer, parent_kind, parent, status, due, terms, state) ON objects TO florin_service;
+GRANT UPDATE (fingerprint, created, status, object_kind, object, version, body) ON idempotency_keys TO florin_service;
 GRANT DELETE ON idempotency_keys TO florin_service;
+
+-- A condition of a statement that writes: the statement fails as a whole unless it holds.
+CREATE FUNCTION require(error text, holds boolean) RETURNS void
+LANGUAGE plpgsql VOLATILE AS $$
+BEGIN
+    IF holds IS NOT TRUE THEN
+        RAISE EXCEPTION 'not as the committer took it to be' USING ERRCODE = error;
+    END IF;
+END $$;
 
 -- The 22 digits of an id without its prefix. The 128 bits are divided as four parts of 32 bits, five digits at a time,
 -- so that every intermediate value fits into bigint.

@@ -9,6 +9,8 @@ use std::time::Duration;
 pub struct CommitterConfig {
     /// Commits that are written in one transaction at most.
     pub batch_max: usize,
+    /// Bytes that are sent in one transaction at most, about; a commit that is larger is sent alone.
+    pub batch_bytes_max: usize,
     /// Commits of one tenant that may wait; more are refused with 429.
     pub queue_max: usize,
     /// Committers, each with a connection beside those of the pool; a tenant's commits all go to the same one.
@@ -19,7 +21,13 @@ pub struct CommitterConfig {
 
 impl Default for CommitterConfig {
     fn default() -> Self {
-        CommitterConfig { batch_max: 512, queue_max: 8_192, writers: 2, unreachable_max_ms: 30_000 }
+        CommitterConfig {
+            batch_max: 512,
+            batch_bytes_max: 8 * 1024 * 1024,
+            queue_max: 8_192,
+            writers: 2,
+            unreachable_max_ms: 30_000,
+        }
     }
 }
 

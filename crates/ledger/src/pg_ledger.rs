@@ -1,12 +1,12 @@
 //! The contract `Ledger` on PostgreSQL: commits go to the committers, reads to the pool.
 
-use crate::commit::{Committers, metrics, validate};
+use crate::commit::{Committers, PreparedCommit, metrics, validate};
 use crate::config::CommitterConfig;
 use crate::read::Reader;
 use async_trait::async_trait;
 use contracts::ledger::{
-    Balance, CommitError, Committed, Due, EventQuery, IDEMPOTENCY_LIFETIME, IdempotencyRecord, Ledger, LedgerError,
-    ListQuery, LogEntry, Page, Stored,
+    Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
+    Page, Stored,
 };
 use deadpool_postgres::Pool;
 use domain::commit::{Commit, Version};
@@ -41,7 +41,7 @@ impl PgLedger {
         commit: Commit,
     ) -> Result<Receiver<Result<Committed, CommitError>>, CommitError> {
         validate(&commit)?;
-        let tenant = match self.reader.number(tenant).await {
+        let number = match self.reader.number(tenant).await {
             Ok(number) => number,
             Err(LedgerError::NoSuchTenant(tenant)) => {
                 return Err(CommitError::Invalid(format!("no such tenant: {tenant}")));
@@ -49,7 +49,7 @@ impl PgLedger {
             // Without the tenant's number nothing can have been written.
             Err(error) => return Err(CommitError::Unavailable(error.to_string())),
         };
-        self.committers.enqueue(tenant, commit)
+        self.committers.enqueue(PreparedCommit::new(number, tenant, commit)?)
     }
 }
 
@@ -99,7 +99,7 @@ impl Ledger for PgLedger {
     async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
         let now = self.clock.now();
         let record = self.reader.idempotency(tenant, key).await?;
-        Ok(record.filter(|record| record.created.plus(IDEMPOTENCY_LIFETIME) >= now))
+        Ok(record.filter(|record| !record.is_over(now)))
     }
 
     async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {

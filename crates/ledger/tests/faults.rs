@@ -86,6 +86,7 @@ async fn a_caller_who_hangs_up_stops_nothing() {
 async fn shutting_down_answers_every_caller() {
     let database = prepared(TestDatabase::start().await).await;
     let ledger = opened(&database, CommitterConfig { batch_max: 7, ..CommitterConfig::default() });
+    ledger.balances(tenant(), "").await.unwrap();
     let holder = hold_the_lock(&database).await;
     let tasks: Vec<_> = (0..50)
         .map(|seed| {

@@ -3,14 +3,8 @@
 mod support;
 
 use ledger::CommitterConfig;
-use testkit::{ManualClock, ModelLedger, Subject, TestDatabase, tenant_id};
-
-fn model() -> Subject {
-    let clock = ManualClock::new();
-    let ledger = ModelLedger::new(clock.clone());
-    ledger.create_tenant(support::tenant());
-    Subject::new(ledger, support::tenant(), clock, Box::new(()))
-}
+use testkit::compare::Model;
+use testkit::{ManualClock, Subject, TestDatabase, tenant_id};
 
 /// How many seeds to try, each with books of its own: 12, or what `FLORIN_SEEDS` says.
 fn seeds() -> u64 {
@@ -21,7 +15,8 @@ fn seeds() -> u64 {
 async fn answers_as_the_model_does() {
     let mut accepted = 0;
     for seed in 1..=seeds() {
-        accepted += testkit::compare::same_answers(seed, 40, &model(), &support::subject().await).await;
+        accepted +=
+            testkit::compare::same_answers(seed, 40, &Model::new(support::tenant()), &support::subject().await).await;
     }
     assert!(accepted as u64 > 50 * seeds(), "only {accepted} commits were written: that does not test much");
 }
@@ -39,7 +34,7 @@ async fn tenants_do_not_notice_each_other() {
     let ledger = support::open(&database, clock.clone(), config);
     let of = |tenant| Subject::new(ledger.clone(), tenant, clock.clone(), Box::new(()));
     let (one, other) = (of(support::tenant()), of(second));
-    let (model_of_one, model_of_other) = (model(), model());
+    let (model_of_one, model_of_other) = (Model::new(support::tenant()), Model::new(second));
     let (accepted, as_many) = tokio::join!(
         testkit::compare::same_answers(101, 100, &model_of_one, &one),
         testkit::compare::same_answers(101, 100, &model_of_other, &other),

@@ -10,8 +10,9 @@ use ledger::{CommitterConfig, Report, verify};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
+use testkit::compare::Model;
 use testkit::load::{Load, Work};
-use testkit::{ManualClock, ModelLedger, Subject, TestDatabase, tenant_id};
+use testkit::{ManualClock, Subject, TestDatabase, tenant_id};
 use types::Kind;
 
 async fn report(database: &TestDatabase) -> Report {
@@ -139,10 +140,7 @@ async fn every_change_is_found() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn random_books_are_sound_and_long_reports_are_cut() {
-    let clock = ManualClock::new();
-    let model = ModelLedger::new(clock.clone());
-    model.create_tenant(support::tenant());
-    let model = Subject::new(model, support::tenant(), clock, Box::new(()));
+    let model = Model::new(support::tenant());
     let database = TestDatabase::start().await;
     support::prepare(&database, support::tenant()).await;
     let clock = ManualClock::new();

@@ -1,14 +1,25 @@
 //! Decides, in memory, which commits of a batch may be written. Each commit is checked against what those before it
 //! leave: versions, idempotency keys, balances and holds.
 
+use super::prepared::PreparedCommit;
 use super::state::{AccountState, Hold, Key, TenantState};
 use super::validate::out_of_range;
-use contracts::ledger::{CommitError, IDEMPOTENCY_LIFETIME, IdempotencyRecord};
+use crate::log::hash::Head;
+use contracts::ledger::{CommitError, IdempotencyRecord};
 use domain::account::Account;
-use domain::commit::{Action, Answer, Commit, IdempotencyWrite, Step, Transfer};
+use domain::commit::{Action, Answer, IdempotencyWrite, Step, Transfer, Version};
 use std::collections::HashMap;
-use types::Timestamp;
+use types::{ObjectId, Timestamp};
 use uuid::Uuid;
+
+/// Where an accepted commit goes in the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Place {
+    /// The position of its first log entry.
+    pub position: i64,
+    /// Where the log ends after it.
+    pub head: Head,
+}
 
 /// Accounts and holds as one commit changes them. They are kept apart until the whole commit is accepted.
 #[derive(Default)]
@@ -18,16 +29,18 @@ struct Staged<'a> {
 }
 
 impl TenantState {
-    /// Accepts a commit that [`validate`](super::validate::validate) has passed, and returns the position of its first
-    /// log entry. After an error the state is as it was before.
-    pub fn accept(&mut self, commit: &Commit) -> Result<i64, CommitError> {
+    /// Accepts a commit that [`validate`](super::validate::validate) has passed. After an error the state is as it was
+    /// before.
+    pub fn accept(&mut self, prepared: &PreparedCommit) -> Result<Place, CommitError> {
+        let commit = &prepared.commit;
         let record = commit.idempotency.as_ref().map(|write| self.check_key(commit.at, write)).transpose()?;
-        let replaced = commit.objects.iter().map(|write| (write.id, write.base));
-        for (id, expected) in replaced.chain(commit.relies_on.iter().copied()) {
-            let found = self.versions.get(&id).copied().unwrap_or(0);
-            if found != expected {
-                return Err(CommitError::VersionConflict { id, expected, found });
-            }
+        for write in &commit.objects {
+            self.check_version(write.id, write.base)?;
+        }
+        let mut presumed = Vec::new();
+        for (id, expected) in &commit.relies_on {
+            let is_known = self.check_version(*id, *expected)?;
+            presumed.extend((!is_known).then_some((*id, *expected)));
         }
         let mut staged = Staged::default();
         for transfer in &commit.transfers {
@@ -36,7 +49,12 @@ impl TenantState {
         let entries = i64::try_from(commit.entries.len()).map_err(|_| out_of_range("the number of log entries"))?;
         let next = self.next.checked_add(entries).ok_or_else(|| out_of_range("the log position"))?;
 
-        let first_position = std::mem::replace(&mut self.next, next);
+        let position = std::mem::replace(&mut self.next, next);
+        if entries > 0 {
+            self.head = self.head.after(position, commit.at, &prepared.encoded.digest);
+        }
+        self.versions.extend(presumed.iter().copied());
+        self.presumed.extend(presumed);
         self.versions.extend(commit.objects.iter().map(|write| (write.id, write.version)));
         self.accounts.extend(staged.accounts.into_iter().map(|(code, state)| (code.to_owned(), state)));
         self.holds.extend(staged.holds);
@@ -44,13 +62,22 @@ impl TenantState {
             let stored = self.keys.get(&record.key).is_some_and(|key| key.stored);
             self.keys.insert(record.key.clone(), Key { record, stored, changed: true });
         }
-        Ok(first_position)
+        Ok(Place { position, head: self.head })
+    }
+
+    /// Whether the version is known; if it is presumed, it is what is expected. A conflict if it is another one.
+    fn check_version(&self, id: ObjectId, expected: Version) -> Result<bool, CommitError> {
+        let known = self.versions.get(&id).copied();
+        match known.or((!self.presumes).then_some(0)) {
+            Some(found) if found != expected => Err(CommitError::VersionConflict { id, expected, found }),
+            found => Ok(found.is_some()),
+        }
     }
 
     fn check_key(&self, now: Timestamp, write: &IdempotencyWrite) -> Result<IdempotencyRecord, CommitError> {
         let found = self.keys.get(&write.key).map(|key| &key.record);
         let created = match (write.step, found) {
-            (Step::Begin, Some(record)) if record.created.plus(IDEMPOTENCY_LIFETIME) >= now => {
+            (Step::Begin, Some(record)) if !record.is_over(now) => {
                 return Err(CommitError::KeyUsed(Box::new(record.clone())));
             }
             (Step::Begin, _) => now,

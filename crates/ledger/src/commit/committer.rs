@@ -1,280 +1,174 @@
 //! A task that takes the commits that wait in its queue, of all tenants, and writes them in one transaction.
 
 use super::metrics;
-use super::prepared::PreparedCommit;
-use super::queue::{Answer, Job, Queue};
-use super::store::connection::Connection;
-use super::store::read_state::{BatchState, read_state};
-use super::store::was_written::was_written;
-use super::store::write_batch::{Transaction, Written, roll_back, write_batch};
-use super::touched::{ReadScope, Touched};
-use super::writes::Writes;
+use super::one_try::{Fate, TryError, Writer};
+use super::queue::{BatchLimits, Job, Queue};
+use super::touched::ReadScope;
 use crate::config::CommitterConfig;
-use crate::store::errors::{Cause, ReadError, cause};
-use crate::store::round_trip;
 use contracts::ledger::{CommitError, Committed};
 use deadpool_postgres::Pool;
-use platform::database::with_causes;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
 
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// How long a tenant is left alone at least whose lock was waited for in vain.
+const LOCKED_MIN: Duration = Duration::from_millis(100);
 
 /// Writes the commits of one queue.
 pub(crate) struct Committer {
     queue: Arc<Queue>,
-    pool: Pool,
-    batch_max: usize,
+    writer: Writer,
+    limits: BatchLimits,
     unreachable_max: Duration,
-    /// Kept from one batch to the next.
-    connection: Option<Connection>,
 }
 
-/// How the tries at a batch ended.
-enum BatchEnd {
-    /// Every commit has its answer.
-    Answered(Vec<Answer>),
-    /// PostgreSQL rejected the batch, or more must be read before a commit may be rejected. None of it is written.
-    Rejected(String),
-    /// PostgreSQL could not be reached for too long.
-    GaveUp(String),
+/// A batch, or a part of one that has to be written by itself.
+struct Part {
+    jobs: Vec<Job>,
+    scope: ReadScope,
+    /// Whether what is remembered may be used.
+    from_memory: bool,
+    failing_since: Option<Instant>,
+    backoff: Duration,
 }
 
-/// Why one try did not lead to answers.
-enum TryError {
-    /// As [`BatchEnd::Rejected`].
-    Rejected(String),
-    /// None of the batch is written; another try may succeed.
-    NotWritten(String),
-    /// The next try has to find out whether the batch is written.
-    Lost(LostTry, String),
-}
+impl Part {
+    fn new(jobs: Vec<Job>) -> Self {
+        let (scope, from_memory) = (ReadScope::WithoutNew, true);
+        Part { jobs, scope, from_memory, failing_since: None, backoff: BACKOFF_MIN }
+    }
 
-/// A try whose transaction may or may not have been committed.
-struct LostTry {
-    /// The number of the transaction, if it was read.
-    transaction: Option<String>,
-    checked: Checked,
+    /// Other jobs of the same batch, which have failed as long.
+    fn with(&self, jobs: Vec<Job>) -> Self {
+        Part { jobs, ..*self }
+    }
 }
-
-/// For each commit of a batch, what its answer is if the batch is written: the position of its first log entry, or why
-/// the commit is rejected.
-type Checked = Vec<Result<i64, CommitError>>;
 
 impl Committer {
     pub fn new(queue: Arc<Queue>, pool: Pool, config: &CommitterConfig) -> Self {
-        let unreachable_max = config.unreachable_max();
-        Committer { queue, pool, batch_max: config.batch_max, unreachable_max, connection: None }
+        let limits = BatchLimits { commits: config.batch_max, bytes: config.batch_bytes_max };
+        Committer { queue, writer: Writer::new(pool), limits, unreachable_max: config.unreachable_max() }
     }
 
     /// Runs until the queue is closed and empty.
     pub async fn run(mut self) {
-        while let Some(jobs) = self.queue.take(self.batch_max).await {
-            self.write(jobs).await;
-        }
-    }
-
-    /// Writes a batch and answers each of its callers.
-    async fn write(&mut self, jobs: Vec<Job>) {
-        metrics::batch(jobs.len());
-        let batch: Vec<&PreparedCommit> = jobs.iter().map(|job| &job.prepared).collect();
-        let answers = self.answers(&batch).await;
-        for (job, answer) in jobs.into_iter().zip(answers) {
-            metrics::answered(&answer, job.arrived.elapsed());
-            // The caller may have hung up; the commit is written all the same.
-            let _ = job.answer.send(answer);
-        }
-    }
-
-    async fn answers(&mut self, batch: &[&PreparedCommit]) -> Vec<Answer> {
-        let mut lost = Vec::new();
-        match self.write_until_certain(batch, ReadScope::WithoutNew, &mut lost).await {
-            BatchEnd::Answered(answers) => answers,
-            // Something new may exist already: now it is looked for.
-            BatchEnd::Rejected(_) => self.answers_with_everything_read(batch, &mut lost).await,
-            BatchEnd::GaveUp(reason) => gave_up(batch, reason),
-        }
-    }
-
-    async fn answers_with_everything_read(
-        &mut self,
-        batch: &[&PreparedCommit],
-        lost: &mut Vec<LostTry>,
-    ) -> Vec<Answer> {
-        match self.write_until_certain(batch, ReadScope::Everything, lost).await {
-            BatchEnd::Answered(answers) => answers,
-            BatchEnd::Rejected(reason) if batch.len() == 1 => vec![Err(CommitError::Invalid(reason))],
-            BatchEnd::Rejected(reason) => {
-                tracing::warn!(
-                    commits = batch.len(),
-                    reason,
-                    "PostgreSQL rejected a batch; its commits are written one at a time"
-                );
-                self.write_one_by_one(batch).await
-            }
-            BatchEnd::GaveUp(reason) => gave_up(batch, reason),
-        }
-    }
-
-    /// Writes each commit in a batch of its own, so that a commit that PostgreSQL rejects fails alone. Earlier tries at
-    /// the whole batch may be lost; PostgreSQL has rejected them too.
-    async fn write_one_by_one(&mut self, batch: &[&PreparedCommit]) -> Vec<Answer> {
-        let mut answers = Vec::with_capacity(batch.len());
-        for prepared in batch {
-            match self.write_until_certain(&[prepared], ReadScope::Everything, &mut Vec::new()).await {
-                BatchEnd::Answered(single) => answers.extend(single),
-                BatchEnd::Rejected(reason) => answers.push(Err(CommitError::Invalid(reason))),
-                BatchEnd::GaveUp(reason) => answers.push(Err(CommitError::Unavailable(reason))),
+        while let Some(jobs) = self.queue.take(self.limits).await {
+            metrics::batch(jobs.len());
+            let mut parts = vec![Part::new(jobs)];
+            while let Some(part) = parts.pop() {
+                parts.extend(self.write(part).await);
             }
         }
-        answers
     }
 
-    /// Tries a batch until it is certain how it ended. `lost` are the earlier tries of which that is not known.
-    async fn write_until_certain(
-        &mut self,
-        batch: &[&PreparedCommit],
-        scope: ReadScope,
-        lost: &mut Vec<LostTry>,
-    ) -> BatchEnd {
-        let mut first_failure: Option<Instant> = None;
-        let mut backoff = BACKOFF_MIN;
+    /// Tries until something is certain. Answers the callers of commits of which it is known what became of them, and
+    /// returns the others, to be written in reverse order.
+    async fn write(&mut self, mut part: Part) -> Vec<Part> {
         loop {
-            let reason = match self.try_once(batch, scope, lost).await {
-                Ok(checked) => return BatchEnd::Answered(checked.into_iter().map(answer).collect()),
-                Err(TryError::Rejected(reason)) => return BatchEnd::Rejected(reason),
+            let reason = match self.writer.try_once(&part.jobs, part.scope, part.from_memory).await {
+                Ok(fates) => return self.conclude(part, fates),
+                Err(TryError::ToBeRead(scope)) => {
+                    part.from_memory = false;
+                    part.scope = scope;
+                    continue;
+                }
+                Err(TryError::FirstIsLocked) => return self.without_first_tenant(part),
+                // A commit that was refused might have another reason, which comes first: its key was used.
+                Err(TryError::Refused(_)) if part.jobs.len() == 1 && part.scope == ReadScope::WithoutNew => {
+                    part.scope = ReadScope::Everything;
+                    continue;
+                }
+                Err(TryError::Refused(reason)) if part.jobs.len() == 1 => {
+                    return end(part.jobs, &CommitError::Invalid(reason));
+                }
+                Err(TryError::TooMuch(reason)) if part.jobs.len() == 1 => reason,
+                Err(TryError::Refused(reason) | TryError::TooMuch(reason)) => {
+                    tracing::warn!(commits = part.jobs.len(), reason, "a batch cannot be written as a whole");
+                    if self.is_given_up(&mut part) {
+                        return gave_up(part.jobs, reason);
+                    }
+                    return halves(part);
+                }
                 Err(TryError::NotWritten(reason)) => reason,
-                Err(TryError::Lost(lost_try, reason)) => {
-                    lost.push(lost_try);
+                Err(TryError::Lost(lost, places, reason)) => {
+                    for (job, place) in part.jobs.iter_mut().zip(places) {
+                        let is_logged = job.is_logged();
+                        job.lost.extend(place.map(|place| lost.place(&place, is_logged)));
+                    }
                     reason
                 }
             };
-            let since = *first_failure.get_or_insert_with(Instant::now);
-            if since.elapsed() >= self.unreachable_max {
-                return BatchEnd::GaveUp(reason);
+            if self.is_given_up(&mut part) {
+                return gave_up(part.jobs, reason);
             }
-            tracing::warn!(commits = batch.len(), lost = lost.len(), reason, "a batch has to be tried again");
-            sleep(backoff).await;
-            backoff = BACKOFF_MAX.min(backoff * 2);
+            tracing::warn!(commits = part.jobs.len(), reason, "a batch has to be tried again");
+            sleep(part.backoff).await;
+            part.backoff = BACKOFF_MAX.min(part.backoff * 2);
         }
     }
 
-    /// The connection of the batch before, or a new one.
-    async fn connection(&mut self) -> Result<Connection, String> {
-        match self.connection.take().filter(|connection| !connection.client.is_closed()) {
-            Some(connection) => Ok(connection),
-            None => round_trip::limited(Connection::open(&self.pool)).await?,
-        }
+    fn is_given_up(&self, part: &mut Part) -> bool {
+        part.failing_since.get_or_insert_with(Instant::now).elapsed() >= self.unreachable_max
     }
 
-    /// One try: reads what is not remembered, checks the commits, and writes. Unless it is certain that the transaction
-    /// has ended, the connection is closed.
-    async fn try_once(
-        &mut self,
-        batch: &[&PreparedCommit],
-        scope: ReadScope,
-        lost: &[LostTry],
-    ) -> Result<Checked, TryError> {
-        let mut connection = self.connection().await.map_err(TryError::NotWritten)?;
-        let touched = Touched::by(batch, scope);
-        let BatchState { tenants: mut states, transaction } =
-            batch_state(&mut connection, batch, &touched, scope, lost).await?;
-        for LostTry { transaction, checked } in lost {
-            let expected: Vec<_> = accepted(checked, batch).collect();
-            let written = was_written(&connection.client, &connection.prepared, transaction.as_deref(), &expected);
-            if read(round_trip::limited(written).await)? {
-                // The open transaction ends with the connection.
-                return Ok(checked.clone());
+    /// Answers what is known. Of what is left, each kind is a part of its own.
+    fn conclude(&self, mut part: Part, fates: Vec<Fate>) -> Vec<Part> {
+        let free = part.jobs.iter().zip(&fates).filter(|(_, fate)| !matches!(fate, Fate::Busy));
+        self.queue.free(free.map(|(job, _)| job.prepared.tenant));
+        let (mut doubtful, mut again, mut busy) = (Vec::new(), Vec::new(), Vec::new());
+        for (job, fate) in std::mem::take(&mut part.jobs).into_iter().zip(fates) {
+            match fate {
+                Fate::Written(first_position) => job.answer(Ok(Committed { first_position })),
+                // Not everything was read: the commit might have been refused for another reason, which comes first.
+                Fate::Refused(_) if part.scope == ReadScope::WithoutNew => doubtful.push(job),
+                Fate::Refused(error) => job.answer(Err(error)),
+                Fate::Again => again.push(job),
+                Fate::Busy => busy.push(job),
             }
         }
-        let mut accept =
-            |prepared: &&PreparedCommit| states.entry(prepared.tenant).or_default().accept(&prepared.commit);
-        let checked: Vec<_> = batch.iter().map(&mut accept).collect();
-        // A rejected commit might have another reason, which comes first and was not read: its idempotency key was
-        // used.
-        let doubtful = scope == ReadScope::WithoutNew && checked.iter().any(Result::is_err);
-        let writes = if doubtful { Writes::default() } else { Writes::of(accepted(&checked, batch), &states) };
-        if writes.is_empty() {
-            let no_transaction =
-                transaction.is_none() || matches!(round_trip::limited(roll_back(&connection.client)).await, Ok(Ok(())));
-            if no_transaction {
-                self.connection = Some(connection);
-            }
-            return if doubtful { Err(TryError::Rejected("to be read in full".to_owned())) } else { Ok(checked) };
+        self.wait_for_lock(busy, Duration::ZERO);
+        let doubtful = Part { scope: ReadScope::Everything, ..part.with(doubtful) };
+        [doubtful, part.with(again)].into_iter().filter(|part| !part.jobs.is_empty()).collect()
+    }
+
+    fn without_first_tenant(&self, mut part: Part) -> Vec<Part> {
+        let Some(first) = part.jobs.first().map(|job| job.prepared.tenant) else { return Vec::new() };
+        let (busy, others): (Vec<Job>, Vec<Job>) =
+            std::mem::take(&mut part.jobs).into_iter().partition(|job| job.prepared.tenant == first);
+        self.wait_for_lock(busy, LOCKED_MIN);
+        if others.is_empty() { Vec::new() } else { vec![part.with(others)] }
+    }
+
+    /// Puts commits back whose tenants' locks are not free, unless they have waited for too long.
+    fn wait_for_lock(&self, busy: Vec<Job>, at_least: Duration) {
+        let (late, busy): (Vec<Job>, Vec<Job>) =
+            busy.into_iter().partition(|job| job.arrived.elapsed() >= self.unreachable_max);
+        if let Some(job) = late.first() {
+            let tenant = job.prepared.tenant_id;
+            tracing::error!(%tenant, commits = late.len(), "the lock of the tenant's books was not free for too long");
         }
-        let how = if transaction.is_some() { Transaction::Open } else { Transaction::Own };
-        let written = round_trip::limited(write_batch(&mut connection, how, &touched.tenants, &writes)).await;
-        let lost = |reason| TryError::Lost(LostTry { transaction, checked: checked.clone() }, reason);
-        match written {
-            Ok(Written::Committed) => {
-                let heads = writes.heads;
-                connection.cache.written(states, &heads);
-                self.connection = Some(connection);
-                Ok(checked)
-            }
-            Ok(Written::RolledBack(error)) => {
-                self.connection = Some(connection);
-                Err(not_written(&error))
-            }
-            Ok(Written::Unsent(error)) => Err(not_written(&error)),
-            Ok(Written::Unknown(error)) => Err(lost(with_causes(&error))),
-            Err(reason) => Err(lost(reason)),
-        }
+        end(late, &CommitError::Unavailable("the tenant's books are locked".to_owned()));
+        self.queue.put_back(busy, at_least);
     }
 }
 
-/// What a batch relies on, remembered or read.
-async fn batch_state(
-    connection: &mut Connection,
-    batch: &[&PreparedCommit],
-    touched: &Touched<'_>,
-    scope: ReadScope,
-    lost: &[LostTry],
-) -> Result<BatchState, TryError> {
-    // Without a log row nothing tells a lost commit from another one, and nothing makes PostgreSQL reject it.
-    let logged = batch.iter().any(|prepared| !prepared.commit.entries.is_empty());
-    let may_use_cache = logged && scope == ReadScope::WithoutNew && lost.is_empty();
-    if let Some(tenants) = may_use_cache.then(|| connection.cache.states(touched)).flatten() {
-        metrics::batch_tried("known");
-        return Ok(BatchState { tenants, transaction: None });
-    }
-    metrics::batch_tried("read");
-    let state = read(round_trip::limited(read_state(&connection.client, &connection.prepared, touched)).await)?;
-    connection.cache.read(&state.tenants);
-    Ok(state)
+/// Each half of a part, so that a commit that cannot be written fails alone in the end. The first half comes last: it is
+/// written first.
+fn halves(mut part: Part) -> Vec<Part> {
+    let mut first = std::mem::take(&mut part.jobs);
+    let second = first.split_off(first.len() / 2);
+    vec![part.with(second), part.with(first)]
 }
 
-fn read<T>(result: Result<Result<T, ReadError>, String>) -> Result<T, TryError> {
-    match result.map_err(TryError::NotWritten)? {
-        Ok(read) => Ok(read),
-        Err(ReadError::Row(error)) => Err(TryError::NotWritten(error.to_string())),
-        Err(ReadError::Database(error)) => Err(not_written(&error)),
-    }
+/// Answers all with the same error.
+fn end(jobs: Vec<Job>, error: &CommitError) -> Vec<Part> {
+    jobs.into_iter().for_each(|job| job.answer(Err(error.clone())));
+    Vec::new()
 }
 
-fn gave_up(batch: &[&PreparedCommit], reason: String) -> Vec<Answer> {
-    tracing::error!(commits = batch.len(), reason, "a batch was given up");
-    vec![Err(CommitError::Unavailable(reason)); batch.len()]
-}
-
-/// The commits that were accepted, each with the position of its first log entry.
-fn accepted<'a>(
-    checked: &[Result<i64, CommitError>],
-    batch: &[&'a PreparedCommit],
-) -> impl Iterator<Item = (i64, &'a PreparedCommit)> {
-    checked.iter().zip(batch).filter_map(|(result, prepared)| Some((*result.as_ref().ok()?, *prepared)))
-}
-
-fn answer(checked: Result<i64, CommitError>) -> Answer {
-    checked.map(|first_position| Committed { first_position })
-}
-
-/// An error after which nothing is written.
-fn not_written(error: &tokio_postgres::Error) -> TryError {
-    match cause(error) {
-        Cause::Content => TryError::Rejected(with_causes(error)),
-        Cause::Server | Cause::Timeout => TryError::NotWritten(with_causes(error)),
-    }
+fn gave_up(jobs: Vec<Job>, reason: String) -> Vec<Part> {
+    tracing::error!(commits = jobs.len(), reason, "a batch was given up");
+    end(jobs, &CommitError::Unavailable(reason))
 }

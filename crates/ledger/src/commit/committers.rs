@@ -3,13 +3,10 @@
 use super::committer::Committer;
 use super::prepared::PreparedCommit;
 use super::queue::{Answer, Job, Queue};
-use super::validate::out_of_range;
 use crate::config::CommitterConfig;
-use crate::log::entries::encode;
 use crate::own_thread;
 use contracts::ledger::CommitError;
 use deadpool_postgres::Pool;
-use domain::commit::Commit;
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -38,12 +35,11 @@ impl Committers {
         Committers { queues, running }
     }
 
-    /// Puts a commit into the queue of its tenant's committer. `tenant` is the tenant's number.
-    pub fn enqueue(&self, tenant: i32, commit: Commit) -> Result<oneshot::Receiver<Answer>, CommitError> {
-        let encoded = encode(&commit).ok_or_else(|| out_of_range("the size of the commit"))?;
+    /// Puts a commit into the queue of its tenant's committer.
+    pub fn enqueue(&self, prepared: PreparedCommit) -> Result<oneshot::Receiver<Answer>, CommitError> {
         let (answer, answered) = oneshot::channel();
-        let at = usize::try_from(tenant.unsigned_abs()).unwrap_or_default() % self.queues.len();
-        let job = Job { prepared: PreparedCommit { tenant, commit, encoded }, answer, arrived: Instant::now() };
+        let at = usize::try_from(prepared.tenant.unsigned_abs()).unwrap_or_default() % self.queues.len();
+        let job = Job { prepared, answer, arrived: Instant::now(), lost: Vec::new() };
         self.queues[at].put(job)?;
         Ok(answered)
     }

@@ -1,11 +1,13 @@
-//! The way of a commit: [`validate`] → [`queue`] → [`committer`], which takes a batch, reads what the batch relies on
-//! ([`touched`], [`state_cache`] or `store::read_state`), checks each commit ([`accept`]) and writes what is left
-//! ([`writes`], `store::write_batch`).
+//! The way of a commit: [`validate`] → [`queue`] → [`committer`], which takes a batch and tries to write it until it is
+//! certain what became of each commit. [`one_try`] reads what the batch relies on ([`touched`], [`state_cache`] or
+//! `store::read_state`), checks each commit ([`accept`]) and writes what is left ([`writes`], `store::write_batch`).
 
 mod accept;
 mod committer;
 mod committers;
+mod lost;
 pub(crate) mod metrics;
+mod one_try;
 mod prepared;
 mod queue;
 mod state;
@@ -16,4 +18,5 @@ mod validate;
 mod writes;
 
 pub(crate) use committers::Committers;
+pub(crate) use prepared::PreparedCommit;
 pub(crate) use validate::validate;

@@ -1,13 +1,19 @@
 //! Commits that wait for a committer: each tenant's in their order, and tenants in turn, so that a tenant with very
-//! many commits does not delay the others.
+//! many commits does not delay the others, nor one whose lock another process holds.
 
+use super::lost::LostPlace;
 use super::metrics;
 use super::prepared::PreparedCommit;
 use contracts::ledger::{CommitError, Committed};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
+
+/// How long a tenant whose lock is not free is left alone: at first, and at most.
+const REST_MIN: Duration = Duration::from_millis(1);
+const REST_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) type Answer = Result<Committed, CommitError>;
 
@@ -16,6 +22,21 @@ pub(crate) struct Job {
     pub prepared: PreparedCommit,
     pub answer: oneshot::Sender<Answer>,
     pub arrived: Instant,
+    /// Where tries that were lost would have written it.
+    pub lost: Vec<LostPlace>,
+}
+
+impl Job {
+    /// Whether its commit has log entries.
+    pub fn is_logged(&self) -> bool {
+        !self.prepared.commit.entries.is_empty()
+    }
+
+    pub fn answer(self, answer: Answer) {
+        metrics::answered(&answer, self.arrived.elapsed());
+        // The caller may have hung up; the commit is written all the same.
+        let _ = self.answer.send(answer);
+    }
 }
 
 /// What waits for one committer.
@@ -30,7 +51,24 @@ struct Waiting {
     tenants: HashMap<i32, VecDeque<Job>>,
     /// Tenants with waiting commits, in the order in which they are served.
     turns: VecDeque<i32>,
+    /// Tenants whose lock was not free when it was tried last.
+    rests: HashMap<i32, Rest>,
     closed: bool,
+}
+
+/// A tenant is left alone, twice as long as the last time.
+#[derive(Clone, Copy)]
+struct Rest {
+    length: Duration,
+    /// `None`: the tenant is to be tried.
+    until: Option<Instant>,
+}
+
+/// What a committer takes at a time at most.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct BatchLimits {
+    pub commits: usize,
+    pub bytes: usize,
 }
 
 impl Queue {
@@ -55,7 +93,7 @@ impl Queue {
             return Err(CommitError::Overloaded);
         }
         jobs.push_back(job);
-        if jobs.len() == 1 {
+        if jobs.len() == 1 && !waiting.is_resting(tenant) {
             waiting.turns.push_back(tenant);
         }
         drop(waiting);
@@ -64,21 +102,55 @@ impl Queue {
         Ok(())
     }
 
-    /// Waits until there is a commit, and takes all that there are, `max` at most; `None` when the queue is closed and
-    /// empty. Only one committer may take from a queue.
-    pub async fn take(&self, max: usize) -> Option<Vec<Job>> {
+    /// Waits until there is a commit, and takes all that there are, within the limits, but one at least; `None` when the
+    /// queue is closed and empty. Only one committer may take from a queue.
+    pub async fn take(&self, limits: BatchLimits) -> Option<Vec<Job>> {
         loop {
-            {
+            let wake = {
                 let mut waiting = self.locked();
-                let jobs = waiting.take(max.max(1));
+                let wake = waiting.wake(Instant::now());
+                let jobs = waiting.take(limits);
                 if !jobs.is_empty() {
                     return Some(jobs);
                 }
-                if waiting.closed {
+                if waiting.closed && waiting.tenants.is_empty() {
                     return None;
                 }
+                wake
+            };
+            match wake {
+                Some(wake) => {
+                    let _ = tokio::time::timeout_at(wake, self.changed.notified()).await;
+                }
+                None => self.changed.notified().await,
             }
-            self.changed.notified().await;
+        }
+    }
+
+    /// Puts commits back, before those of the same tenants that have come since. Their tenants are left alone for a
+    /// while, `at_least` so long.
+    pub fn put_back(&self, jobs: Vec<Job>, at_least: Duration) {
+        let mut waiting = self.locked();
+        let now = Instant::now();
+        for job in jobs.into_iter().rev() {
+            let tenant = job.prepared.tenant;
+            waiting.tenants.entry(tenant).or_default().push_front(job);
+            if !waiting.is_resting(tenant) {
+                let last = waiting.rests.get(&tenant).map_or(Duration::ZERO, |rest| rest.length);
+                let length = (last * 2).max(at_least).clamp(REST_MIN, REST_MAX);
+                waiting.rests.insert(tenant, Rest { length, until: Some(now + length) });
+                waiting.turns.retain(|turn| *turn != tenant);
+            }
+        }
+    }
+
+    /// The locks of these tenants were free.
+    pub fn free(&self, tenants: impl Iterator<Item = i32>) {
+        let mut waiting = self.locked();
+        if !waiting.rests.is_empty() {
+            for tenant in tenants {
+                waiting.rests.remove(&tenant);
+            }
         }
     }
 
@@ -90,12 +162,38 @@ impl Queue {
 }
 
 impl Waiting {
-    fn take(&mut self, max: usize) -> Vec<Job> {
+    fn is_resting(&self, tenant: i32) -> bool {
+        self.rests.get(&tenant).is_some_and(|rest| rest.until.is_some())
+    }
+
+    /// Gives tenants that have rested long enough their turn; returns when the next one has.
+    fn wake(&mut self, now: Instant) -> Option<Instant> {
+        let mut next: Option<Instant> = None;
+        for (tenant, rest) in &mut self.rests {
+            match rest.until {
+                Some(until) if until <= now => {
+                    rest.until = None;
+                    if self.tenants.contains_key(tenant) {
+                        self.turns.push_back(*tenant);
+                    }
+                }
+                Some(until) => next = Some(next.map_or(until, |next| next.min(until))),
+                None => (),
+            }
+        }
+        next
+    }
+
+    fn take(&mut self, limits: BatchLimits) -> Vec<Job> {
         let mut taken = Vec::new();
-        while taken.len() < max {
+        let mut bytes = 0;
+        while taken.len() < limits.commits.max(1) && bytes < limits.bytes.max(1) {
             let Some(tenant) = self.turns.pop_front() else { break };
             let Some(jobs) = self.tenants.get_mut(&tenant) else { continue };
-            taken.extend(jobs.pop_front());
+            if let Some(job) = jobs.pop_front() {
+                bytes += job.prepared.bytes();
+                taken.push(job);
+            }
             if jobs.is_empty() {
                 self.tenants.remove(&tenant);
             } else {
@@ -109,13 +207,26 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::log::entries::EncodedEntries;
-    use domain::commit::Commit;
+    use domain::commit::{Answer, Commit, IdempotencyWrite, Step};
+    use types::TenantId;
+    use uuid::Uuid;
+
+    const MANY: BatchLimits = BatchLimits { commits: 4, bytes: 1_000 };
 
     fn job(tenant: i32) -> Job {
-        let encoded = EncodedEntries { json: Vec::new(), places: Vec::new(), digest: [0; 32] };
-        let prepared = PreparedCommit { tenant, commit: Commit::default(), encoded };
-        Job { prepared, answer: oneshot::channel().0, arrived: Instant::now() }
+        job_of(tenant, "")
+    }
+
+    fn job_of(tenant: i32, body: &str) -> Job {
+        let answer = Answer::Body { status: 200, body: body.to_owned() };
+        let key = IdempotencyWrite { key: "k".to_owned(), fingerprint: [0; 32], step: Step::Begin, answer };
+        let commit = Commit { idempotency: Some(key), ..Commit::default() };
+        let prepared = PreparedCommit::new(tenant, TenantId(Uuid::nil()), commit).unwrap();
+        Job { prepared, answer: oneshot::channel().0, arrived: Instant::now(), lost: Vec::new() }
+    }
+
+    async fn taken(queue: &Queue) -> Vec<i32> {
+        queue.take(MANY).await.unwrap().iter().map(|job| job.prepared.tenant).collect()
     }
 
     #[tokio::test]
@@ -125,12 +236,53 @@ mod tests {
             queue.put(job(tenant)).unwrap();
         }
         assert_eq!(queue.put(job(1)), Err(CommitError::Overloaded));
-        let tenants = |jobs: Vec<Job>| jobs.iter().map(|job| job.prepared.tenant).collect::<Vec<_>>();
-        assert_eq!(tenants(queue.take(4).await.unwrap()), [1, 2, 3, 1]);
+        assert_eq!(taken(&queue).await, [1, 2, 3, 1]);
         queue.put(job(2)).unwrap();
         queue.close();
         assert_eq!(queue.put(job(2)), Err(CommitError::Overloaded));
-        assert_eq!(tenants(queue.take(4).await.unwrap()), [1, 2]);
-        assert!(queue.take(4).await.is_none());
+        assert_eq!(taken(&queue).await, [1, 2]);
+        assert!(queue.take(MANY).await.is_none());
+    }
+
+    #[tokio::test]
+    async fn a_batch_has_no_more_bytes_than_allowed_or_one_commit() {
+        let queue = Queue::new(10);
+        for bytes in [600, 600, 5_000, 10] {
+            queue.put(job_of(1, &"x".repeat(bytes))).unwrap();
+        }
+        assert_eq!(taken(&queue).await.len(), 2);
+        assert_eq!(taken(&queue).await.len(), 1);
+        assert_eq!(taken(&queue).await.len(), 1);
+    }
+
+    #[tokio::test]
+    async fn a_tenant_whose_lock_is_not_free_rests_longer_and_longer() {
+        let queue = Queue::new(10);
+        for tenant in [1, 1, 2] {
+            queue.put(job(tenant)).unwrap();
+        }
+        for length in [50, 100, 200] {
+            let (busy, others): (Vec<Job>, _) =
+                queue.take(MANY).await.unwrap().into_iter().partition(|job| job.prepared.tenant == 1);
+            assert_eq!(busy.len(), 2);
+            drop(others);
+            queue.put_back(busy, Duration::from_millis(50));
+            // What comes meanwhile waits too; other tenants go on.
+            queue.put(job(3)).unwrap();
+            assert_eq!(taken(&queue).await, [3]);
+            let began = Instant::now();
+            let again = queue.take(MANY).await.unwrap();
+            assert_eq!(again.len(), 2);
+            assert!(began.elapsed() >= Duration::from_millis(length - 20), "{:?}", began.elapsed());
+            for job in again {
+                queue.put(job).unwrap();
+            }
+        }
+        queue.free([1].into_iter());
+        let busy = queue.take(MANY).await.unwrap();
+        queue.close();
+        queue.put_back(busy, Duration::from_millis(100));
+        assert_eq!(taken(&queue).await, [1, 1], "also when the queue is closed");
+        assert!(queue.take(MANY).await.is_none());
     }
 }

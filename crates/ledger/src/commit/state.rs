@@ -46,16 +46,41 @@ pub(crate) struct Key {
 
 /// What a batch relies on of one tenant: at first as it is stored, then as the commits that were accepted so far leave
 /// it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct TenantState {
     /// The position that the next log entry gets.
     pub next: i64,
     /// Where the log ends before the batch.
+    pub stored: Head,
+    /// Where the log ends after the commits that were accepted so far.
     pub head: Head,
     pub versions: HashMap<ObjectId, Version>,
+    /// Whether an object whose version is not known is taken to have the version that a commit names. PostgreSQL then
+    /// compares when it writes.
+    pub presumes: bool,
+    /// Versions that were presumed of objects that commits rely on. (Those of objects that they replace are compared
+    /// by the statement that replaces them.)
+    pub presumed: Vec<(ObjectId, Version)>,
     pub accounts: HashMap<String, AccountState>,
     pub holds: HashMap<Uuid, Hold>,
     pub keys: HashMap<String, Key>,
+}
+
+impl TenantState {
+    /// The state of a log that ends at `head`; the next entry gets the position `next`.
+    pub fn new(next: i64, head: Head) -> Self {
+        TenantState {
+            next,
+            stored: head,
+            head,
+            versions: HashMap::new(),
+            presumes: false,
+            presumed: Vec::new(),
+            accounts: HashMap::new(),
+            holds: HashMap::new(),
+            keys: HashMap::new(),
+        }
+    }
 }
 
 impl AccountState {

@@ -2,15 +2,15 @@
 
 use super::prepared::PreparedCommit;
 use domain::commit::{Action, Step};
-use std::collections::{BTreeSet, HashSet};
-use types::ObjectId;
+use std::collections::{BTreeMap, HashSet};
+use types::{ObjectId, TenantId};
 use uuid::Uuid;
 
 /// How much is read before a batch is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ReadScope {
     /// New objects and new idempotency keys are not looked for. They almost never exist already; if one does,
-    /// PostgreSQL rejects the batch, and the batch is tried again with [`ReadScope::Everything`].
+    /// PostgreSQL refuses the batch, and it is tried again with [`ReadScope::Everything`].
     WithoutNew,
     /// Everything that a commit relies on is read.
     Everything,
@@ -19,8 +19,7 @@ pub(crate) enum ReadScope {
 /// The keys of all rows that a batch relies on, each once.
 #[derive(Debug, Default)]
 pub(crate) struct Touched<'a> {
-    /// In order, because they are locked in this order.
-    pub tenants: BTreeSet<i32>,
+    pub tenants: BTreeMap<i32, TenantId>,
     pub objects: HashSet<(i32, ObjectId)>,
     pub accounts: HashSet<(i32, &'a str)>,
     pub holds: HashSet<(i32, Uuid)>,
@@ -28,11 +27,11 @@ pub(crate) struct Touched<'a> {
 }
 
 impl<'a> Touched<'a> {
-    pub fn by(batch: &[&'a PreparedCommit], scope: ReadScope) -> Self {
+    pub fn by(batch: impl Iterator<Item = &'a PreparedCommit>, scope: ReadScope) -> Self {
         let mut touched = Touched::default();
-        for PreparedCommit { tenant, commit, .. } in batch.iter().copied() {
+        for PreparedCommit { tenant, tenant_id, commit, .. } in batch {
             let everything = scope == ReadScope::Everything;
-            touched.tenants.insert(*tenant);
+            touched.tenants.insert(*tenant, *tenant_id);
             let objects = commit.objects.iter().filter(|write| everything || write.base > 0);
             touched.objects.extend(objects.map(|write| (*tenant, write.id)));
             touched.objects.extend(commit.relies_on.iter().map(|(id, _)| (*tenant, *id)));

@@ -1,5 +1,6 @@
 //! What a batch writes, table by table.
 
+use super::accept::Place;
 use super::prepared::PreparedCommit;
 use super::state::{AccountState, TenantState};
 use crate::log::hash::Head;
@@ -16,8 +17,8 @@ pub(crate) struct Writes<'a> {
     pub transfers: Vec<LoggedTransfer<'a>>,
     /// Objects that the batch creates, as it leaves them.
     pub new_objects: Vec<NewObject<'a>>,
-    /// Objects that existed before the batch, as it leaves them.
-    pub changed_objects: Vec<(i32, &'a ObjectWrite)>,
+    /// Objects that existed before the batch, as it leaves them, each with the version that it replaces.
+    pub changed_objects: Vec<(i32, &'a ObjectWrite, Version)>,
     /// Commits that change an object which an earlier commit created: the first version that the commit gives it, and
     /// the position of the commit.
     pub revisions: Vec<(i32, ObjectId, Version, i64)>,
@@ -25,8 +26,6 @@ pub(crate) struct Writes<'a> {
     pub changed_accounts: Vec<(i32, &'a str, &'a AccountState)>,
     pub new_keys: Vec<(i32, &'a IdempotencyRecord)>,
     pub changed_keys: Vec<(i32, &'a IdempotencyRecord)>,
-    /// Where each tenant's log ends after the batch.
-    pub heads: HashMap<i32, Head>,
 }
 
 #[derive(Debug)]
@@ -52,23 +51,19 @@ pub(crate) struct NewObject<'a> {
 }
 
 impl<'a> Writes<'a> {
-    /// `accepted` are the commits with the positions of their first log entries; `states` is what they leave behind, by
-    /// tenant.
+    /// `accepted` are the commits with their places in the log; `states` is what they leave behind, by tenant.
     pub fn of(
-        accepted: impl Iterator<Item = (i64, &'a PreparedCommit)>,
+        accepted: impl Iterator<Item = (Place, &'a PreparedCommit)>,
         states: &'a BTreeMap<i32, TenantState>,
     ) -> Self {
         let mut writes = Writes::default();
         let mut new: HashMap<(i32, ObjectId), NewObject<'a>> = HashMap::new();
-        let mut changed: HashMap<(i32, ObjectId), &ObjectWrite> = HashMap::new();
-        writes.heads = states.iter().map(|(tenant, state)| (*tenant, state.head)).collect();
-        for (position, prepared) in accepted {
-            let PreparedCommit { tenant, commit, encoded } = prepared;
+        let mut changed: HashMap<(i32, ObjectId), (&ObjectWrite, Version)> = HashMap::new();
+        for (Place { position, head }, prepared) in accepted {
+            let PreparedCommit { tenant, commit, encoded, .. } = prepared;
             let tenant = *tenant;
-            let head = writes.heads.entry(tenant).or_default();
             if !commit.entries.is_empty() {
-                *head = head.after(commit.at, &encoded.digest);
-                writes.log.push((position, *head, prepared));
+                writes.log.push((position, head, prepared));
             }
             let time = head.time;
             writes.transfers.extend((0..).zip(&commit.transfers).map(|(ordinal, transfer)| LoggedTransfer {
@@ -89,17 +84,15 @@ impl<'a> Writes<'a> {
                 writes.revisions.push((tenant, write.id, write.base + 1, position));
                 match new.get_mut(&key) {
                     Some(object) => object.write = write,
-                    None => {
-                        changed.insert(key, write);
-                    }
+                    None => changed.entry(key).or_insert((write, write.base)).0 = write,
                 }
             }
         }
         writes.new_objects.extend(new.into_values());
-        writes.changed_objects.extend(changed.into_iter().map(|((tenant, _), write)| (tenant, write)));
+        writes.changed_objects.extend(changed.into_iter().map(|((tenant, _), (write, base))| (tenant, write, base)));
         // In the order of the primary key, so that neighbours in the index are written one after another.
         writes.new_objects.sort_unstable_by_key(|object| (object.tenant, object.write.id));
-        writes.changed_objects.sort_unstable_by_key(|(tenant, write)| (*tenant, write.id));
+        writes.changed_objects.sort_unstable_by_key(|(tenant, write, _)| (*tenant, write.id));
         for (tenant, state) in states {
             for (code, account) in state.accounts.iter().filter(|(_, account)| account.changed) {
                 let rows = if account.stored { &mut writes.changed_accounts } else { &mut writes.new_accounts };

@@ -1,25 +1,35 @@
 //! The hash of each row of the log, which is made of the row's commit and of the hash of the row before it.
 
+use domain::account::{Account, Rule};
 use domain::commit::{Action, Request, Transfer};
 use sha2::{Digest, Sha256};
-use types::{ObjectId, Timestamp};
+use types::{Currency, ObjectId, TenantId, Timestamp};
 use uuid::Uuid;
 
 pub(crate) type Hash = [u8; 32];
 
 /// Where a tenant's log ends: what its next row follows.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Head {
+    /// The position of the last row; 0 if the log is empty.
+    pub position: i64,
     pub hash: Hash,
     pub time: Timestamp,
 }
 
 impl Head {
-    /// The head after one more row. The log's time never runs backwards, in whichever order commits of the same time
-    /// are written, and however much the clocks of several processes differ: so a time is a position.
-    pub fn after(self, at: Timestamp, digest: &Hash) -> Head {
+    /// The head of an empty log. Its hash is the tenant's own, so that no row of one tenant can stand in the log of
+    /// another one.
+    pub fn of_empty_log(tenant: TenantId) -> Head {
+        let hash = Sha256::new().chain_update(b"florin log").chain_update(tenant.0.as_bytes()).finalize();
+        Head { position: 0, hash: hash.into(), time: Timestamp::default() }
+    }
+
+    /// The head after one more row, at this position. The log's time never runs backwards, in whichever order commits of
+    /// the same time are written, and however much the clocks of several processes differ: so a time is a position.
+    pub fn after(self, position: i64, at: Timestamp, digest: &Hash) -> Head {
         let time = self.time.max(at);
-        Head { hash: next(&self.hash, time, digest), time }
+        Head { position, hash: next(&self.hash, time, digest), time }
     }
 }
 
@@ -27,11 +37,25 @@ impl Head {
 pub(crate) struct HashedTransfer<'a> {
     pub id: Uuid,
     pub action: Action,
-    pub debit: &'a str,
-    pub credit: &'a str,
+    pub debit: HashedAccount<'a>,
+    pub credit: HashedAccount<'a>,
     pub amount: i64,
     pub reason: &'a str,
     pub object: ObjectId,
+}
+
+/// An account as it goes into the hash of each transfer that touches it.
+#[derive(Clone, Copy)]
+pub(crate) struct HashedAccount<'a> {
+    pub code: &'a str,
+    pub currency: Currency,
+    pub rule: Rule,
+}
+
+impl<'a> From<&'a Account> for HashedAccount<'a> {
+    fn from(account: &'a Account) -> Self {
+        HashedAccount { code: &account.code, currency: account.currency, rule: account.rule }
+    }
 }
 
 impl<'a> From<&'a Transfer> for HashedTransfer<'a> {
@@ -39,8 +63,8 @@ impl<'a> From<&'a Transfer> for HashedTransfer<'a> {
         HashedTransfer {
             id: transfer.id,
             action: transfer.action,
-            debit: &transfer.debit.code,
-            credit: &transfer.credit.code,
+            debit: (&transfer.debit).into(),
+            credit: (&transfer.credit).into(),
             amount: transfer.amount,
             reason: transfer.reason,
             object: transfer.object,
@@ -59,8 +83,17 @@ fn encoded(action: &Action) -> (i16, Option<&Uuid>, bool) {
     }
 }
 
+/// A rule as it goes into the hash. The numbers must never change either.
+fn encoded_rule(rule: Rule) -> u8 {
+    match rule {
+        Rule::Unlimited => 0,
+        Rule::CreditsCoverDebits => 1,
+        Rule::DebitsCoverCredits => 2,
+    }
+}
+
 /// The SHA-256 of all that a commit writes into the log and the transfers. Each value goes in with its length, so that
-/// none can run into the next.
+/// none can run into the next. Lengths have eight bytes on every machine.
 pub(crate) fn digest<'a>(
     request: Option<&Request>,
     entries: &[u8],
@@ -68,7 +101,7 @@ pub(crate) fn digest<'a>(
 ) -> Hash {
     let mut digest = Sha256::new();
     let mut add = |bytes: &[u8]| {
-        digest.update(bytes.len().to_be_bytes());
+        digest.update((bytes.len() as u64).to_be_bytes());
         digest.update(bytes);
     };
     add(request.map_or("", |request| &request.id).as_bytes());
@@ -80,8 +113,11 @@ pub(crate) fn digest<'a>(
         add(&number.to_be_bytes());
         add(hold.map_or(&[], |hold| hold.as_bytes().as_slice()));
         add(&[u8::from(closes)]);
-        add(debit.as_bytes());
-        add(credit.as_bytes());
+        for account in [debit, credit] {
+            add(account.code.as_bytes());
+            add(account.currency.code().as_bytes());
+            add(&[encoded_rule(account.rule)]);
+        }
         add(&amount.to_be_bytes());
         add(reason.as_bytes());
         add(&object.kind.code().to_be_bytes());
@@ -90,7 +126,7 @@ pub(crate) fn digest<'a>(
     digest.finalize().into()
 }
 
-/// The hash of a row. `last` is the hash of the row before it; for the first row it is all zeros.
+/// The hash of a row. `last` is the hash of the row before it; for the first row, that of [`Head::of_empty_log`].
 pub(crate) fn next(last: &Hash, time: Timestamp, digest: &Hash) -> Hash {
     Sha256::new().chain_update(last).chain_update(time.millis().to_be_bytes()).chain_update(digest).finalize().into()
 }
@@ -98,8 +134,7 @@ pub(crate) fn next(last: &Hash, time: Timestamp, digest: &Hash) -> Hash {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::account::{Account, Rule};
-    use types::{Currency, Kind};
+    use types::Kind;
 
     /// Hashes that are stored must stay verifiable, so what goes into them must never change.
     #[test]
@@ -127,8 +162,9 @@ mod tests {
             .collect();
         let request = Request { id: "req_1".to_owned(), idempotency_key: Some("key".to_owned()) };
         let digest = digest(Some(&request), b"[{}]", transfers.iter().map(HashedTransfer::from));
-        let hash = next(&[1; 32], Timestamp::from_millis(1_795_219_200_000), &digest);
+        let tenant = TenantId(Uuid::from_u128(5));
+        let hash = next(&Head::of_empty_log(tenant).hash, Timestamp::from_millis(1_795_219_200_000), &digest);
         let shown: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
-        assert_eq!(shown, "9a4cd9590bc0fe32a054d890a96a7862828a3a8b8927905c3b316274450ccece");
+        assert_eq!(shown, "c255685b98123f50d433f7759572de62eb4bad48efd30a9d14589e34bcf80832");
     }
 }

@@ -2,29 +2,46 @@
 
 use contracts::ledger::LedgerError;
 use platform::database::with_causes;
-use tokio_postgres::error::SqlState;
+
+/// The errors that `ledger.require` raises: a tenant's lock is not free; a row is not as it was taken to be.
+pub(crate) const LOCKED: &str = "FL001";
+pub(crate) const NOT_AS_KNOWN: &str = "FL002";
 
 /// What an error of PostgreSQL is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Cause {
     /// The values that were sent cannot be stored; trying again will not help.
     Content,
+    /// A row exists already, or is not as it was taken to be.
+    NotAsKnown,
+    /// A lock is not free.
+    Locked,
     /// A statement was canceled because it took too long.
     Timeout,
+    /// It takes more memory than PostgreSQL has.
+    TooMuch,
     /// The connection, or the condition of the server: it may pass.
     Server,
 }
 
 pub(crate) fn cause(error: &tokio_postgres::Error) -> Cause {
     let Some(state) = error.code() else { return Cause::Server };
-    if *state == SqlState::QUERY_CANCELED {
-        return Cause::Timeout;
-    }
-    // Data exceptions, integrity violations, and limits such as the length of an index entry.
-    match state.code().get(..2) {
-        Some("22" | "23" | "54") => Cause::Content,
+    match state.code() {
+        LOCKED | "55P03" => Cause::Locked,
+        NOT_AS_KNOWN | "23505" => Cause::NotAsKnown,
+        "57014" => Cause::Timeout,
+        "53200" => Cause::TooMuch,
+        // Data exceptions, integrity violations, and limits such as the length of an index entry.
+        code if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") => Cause::Content,
         _ => Cause::Server,
     }
+}
+
+/// Whether PostgreSQL itself says that the statement failed, and goes on with the session: then all that the transaction
+/// has done is undone. An error that ends the session may come after a commit.
+pub(crate) fn is_undone(error: &tokio_postgres::Error) -> bool {
+    let severity = error.as_db_error().and_then(tokio_postgres::error::DbError::parsed_severity);
+    severity == Some(tokio_postgres::error::Severity::Error)
 }
 
 /// A row with a value that the ledger does not know, or of another type than expected.
@@ -44,7 +61,7 @@ impl From<ReadError> for LedgerError {
         match error {
             ReadError::Database(error) => match cause(&error) {
                 Cause::Timeout => LedgerError::Timeout,
-                Cause::Content | Cause::Server => LedgerError::Unavailable(with_causes(&error)),
+                _ => LedgerError::Unavailable(with_causes(&error)),
             },
             ReadError::Row(error) => LedgerError::Unavailable(error.to_string()),
         }

@@ -4,15 +4,22 @@
 use super::report::Report;
 use super::store::{CommitRow, Snapshot, TransferRow};
 use crate::log::entries::decode;
-use crate::log::hash::{self, Hash, HashedTransfer};
+use crate::log::hash::{self, Hash, HashedAccount, HashedTransfer, Head};
 use crate::store::errors::ReadError;
 use contracts::ledger::FIRST_POSITION;
+use domain::account::Account;
 use domain::commit::Request;
+use std::collections::HashMap;
+
+/// The stored accounts, by code: their currency and rule are in the hash of each transfer that touches them.
+type Accounts = HashMap<String, Account>;
 
 pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), ReadError> {
+    let accounts: Accounts =
+        snapshot.accounts().await?.into_iter().map(|balance| (balance.account.code.clone(), balance.account)).collect();
     let (mut log, mut transfers) = (snapshot.log().await?, snapshot.transfers().await?);
     let mut transfer = snapshot.next_transfer(&mut transfers).await?;
-    let (mut expected, mut hash) = (FIRST_POSITION, Hash::default());
+    let (mut expected, mut hash) = (FIRST_POSITION, Head::of_empty_log(report.tenant).hash);
     while let Some(row) = snapshot.next_commit(&mut log).await? {
         let position = row.log.position;
         if position != expected {
@@ -25,7 +32,7 @@ pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Resul
             of_row.extend(Some(next).filter(|next| next.position == position));
             transfer = snapshot.next_transfer(&mut transfers).await?;
         }
-        hash = check_hash(&hash, &row, &of_row, report);
+        hash = check_hash(&hash, &row, &of_row, &accounts, report);
         check_entries(snapshot, &row, report);
     }
     report.hash = (expected > FIRST_POSITION).then(|| hash.iter().map(|byte| format!("{byte:02x}")).collect());
@@ -34,10 +41,16 @@ pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Resul
 
 /// Compares the row's hash with the one that it should have. Returns the hash that is stored, so that a row that was
 /// changed is one finding, not one with each row after it.
-fn check_hash(last: &Hash, row: &CommitRow, transfers: &[TransferRow], report: &mut Report) -> Hash {
+fn check_hash(
+    last: &Hash,
+    row: &CommitRow,
+    transfers: &[TransferRow],
+    accounts: &Accounts,
+    report: &mut Report,
+) -> Hash {
     let request_id = row.log.request_id.clone();
     let request = request_id.map(|id| Request { id, idempotency_key: row.log.idempotency_key.clone() });
-    let hashed: Option<Vec<_>> = transfers.iter().map(hashed).collect();
+    let hashed: Option<Vec<_>> = transfers.iter().map(|transfer| hashed(transfer, accounts)).collect();
     let expected = hashed.map(|transfers| {
         let digest = hash::digest(request.as_ref(), &row.log.entries, transfers.into_iter());
         hash::next(last, row.log.created, &digest)
@@ -48,13 +61,14 @@ fn check_hash(last: &Hash, row: &CommitRow, transfers: &[TransferRow], report: &
     row.hash.as_slice().try_into().ok().or(expected).unwrap_or_default()
 }
 
-/// `None` if the transfer's action is one that nothing could have written.
-fn hashed(row: &TransferRow) -> Option<HashedTransfer<'_>> {
+/// `None` if the transfer's action is one that nothing could have written, or an account is not stored.
+fn hashed<'a>(row: &'a TransferRow, accounts: &'a Accounts) -> Option<HashedTransfer<'a>> {
+    let account = |code: &str| accounts.get(code).map(HashedAccount::from);
     Some(HashedTransfer {
         id: row.id,
         action: *row.action.as_ref().ok()?,
-        debit: &row.debit,
-        credit: &row.credit,
+        debit: account(&row.debit)?,
+        credit: account(&row.credit)?,
         amount: row.amount,
         reason: &row.reason,
         object: row.object,

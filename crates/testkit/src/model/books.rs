@@ -32,9 +32,9 @@ pub(super) struct Logged {
     pub request: Option<Request>,
 }
 
-/// Whether a key is so old that it can be used again.
+/// Whether a key is so old that it can be used again: not before its request is answered.
 pub(super) fn expired(record: &IdempotencyRecord, now: Timestamp) -> bool {
-    record.created.plus(IDEMPOTENCY_LIFETIME) < now
+    record.created.plus(IDEMPOTENCY_LIFETIME) < now && record.answer != Answer::Running
 }
 
 impl Books {

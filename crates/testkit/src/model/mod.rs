@@ -11,7 +11,7 @@ use contracts::ledger::{
     Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
     Page, Stored,
 };
-use domain::commit::{Commit, Transfer, Version};
+use domain::commit::{Answer, Commit, Transfer, Version};
 use queries::{fits, is_event_of, page};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
@@ -39,6 +39,13 @@ impl ModelLedger {
         tenants
             .get(&tenant)
             .map_or_else(Vec::new, |books| books.transfers.iter().map(|transfer| Transfer::clone(transfer)).collect())
+    }
+
+    /// What a commit would be answered; nothing is written.
+    pub fn try_commit(&self, tenant: TenantId, commit: &Commit) -> Result<Committed, CommitError> {
+        let tenants = self.tenants.lock().unwrap();
+        let books = tenants.get(&tenant).ok_or_else(|| CommitError::Invalid(format!("no tenant {tenant}")))?;
+        books.clone().commit(commit)
     }
 
     fn read<T>(&self, tenant: TenantId, read: impl FnOnce(&Books) -> T) -> Result<T, LedgerError> {
@@ -121,7 +128,7 @@ impl Ledger for ModelLedger {
         let mut forgotten = 0;
         for books in self.tenants.lock().unwrap().values_mut() {
             let known = books.keys.len();
-            books.keys.retain(|_, record| record.created >= before);
+            books.keys.retain(|_, record| record.created >= before || record.answer == Answer::Running);
             forgotten += known - books.keys.len();
         }
         Ok(forgotten as u64)

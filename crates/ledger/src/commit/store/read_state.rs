@@ -10,53 +10,64 @@ use crate::store::errors::{ReadError, RowError};
 use crate::store::rows;
 use futures_util::try_join;
 use platform::database::from_sql_time;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 use tokio_postgres::{Client, Row};
 
 /// What a batch relies on.
 pub(crate) struct BatchState {
-    /// By tenant.
+    /// By tenant; those whose lock is not free are not there.
     pub tenants: BTreeMap<i32, TenantState>,
     /// The number of the open transaction in which it was read; `None` if it was remembered.
     pub transaction: Option<String>,
 }
 
-/// Begins a transaction, waits for the tenants' locks, and reads. The transaction stays open.
+/// Begins a transaction, takes the tenants' locks, and reads. It waits for the lock of the tenant `first`, and not for the
+/// others. The transaction stays open.
 pub(crate) async fn read_state(
     client: &Client,
     prepared: &ReadStatements,
     touched: &Touched<'_>,
+    first: i32,
 ) -> Result<BatchState, ReadError> {
-    let tenants: Vec<i32> = touched.tenants.iter().copied().collect();
-    let tenants: [Parameter<'_>; 1] = [&tenants];
+    let others = touched.tenants.keys().copied().filter(|tenant| *tenant != first);
+    let tenants: Vec<i32> = std::iter::once(first).chain(others).collect();
+    let locking: [Parameter<'_>; 2] = [&tenants, &first];
     let objects = &touched.objects;
     let object_arrays =
         (array(objects, |key| key.0), array(objects, |key| key.1.kind.code()), array(objects, |key| key.1.value));
     let accounts = (array(&touched.accounts, |key| key.0), array(&touched.accounts, |key| key.1));
     let keys = (array(&touched.keys, |key| key.0), array(&touched.keys, |key| key_id(key.0, key.1)));
     let holds = (array(&touched.holds, |key| key.0), array(&touched.holds, |key| key.1));
+    let reading: [Parameter<'_>; 1] = [&tenants];
     // The statements leave in the order in which they are polled first, which is the order here.
-    let ((), _, heads, versions, accounts, keys, holds) = try_join!(
+    let ((), locked, heads, versions, accounts, keys, holds) = try_join!(
         client.batch_execute(BEGIN),
-        client.execute(&prepared.lock, &tenants),
-        client.query(&prepared.heads, &tenants),
+        client.query(&prepared.lock, &locking),
+        client.query(&prepared.heads, &reading),
         query(client, &prepared.versions, [&object_arrays.0, &object_arrays.1, &object_arrays.2], objects.len()),
         query(client, &prepared.accounts, [&accounts.0, &accounts.1], accounts.0.len()),
         query(client, &prepared.keys, [&keys.0, &keys.1], keys.0.len()),
         query(client, &prepared.holds, [&holds.0, &holds.1], holds.0.len()),
     )?;
+    let locked: BTreeSet<i32> = locked.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let mut state = BatchState { tenants: BTreeMap::new(), transaction: None };
     for row in &heads {
-        let hash = row.try_get::<_, Option<&[u8]>>(2)?.map(<Hash>::try_from).transpose();
-        let hash = hash.map_err(RowError::from)?.unwrap_or_default();
-        let time = row.try_get::<_, Option<SystemTime>>(4)?.map(from_sql_time).unwrap_or_default();
-        let tenant = TenantState { next: row.try_get(1)?, head: Head { hash, time }, ..TenantState::default() };
-        state.tenants.insert(row.try_get(0)?, tenant);
-        state.transaction = Some(row.try_get(3)?);
+        state.transaction = Some(row.try_get(2)?);
+        let number: i32 = row.try_get(0)?;
+        let Some(tenant) = touched.tenants.get(&number).filter(|_| locked.contains(&number)) else { continue };
+        let head = match row.try_get(3)? {
+            Some(position) => Head {
+                position,
+                hash: <Hash>::try_from(row.try_get::<_, &[u8]>(4)?).map_err(RowError::from)?,
+                time: from_sql_time(row.try_get::<_, SystemTime>(5)?),
+            },
+            None => Head::of_empty_log(*tenant),
+        };
+        state.tenants.insert(number, TenantState::new(row.try_get(1)?, head));
     }
     let mut add = |row: &Row, add: &dyn Fn(&mut TenantState) -> Result<(), RowError>| -> Result<(), ReadError> {
-        Ok(add(state.tenants.entry(row.try_get(0)?).or_default())?)
+        Ok(state.tenants.get_mut(&row.try_get(0)?).map_or(Ok(()), add)?)
     };
     for row in &versions {
         add(row, &|tenant| {

@@ -4,19 +4,20 @@
 //! Keys of several columns are matched by a join with `UNNEST`, not by `= ANY`: a plan that was made for an empty table
 //! must still be right when the table has grown.
 
-use super::write_statement;
+use super::write_statement::LOCKS;
 use contracts::ledger::FIRST_POSITION;
 use tokio_postgres::{Client, Error, Statement};
 
 /// Settings of a committer's connection. Every statement finds its rows by an index; other plans are switched off, so
 /// that no plan that was made for an empty table can scan it when it is full. The time limits are below the committer's
-/// own, so that PostgreSQL releases the locks of tenants if a server process stops working.
+/// own, so that PostgreSQL releases the locks of tenants if a server process stops working. A lock that is not free soon
+/// is waited for in the queue, where it holds up one tenant only.
 pub(crate) const SETTINGS: &str = "\
     SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
     SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off; \
     SET jit = off; \
-    SET statement_timeout = '15s'; SET lock_timeout = 0; SET idle_in_transaction_session_timeout = '5s'; \
+    SET statement_timeout = '5s'; SET lock_timeout = '100ms'; SET idle_in_transaction_session_timeout = '5s'; \
     SET application_name = 'florin committer'";
 
 pub(crate) const BEGIN: &str = "BEGIN";
@@ -37,14 +38,19 @@ macro_rules! statements {
 }
 
 statements! {
-    /// Takes the locks of tenants, one writer at a time for each, in whichever process. Statements after it see all
-    /// that was committed before. The tenants come in the order of their numbers, so that two batches cannot wait for
-    /// each other.
-    lock = write_statement::statement(&[]);
-    /// The position that each tenant's next log entry gets, hash and time of the last log row, and the transaction's
-    /// own number, by which its end can be found out if the connection is lost.
+    /// Takes the locks of tenants, one writer at a time for each, in whichever process, and says which it got. It waits
+    /// for that of `$2`, which comes first, so that nothing is held while it waits; the others must be free. Statements
+    /// after it see all that was committed before.
+    lock = format!(
+        "SELECT k.tenant FROM UNNEST($1::int[]) AS k (tenant)
+        WHERE CASE WHEN k.tenant = $2 THEN pg_advisory_xact_lock({LOCKS}, k.tenant)::text IS NOT NULL
+            ELSE pg_try_advisory_xact_lock({LOCKS}, k.tenant) END"
+    );
+    /// The position that each tenant's next log entry gets, position, hash and time of the last log row, and the
+    /// transaction's own number, by which its end can be found out if the connection is lost.
     heads = format!(
-        "SELECT k.tenant, coalesce(l.position + l.size, {FIRST_POSITION}), l.hash, pg_current_xact_id()::text, l.created
+        "SELECT k.tenant, coalesce(l.position + l.size, {FIRST_POSITION}), pg_current_xact_id()::text,
+            l.position, l.hash, l.created
         FROM UNNEST($1::int[]) AS k (tenant)
         LEFT JOIN LATERAL (
             SELECT l.position, l.size, l.hash, l.created FROM ledger.log l WHERE l.tenant = k.tenant
@@ -69,10 +75,10 @@ statements! {
             SELECT coalesce(sum(u.amount), 0)::bigint AS posted, coalesce(bool_or(u.last), false) AS closed
             FROM ledger.transfers u WHERE u.tenant = k.tenant AND u.hold = h.id
         ) used";
-    /// Which of the given log rows exist.
-    log_rows = "SELECT l.tenant, l.position
-        FROM UNNEST($1::int[], $2::bigint[], $3::bytea[]) AS n (tenant, position, entries)
-        JOIN ledger.log l ON l.tenant = n.tenant AND l.position = n.position AND l.entries = n.entries";
+    /// The hashes of the given log rows that exist.
+    log_rows = "SELECT l.hash
+        FROM UNNEST($1::int[], $2::bigint[], $3::bytea[]) AS n (tenant, position, hash)
+        JOIN ledger.log l ON l.tenant = n.tenant AND l.position = n.position AND l.hash = n.hash";
 }
 
 /// The end of a transaction, `committed` or `aborted`; NULL if PostgreSQL does not know it, because it is too old or

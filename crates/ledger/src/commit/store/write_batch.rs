@@ -2,24 +2,32 @@
 
 use super::arrays::{Parameter, array};
 use super::connection::Connection;
-use super::write_statement::{self as sets, RowSet};
-use crate::commit::state::AccountState;
+use super::write_statement::{self as sets, Basis, RowSet};
+use crate::commit::state::{AccountState, TenantState};
 use crate::commit::writes::Writes;
 use crate::store::column_values::{action_columns, answer_columns, key_id, rule_code, terms_text, types_text};
-use crate::store::errors::{Cause, cause};
+use crate::store::errors::is_undone;
 use contracts::ledger::IdempotencyRecord;
 use domain::commit::ObjectWrite;
 use futures_util::join;
 use platform::database::to_sql_time;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use tokio_postgres::types::ToSql;
 use tokio_postgres::{Client, Error};
+
+/// An array for each column, in the order of the set's columns.
+type Arrays<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
+
+/// Boxes arrays of different types.
+macro_rules! arrays {
+    ($($array:expr),* $(,)?) => { vec![$(Box::new($array) as Box<dyn ToSql + Sync + Send + '_>),*] };
+}
 
 /// How writing a batch ended.
 #[derive(Debug)]
 pub(crate) enum Written {
     Committed,
-    /// PostgreSQL rejected it and rolled all of it back.
+    /// PostgreSQL refused it and rolled all of it back.
     RolledBack(Error),
     /// It could not be sent, so none of it is written.
     Unsent(Error),
@@ -27,46 +35,57 @@ pub(crate) enum Written {
     Unknown(Error),
 }
 
-/// The transaction in which a batch is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Transaction {
-    /// The one in which its state was read, which is still open.
-    Open,
-    /// One of its own, because its state was remembered. If that is out of date, PostgreSQL rejects a log row.
-    Own,
-}
-
-/// Writes a batch of these tenants and commits the transaction, in one round trip.
+/// Writes a batch and commits the transaction, in one round trip: with [`Basis::Read`] the one in which its state was
+/// read, which is still open, and otherwise one of its own.
 pub(crate) async fn write_batch(
     connection: &mut Connection,
-    transaction: Transaction,
-    tenants: &BTreeSet<i32>,
+    basis: Basis,
+    states: &BTreeMap<i32, TenantState>,
     writes: &Writes<'_>,
 ) -> Written {
     let parts = parts(writes);
     let sets = parts.iter().map(|part| (part.number, part.set));
-    let statement = match connection.write_statement(sets).await {
+    let statement = match connection.write_statement(basis, sets).await {
         Ok(statement) => statement,
         Err(error) => return Written::Unsent(error),
     };
-    let tenants: Vec<i32> = tenants.iter().copied().collect();
-    let arrays = parts.iter().flat_map(|part| &part.arrays).map(|array| &**array as Parameter<'_>);
-    let parameters: Vec<Parameter<'_>> = std::iter::once(&tenants as _).chain(arrays).collect();
+    let remembered = if basis == Basis::Remembered { remembered(states) } else { Vec::new() };
+    let arrays = remembered.iter().chain(parts.iter().flat_map(|part| &part.arrays));
+    let parameters: Vec<Parameter<'_>> = arrays.map(|array| &**array as Parameter<'_>).collect();
     let execute = connection.client.execute(&statement, &parameters);
-    match transaction {
-        Transaction::Own => match execute.await {
+    match basis {
+        Basis::Remembered => match execute.await {
             Ok(_) => Written::Committed,
-            // Such an error comes before the transaction is committed; any other may come afterwards.
-            Err(error) if cause(&error) == Cause::Content => Written::RolledBack(error),
+            Err(error) if is_undone(&error) => Written::RolledBack(error),
             Err(error) => Written::Unknown(error),
         },
-        Transaction::Open => match join!(execute, connection.client.batch_execute("COMMIT")) {
+        Basis::Read => match join!(execute, connection.client.batch_execute("COMMIT")) {
+            (Ok(_), Ok(())) => Written::Committed,
             // After a failed statement PostgreSQL answers COMMIT with a rollback, and does not call that an error.
             (Err(error), _) if error.as_db_error().is_some() => Written::RolledBack(error),
-            (Ok(_), Ok(())) => Written::Committed,
+            (_, Err(error)) if is_undone(&error) => Written::RolledBack(error),
             (Err(error), _) | (_, Err(error)) => Written::Unknown(error),
         },
     }
+}
+
+/// What [`Basis::Remembered`] compares: the parameters before those of the sets.
+fn remembered(states: &BTreeMap<i32, TenantState>) -> Arrays<'_> {
+    let heads: Vec<_> = states.iter().filter(|(_, state)| state.stored.position > 0).collect();
+    let presumed: Vec<_> = states
+        .iter()
+        .flat_map(|(tenant, state)| state.presumed.iter().map(|(id, version)| (*tenant, *id, *version)))
+        .collect();
+    arrays![
+        array(states.keys(), |tenant| *tenant),
+        array(&heads, |head| *head.0),
+        array(&heads, |head| head.1.stored.position),
+        array(&heads, |head| head.1.stored.hash.as_slice()),
+        array(&presumed, |object| object.0),
+        array(&presumed, |object| object.1.kind.code()),
+        array(&presumed, |object| object.1.value),
+        array(&presumed, |object| object.2),
+    ]
 }
 
 /// A set of rows with its columns.
@@ -75,14 +94,6 @@ struct Part<'a> {
     number: usize,
     set: &'static RowSet,
     arrays: Arrays<'a>,
-}
-
-/// An array for each column, in the order of the set's columns.
-type Arrays<'a> = Vec<Box<dyn ToSql + Sync + Send + 'a>>;
-
-/// Boxes arrays of different types.
-macro_rules! arrays {
-    ($($array:expr),* $(,)?) => { vec![$(Box::new($array) as Box<dyn ToSql + Sync + Send + '_>),*] };
 }
 
 /// The sets that have rows.
@@ -98,9 +109,7 @@ fn parts<'a>(writes: &'a Writes<'a>) -> Vec<Part<'a>> {
     add(&sets::LOG, writes.log.len(), &|| log(writes));
     add(&sets::TRANSFERS, writes.transfers.len(), &|| transfers(writes));
     add(&sets::NEW_OBJECTS, writes.new_objects.len(), &|| new_objects(writes));
-    add(&sets::CHANGED_OBJECTS, writes.changed_objects.len(), &|| {
-        objects(&writes.changed_objects, |row| (row.0, row.1))
-    });
+    add(&sets::CHANGED_OBJECTS, writes.changed_objects.len(), &|| changed_objects(writes));
     add(&sets::REVISIONS, writes.revisions.len(), &|| revisions(writes));
     add(&sets::NEW_ACCOUNTS, writes.new_accounts.len(), &|| new_accounts(&writes.new_accounts));
     add(&sets::CHANGED_ACCOUNTS, writes.changed_accounts.len(), &|| accounts(&writes.changed_accounts));
@@ -174,6 +183,13 @@ fn new_objects<'a>(writes: &'a Writes<'a>) -> Arrays<'a> {
         array(rows, |row| row.place.0),
         array(rows, |row| row.place.1),
     ]);
+    arrays
+}
+
+fn changed_objects<'a>(writes: &'a Writes<'a>) -> Arrays<'a> {
+    let rows = &writes.changed_objects;
+    let mut arrays = objects(rows, |row| (row.0, row.1));
+    arrays.extend(arrays![array(rows, |row| row.2)]);
     arrays
 }
 

@@ -3,10 +3,11 @@
 //! It is one statement because PostgreSQL answers each statement by itself: ten small ones cost more in messages,
 //! wake-ups and snapshots than in work.
 
+use crate::store::errors::{LOCKED, NOT_AS_KNOWN};
 use std::fmt::Write;
 
 /// The first number of the advisory locks that order the writers of a tenant; the second is the tenant's number.
-const LOCKS: i32 = 1_818_584_930;
+pub(super) const LOCKS: i32 = 1_818_584_930;
 
 /// A table, and which of its columns a batch writes. The rows arrive as one array for each column.
 pub(crate) struct RowSet {
@@ -16,6 +17,8 @@ pub(crate) struct RowSet {
     columns: &'static [Column],
     /// Further columns, which are written for new rows only.
     only_new: &'static [Column],
+    /// A column of rows that exist, and the column that it must be equal to.
+    replaces: Option<(&'static str, Column)>,
 }
 
 struct Column {
@@ -51,6 +54,7 @@ pub(crate) const LOG: RowSet = RowSet {
         column("hash", "bytea"),
     ],
     only_new: &[],
+    replaces: None,
 };
 
 pub(crate) const TRANSFERS: RowSet = RowSet {
@@ -73,6 +77,7 @@ pub(crate) const TRANSFERS: RowSet = RowSet {
         column("created", "timestamptz"),
     ],
     only_new: &[],
+    replaces: None,
 };
 
 const OBJECT_COLUMNS: &[Column] = &[
@@ -94,9 +99,16 @@ pub(crate) const NEW_OBJECTS: RowSet = RowSet {
     keys: 0,
     columns: OBJECT_COLUMNS,
     only_new: &[column("position", "bigint"), column("start", "int"), column("length", "int")],
+    replaces: None,
 };
 
-pub(crate) const CHANGED_OBJECTS: RowSet = RowSet { table: "objects", keys: 3, columns: OBJECT_COLUMNS, only_new: &[] };
+pub(crate) const CHANGED_OBJECTS: RowSet = RowSet {
+    table: "objects",
+    keys: 3,
+    columns: OBJECT_COLUMNS,
+    only_new: &[],
+    replaces: Some(("version", column("base", "int"))),
+};
 
 pub(crate) const REVISIONS: RowSet = RowSet {
     table: "revisions",
@@ -109,6 +121,7 @@ pub(crate) const REVISIONS: RowSet = RowSet {
         column("position", "bigint"),
     ],
     only_new: &[],
+    replaces: None,
 };
 
 const ACCOUNT_COLUMNS: &[Column] = &[
@@ -125,10 +138,11 @@ pub(crate) const NEW_ACCOUNTS: RowSet = RowSet {
     keys: 0,
     columns: ACCOUNT_COLUMNS,
     only_new: &[column("currency", "text"), column("rule", "smallint")],
+    replaces: None,
 };
 
 pub(crate) const CHANGED_ACCOUNTS: RowSet =
-    RowSet { table: "accounts", keys: 2, columns: ACCOUNT_COLUMNS, only_new: &[] };
+    RowSet { table: "accounts", keys: 2, columns: ACCOUNT_COLUMNS, only_new: &[], replaces: None };
 
 const KEY_COLUMNS: &[Column] = &[
     column("id", "uuid"),
@@ -146,26 +160,68 @@ pub(crate) const NEW_KEYS: RowSet = RowSet {
     keys: 0,
     columns: KEY_COLUMNS,
     only_new: &[column("tenant", "int"), column("key", "text")],
+    replaces: None,
 };
 
 pub(crate) const CHANGED_KEYS: RowSet =
-    RowSet { table: "idempotency_keys", keys: 1, columns: KEY_COLUMNS, only_new: &[] };
+    RowSet { table: "idempotency_keys", keys: 1, columns: KEY_COLUMNS, only_new: &[], replaces: None };
 
-/// The statement that takes the locks of tenants and then writes the sets of rows. Its first parameter is the tenants'
-/// numbers; the others are the columns of the sets, in order. PostgreSQL runs the `SELECT` to its end before it begins
-/// with what is in the `WITH`.
-pub(crate) fn statement(sets: &[&RowSet]) -> String {
+/// What a statement makes sure of beside what it writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Basis {
+    /// The batch was checked against what was read in the same transaction, under the tenants' locks.
+    Read,
+    /// It was checked against what was remembered. The statement takes the locks, and compares the logs' last rows and the
+    /// versions that the batch relies on.
+    Remembered,
+}
+
+/// The parameters of a statement with [`Basis::Remembered`] before those of the sets: tenants to be locked; tenant,
+/// position and hash of each last row; tenant, kind, id and version of each object that is relied on.
+const REMEMBERED_PARAMETERS: usize = 8;
+
+/// The conditions of [`Basis::Remembered`]: the error of each, and the condition. The locks come first: PostgreSQL
+/// evaluates them in this order, and the rest not at all if one does not hold.
+const REMEMBERED: [(&str, &str); 3] = [
+    (LOCKED, "l.free"),
+    (
+        NOT_AS_KNOWN,
+        "NOT EXISTS (SELECT FROM UNNEST($2::int[], $3::bigint[], $4::bytea[]) AS k (tenant, position, hash)
+            LEFT JOIN ledger.log l ON l.tenant = k.tenant AND l.position = k.position
+            WHERE l.hash IS DISTINCT FROM k.hash)",
+    ),
+    (
+        NOT_AS_KNOWN,
+        "NOT EXISTS (SELECT FROM UNNEST($5::int[], $6::smallint[], $7::uuid[], $8::int[]) AS k (tenant, kind, id, version)
+            LEFT JOIN ledger.objects o ON o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id
+            WHERE o.version IS DISTINCT FROM k.version)",
+    ),
+];
+
+/// The statement that writes the sets of rows. Its parameters are those of the basis, and then the columns of the sets, in
+/// order. It fails, and writes nothing, if a row that is to be changed is not there.
+///
+/// PostgreSQL evaluates the conditions of the `SELECT` one after another, and carries a part of the `WITH` out when a
+/// condition asks for it, or else at the end.
+pub(crate) fn statement(basis: Basis, sets: &[&RowSet]) -> String {
     let mut sql = String::new();
-    let mut parameter = 1;
+    let mut conditions: Vec<(&str, String)> = Vec::new();
+    let mut parameter = 0;
+    if basis == Basis::Remembered {
+        parameter = REMEMBERED_PARAMETERS;
+        conditions.extend(REMEMBERED.map(|(error, condition)| (error, condition.to_owned())));
+    }
     for (number, set) in sets.iter().enumerate() {
         let columns: Vec<&Column> = set.columns.iter().chain(set.only_new).collect();
+        let base = set.replaces.as_ref().map(|(_, base)| base);
         let names = |of: &dyn Fn(&Column) -> String| columns.iter().copied().map(of).collect::<Vec<_>>().join(", ");
         let stored = |column: &Column| column.expression.map_or_else(|| format!("n.{}", column.name), str::to_owned);
         let listed = names(&|column| column.name.to_owned());
-        let numbered = (parameter + 1..).zip(&columns);
+        let first = parameter + 1;
+        let numbered = (first..).zip(columns.iter().copied().chain(base));
         let arrays: Vec<String> =
             numbered.map(|(at, column)| format!("unnest(${at}::{}[]) AS {}", column.sql_type, column.name)).collect();
-        parameter += columns.len();
+        parameter += arrays.len();
         let (table, arrays) = (set.table, arrays.join(", "));
         let _ = write!(sql, "{} w{number} AS (", if number == 0 { "WITH" } else { "," });
         let _ = if set.keys == 0 {
@@ -175,11 +231,26 @@ pub(crate) fn statement(sets: &[&RowSet]) -> String {
             let (keys, others) = columns.split_at(set.keys);
             let assigned: Vec<_> =
                 others.iter().map(|column| format!("{} = {}", column.name, stored(column))).collect();
-            let same: Vec<_> = keys.iter().map(|key| format!("t.{0} = n.{0}", key.name)).collect();
+            let same = keys.iter().map(|key| (key.name, key.name));
+            let replaced = set.replaces.iter().map(|(column, base)| (*column, base.name));
+            let same: Vec<_> = same.chain(replaced).map(|(one, other)| format!("t.{one} = n.{other}")).collect();
             let (assigned, same) = (assigned.join(", "), same.join(" AND "));
-            write!(sql, "UPDATE ledger.{table} t SET {assigned} FROM (SELECT {arrays}) AS n WHERE {same})")
+            conditions.push((
+                NOT_AS_KNOWN,
+                format!("(SELECT count(*) FROM w{number}) = cardinality(${first}::{}[])", keys[0].sql_type),
+            ));
+            write!(sql, "UPDATE ledger.{table} t SET {assigned} FROM (SELECT {arrays}) AS n WHERE {same} RETURNING 1)")
         };
     }
-    let _ = write!(sql, " SELECT pg_advisory_xact_lock({LOCKS}, k.tenant) FROM UNNEST($1::int[]) AS k (tenant)");
+    let required: Vec<_> =
+        conditions.iter().map(|(error, condition)| format!("ledger.require('{error}', {condition})")).collect();
+    let _ = write!(sql, " SELECT {}", required.join(", "));
+    if basis == Basis::Remembered {
+        let _ = write!(
+            sql,
+            " FROM (SELECT bool_and(pg_try_advisory_xact_lock({LOCKS}, k.tenant)) AS free
+            FROM UNNEST($1::int[]) AS k (tenant)) AS l"
+        );
+    }
     sql
 }
