@@ -14,7 +14,7 @@ use crate::params::Param;
 use crate::replay::replay;
 use crate::reply::Reply;
 use crate::request::{Answer, Request};
-use contracts::KeyKind;
+use contracts::{IdempotencyRecord, KeyKind};
 use http::Method;
 use std::sync::Arc;
 
@@ -73,13 +73,6 @@ impl Api {
             None => Vec::new(),
         };
         let tree = expand::plan(&self.services.kinds, endpoint.returns, &expand)?;
-        let _running = match &key {
-            Some(key) => {
-                let guard = self.running.enter(caller.tenant.id, &key.key);
-                Some(guard.ok_or_else(|| ApiError::key_in_use(&key.key))?)
-            }
-            None => None,
-        };
         let call = Call {
             services: self.services.clone(),
             now: self.services.clock.now(),
@@ -89,6 +82,17 @@ impl Api {
             path,
             expands: !tree.is_empty(),
             key,
+        };
+        // Most repeated requests are answered here, before anything is decided. Any other is noticed when it commits.
+        if let Some(answer) = answered_before(&call, &tree).await? {
+            return Ok(answer);
+        }
+        let _running = match &call.key {
+            Some(key) => {
+                let guard = self.running.enter(call.tenant_id(), &key.key);
+                Some(guard.ok_or_else(|| ApiError::key_in_use(&key.key))?)
+            }
+            None => None,
         };
         let result = match decide(&endpoint, &call, params).await {
             Ok(reply) => finished(&call, reply, &tree).await,
@@ -111,6 +115,20 @@ async fn finished(call: &Call, reply: Reply, tree: &expand::Tree) -> Result<Answ
     Ok(Answer { status: 200, body, replayed: false })
 }
 
+/// The first request's answer, if the request is a repeated one.
+async fn answered_before(call: &Call, tree: &expand::Tree) -> Result<Option<Answer>> {
+    let Some(key) = &call.key else { return Ok(None) };
+    match call.services.ledger.idempotency(call.tenant_id(), &key.key).await? {
+        Some(record) => replayed(call, &record, tree).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+async fn replayed(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree) -> Result<Answer> {
+    let (status, body) = replay(call, record, tree).await?;
+    Ok(Answer { status, body, replayed: true })
+}
+
 /// Makes an answer of the result. A repeated request gets the first request's answer, whatever its own result is.
 async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> Result<Answer> {
     let (failure, key) = match (result, &call.key) {
@@ -118,10 +136,7 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
         (result, _) => return result,
     };
     let error = match failure {
-        Failure::Replay(record) => {
-            let (status, body) = replay(call, &key.fingerprint, &record, tree).await?;
-            return Ok(Answer { status, body, replayed: true });
-        }
+        Failure::Replay(record) => return replayed(call, &record, tree).await,
         Failure::Conflict => return Err(Failure::Conflict),
         Failure::Error(error) => error,
     };
@@ -131,9 +146,8 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
         KeyState::Answered | KeyState::Running => (),
         KeyState::Unused => {
             // It may fail now because it succeeded before.
-            if let Some(record) = call.services.ledger.idempotency(call.tenant_id(), &key.key).await? {
-                let (status, body) = replay(call, &key.fingerprint, &record, tree).await?;
-                return Ok(Answer { status, body, replayed: true });
+            if let Some(answer) = answered_before(call, tree).await? {
+                return Ok(answer);
             }
             if error.kept {
                 call.keep_answer(error.status, &pretty(&error.to_json())).await?;

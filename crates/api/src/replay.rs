@@ -8,13 +8,8 @@ use contracts::IdempotencyRecord;
 use domain::commit::Answer;
 
 /// The answer to a repeated request, out of the first request's record: status and body.
-pub async fn replay(
-    call: &Call,
-    fingerprint: &[u8; 32],
-    record: &IdempotencyRecord,
-    tree: &expand::Tree,
-) -> Result<(u16, String)> {
-    if record.fingerprint != *fingerprint {
+pub async fn replay(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree) -> Result<(u16, String)> {
+    if call.key.as_ref().is_none_or(|key| key.fingerprint != record.fingerprint) {
         return Err(ApiError::key_reused(&record.key).into());
     }
     match &record.answer {

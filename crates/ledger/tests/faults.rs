@@ -4,13 +4,15 @@
 
 mod support;
 
-use contracts::ledger::{CommitError, Ledger, LedgerError};
+use contracts::ledger::{CommitError, Committed, Ledger, LedgerError};
+use domain::commit::{Action, Commit};
 use ledger::{CommitterConfig, PgLedger, verify};
 use std::time::{Duration, Instant};
-use support::{charge, opened, prepared, tenant};
+use support::{charge, hold_the_lock, opened, prepared, tenant};
+use testkit::build::{self, Draft};
 use testkit::load::{Load, Work};
 use testkit::{ManualClock, TestDatabase, tenant_id};
-use types::TenantId;
+use types::{Clock, Entropy, SeededEntropy, TenantId};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn an_unreachable_server_is_reported() {
@@ -28,14 +30,6 @@ async fn an_unreachable_server_is_reported() {
     database.restart().await;
     assert_eq!(ledger.commit(tenant(), lost).await.unwrap().first_position, 2);
     assert!(ledger.objects(tenant(), &[doc.id]).await.unwrap()[0].is_some());
-}
-
-/// Holds the tenant's lock, as another process does in the middle of a batch.
-async fn hold_the_lock(database: &TestDatabase) -> tokio_postgres::Client {
-    let holder = database.connect().await;
-    let sql = "SELECT pg_advisory_lock(1818584930, number) FROM ledger.books WHERE tenant = $1";
-    holder.execute(sql, &[&tenant().0]).await.unwrap();
-    holder
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -148,6 +142,82 @@ async fn tenants_share_batches_and_nothing_else() {
         let seen = ledger.objects(*owner, &[taken.id]).await.unwrap();
         assert_eq!(seen[0].is_some(), at == 0, "no tenant sees the objects of another");
     }
+}
+
+/// Commits from each of several callers at the same time.
+async fn all_at_once(ledger: &std::sync::Arc<PgLedger>, commits: Vec<Commit>) -> Vec<Result<Committed, CommitError>> {
+    let commits = commits.into_iter().map(|commit| ledger.commit(tenant(), commit));
+    futures_util::future::join_all(commits).await
+}
+
+/// A batch that is too much for PostgreSQL is written in parts, and a commit that cannot be stored fails alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn batches_are_split() {
+    let database = prepared(TestDatabase::start().await).await;
+    let config = CommitterConfig { unreachable_max_ms: 10_000, ..CommitterConfig::default() };
+    let ledger = opened(&database, config);
+    let limit = "CREATE FUNCTION no_more_than_two() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+            IF (SELECT count(*) FROM written) > 2 THEN
+                RAISE EXCEPTION 'out of memory' USING ERRCODE = 'out_of_memory';
+            END IF;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER limited AFTER INSERT ON ledger.log REFERENCING NEW TABLE AS written
+        FOR EACH STATEMENT EXECUTE FUNCTION no_more_than_two()";
+    database.connect().await.batch_execute(limit).await.unwrap();
+    let mut commits: Vec<Commit> = (0..20).map(|seed| charge(seed).1).collect();
+    // Longer than an entry of an index may be.
+    let code = SeededEntropy::new(5).alphanumeric(20_000);
+    let accounts = (&build::open_account(&code), &build::open_account("liabilities/load"));
+    let (doc, commit) = charge(20);
+    let now = ManualClock::new().now();
+    let moved = build::transfer(now, &mut SeededEntropy::new(5), Action::Post, accounts, 5, doc.id);
+    commits.insert(7, Draft(commit).transfer(moved).commit());
+    let answers = all_at_once(&ledger, commits).await;
+    for (at, answer) in answers.iter().enumerate() {
+        assert_eq!(answer.is_ok(), at != 7, "{at}: {answer:?}");
+    }
+    assert!(matches!(answers[7], Err(CommitError::Invalid(_))), "{:?}", answers[7]);
+    let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
+    assert!(report.is_sound() && report.events == 20, "{report:#?}");
+}
+
+/// A tenant whose lock is held, by whatever session, does not hold up others of the same committer.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_tenant_holds_up_no_other() {
+    let database = prepared(TestDatabase::start().await).await;
+    let other = tenant_id(1);
+    support::prepare(&database, other).await;
+    let config = CommitterConfig { writers: 1, unreachable_max_ms: 3_000, ..CommitterConfig::default() };
+    let ledger = opened(&database, config);
+    // From the ninth on, nothing is read before.
+    for seed in 100..120 {
+        ledger.commit(tenant(), charge(seed).1).await.unwrap();
+        ledger.commit(other, charge(seed).1).await.unwrap();
+    }
+    let holder = hold_the_lock(&database).await;
+    let locked: Vec<_> = (0..3)
+        .map(|seed| {
+            let ledger = ledger.clone();
+            tokio::spawn(async move { ledger.commit(tenant(), charge(seed).1).await })
+        })
+        .collect();
+    let began = Instant::now();
+    for seed in 0..30 {
+        ledger.commit(other, charge(seed).1).await.unwrap();
+    }
+    assert!(locked.iter().all(|commit| !commit.is_finished()), "the other tenant was served meanwhile");
+    assert!(began.elapsed() < Duration::from_secs(3));
+    drop(holder);
+    for commit in locked {
+        commit.await.unwrap().unwrap();
+    }
+
+    let holder = hold_the_lock(&database).await;
+    let answer = ledger.commit(tenant(), charge(50).1).await;
+    assert!(matches!(answer, Err(CommitError::Unavailable(_))), "{answer:?}");
+    drop(holder);
+    ledger.commit(tenant(), charge(50).1).await.unwrap();
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

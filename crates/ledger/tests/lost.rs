@@ -4,15 +4,16 @@
 
 mod support;
 
-use contracts::ledger::{CommitError, Ledger};
-use domain::commit::{Answer, Step};
+use contracts::ledger::{CommitError, IDEMPOTENCY_LIFETIME, Ledger};
+use domain::commit::{Action, Answer, Step};
 use ledger::{CommitterConfig, PgLedger, verify};
+use serde_json::json;
 use std::time::{Duration, Instant};
 use support::{charge, opened, prepared, tenant};
-use testkit::build::Draft;
+use testkit::build::{self, Doc, Draft};
 use testkit::load::{Acknowledged, Load, Work};
 use testkit::{Cut, ManualClock, TestDatabase};
-use types::Clock;
+use types::{Clock, Kind, SeededEntropy};
 
 /// Every acknowledged commit is at its position, and nothing else is written: no commit twice.
 async fn all_is_written(ledger: &PgLedger, database: &TestDatabase, acknowledged: &[Acknowledged]) {
@@ -124,6 +125,53 @@ async fn whether_a_lost_try_was_written_is_found_out() {
     assert!(report.is_sound() && report.events == 19 + 6 * 13, "{report:#?}");
 }
 
+/// A try of which nothing was written is not taken for a later one that wrote other commits of the batch at the same
+/// positions.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_lost_tries_the_right_one_is_found() {
+    let database = prepared(TestDatabase::start().await).await;
+    let proxy = database.proxy().await;
+    let pool = proxy.pool(platform::database::store::SERVICE_ROLE, 4);
+    let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
+    let keyed = |seed: u64, key: &str| {
+        let (doc, commit) = charge(seed);
+        let answer = Answer::Object { status: 200, id: doc.id, version: 1 };
+        (doc, Draft(commit).key(key, Step::Begin, answer).commit())
+    };
+    let (first, commit) = keyed(1, "used");
+    ledger.commit(tenant(), commit).await.unwrap();
+    let holder = support::hold_the_lock(&database).await;
+    let batch: Vec<_> = [keyed(2, "new"), keyed(3, "used"), charge(4)].into_iter().collect();
+    let answers: Vec<_> = batch
+        .iter()
+        .map(|(_, commit)| {
+            let (ledger, commit) = (ledger.clone(), commit.clone());
+            tokio::spawn(async move { ledger.commit(tenant(), commit).await })
+        })
+        .collect();
+    // They wait together for the lock, in any order.
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    // The first try never reaches PostgreSQL. The second is refused, because of the used key. The answer to the third, in
+    // which the used key was noticed, is lost.
+    proxy.cut_in_turn([Some(Cut::BeforeCommit), None, Some(Cut::AfterCommit)]);
+    drop(holder);
+    let mut found = Vec::new();
+    for answer in answers {
+        found.push(answer.await.unwrap());
+    }
+    assert_eq!(proxy.cuts_made(), 2);
+    let mut positions = Vec::new();
+    for ((doc, _), answer) in batch.iter().zip(&found) {
+        let stored = ledger.objects(tenant(), &[doc.id]).await.unwrap();
+        assert_eq!(stored[0].is_some(), answer.is_ok(), "{answer:?}");
+        positions.extend(answer.as_ref().ok().map(|committed| committed.first_position));
+    }
+    let Err(CommitError::KeyUsed(record)) = &found[1] else { panic!("{found:?}") };
+    assert_eq!(record.answer, Answer::Object { status: 200, id: first.id, version: 1 });
+    positions.sort_unstable();
+    assert_eq!(positions, [2, 3]);
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn connections_lost_under_load_lose_nothing() {
     let database = prepared(TestDatabase::start().await).await;
@@ -160,19 +208,72 @@ async fn processes_share_one_log() {
     all_is_written(&ledgers[0], &database, &acknowledged).await;
 }
 
-/// A server that does not have everything: a replica that took over, or a backup that was restored.
+/// A server that does not have everything: a replica that took over, or a backup that was restored. The connection may
+/// lead through a proxy that survives this.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_is_remembered_of_another_server_is_not_used() {
-    let database = prepared(TestDatabase::start().await).await;
-    let ledger = opened(&database, CommitterConfig::default());
-    for seed in 1..=20 {
-        ledger.commit(tenant(), charge(seed).1).await.unwrap();
+    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'florin committer'";
+    for connection in [cut, ""] {
+        let database = prepared(TestDatabase::start().await).await;
+        let ledger = opened(&database, CommitterConfig::default());
+        for seed in 1..=20 {
+            ledger.commit(tenant(), charge(seed).1).await.unwrap();
+        }
+        let superuser = database.connect().await;
+        let lost = "DELETE FROM ledger.log WHERE position > 15; DELETE FROM ledger.objects WHERE position > 15;";
+        superuser.batch_execute(&format!("{lost} {connection}")).await.unwrap();
+        assert_eq!(ledger.commit(tenant(), charge(21).1).await.unwrap().first_position, 16);
+        let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
+        assert!(report.is_sound(), "{report:#?}");
     }
+}
+
+/// A row that is to be changed and is not there: a key that another process forgets at the same moment, or a fault. Then
+/// nothing of the batch is written, and it is read again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_is_not_there_when_it_is_changed_is_noticed() {
+    let database = prepared(TestDatabase::start().await).await;
+    let clock = ManualClock::new();
+    let ledger = support::open(&database, clock.clone(), CommitterConfig::default());
     let superuser = database.connect().await;
-    let lost = "DELETE FROM ledger.log WHERE position > 15; DELETE FROM ledger.objects WHERE position > 15;
-        SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'florin committer'";
-    superuser.batch_execute(lost).await.unwrap();
-    assert_eq!(ledger.commit(tenant(), charge(21).1).await.unwrap().first_position, 16);
+    let skip_once = "CREATE FUNCTION skip_once() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$ BEGIN
+            RETURN CASE WHEN nextval('skipped') = 1 THEN NULL ELSE NEW END;
+        END $$";
+    superuser.batch_execute(skip_once).await.unwrap();
+    let accounts = (&build::open_account("assets/a"), &build::open_account("liabilities/b"));
+    let mut entropy = SeededEntropy::new(9);
+    for table in ["objects", "accounts", "idempotency_keys"] {
+        let now = clock.now();
+        let mut doc = Doc::new(Kind::Charge, now, &mut entropy, json!({"amount": 1}));
+        let mut moved = || build::transfer(now, &mut entropy, Action::Post, accounts, 7, doc.id);
+        let answer = |body: &str| Answer::Body { status: 200, body: body.to_owned() };
+        let (first, second) = (moved(), moved());
+        let create = Draft::at(now).create(&mut doc, None).transfer(first).key("key", Step::Begin, answer("old"));
+        ledger.commit(tenant(), create.commit()).await.unwrap();
+        let before = ledger.balances(tenant(), "assets/a").await.unwrap()[0].debits_posted;
+        let later = clock.advance(IDEMPOTENCY_LIFETIME + Duration::from_secs(1));
+        let trigger = format!(
+            "DROP SEQUENCE IF EXISTS skipped; CREATE SEQUENCE skipped;
+            CREATE TRIGGER skipped BEFORE UPDATE ON ledger.{table} FOR EACH ROW EXECUTE FUNCTION skip_once()"
+        );
+        superuser.batch_execute(&trigger).await.unwrap();
+        let change = Draft::at(later).update(&mut doc, None, json!({"amount": 2})).transfer(second);
+        // A key that is there already would be a reason by itself to read the batch again.
+        let with_key = table == "idempotency_keys";
+        let change = if with_key { change.key("key", Step::Begin, answer("new")) } else { change };
+        ledger.commit(tenant(), change.commit()).await.unwrap();
+        superuser.batch_execute(&format!("DROP TRIGGER skipped ON ledger.{table}")).await.unwrap();
+        let skipped: i64 = superuser.query_one("SELECT last_value FROM skipped", &[]).await.unwrap().get(0);
+        assert!(skipped > 1, "{table}: the change was skipped, and made again");
+        let stored = ledger.objects(tenant(), &[doc.id]).await.unwrap().pop().flatten().unwrap();
+        assert_eq!((stored.version, stored.state.as_str()), (2, r#"{"amount":2}"#), "{table}");
+        assert_eq!(ledger.balances(tenant(), "assets/a").await.unwrap()[0].debits_posted, before + 7, "{table}");
+        if with_key {
+            let record = ledger.idempotency(tenant(), "key").await.unwrap().expect("the key is kept");
+            assert_eq!(record.answer, answer("new"));
+        }
+        clock.advance(IDEMPOTENCY_LIFETIME + Duration::from_secs(1));
+    }
     let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
     assert!(report.is_sound(), "{report:#?}");
 }

@@ -37,7 +37,8 @@ pub struct Acknowledged {
 }
 
 impl Load {
-    /// Starts that many clients. Each makes charges, with a transfer and an idempotency key.
+    /// Starts that many clients. Each makes charges, with a transfer and an idempotency key, and now and then repeats a
+    /// key.
     pub fn start(ledger: Arc<dyn Ledger>, tenant: TenantId, clients: u64, work: Work) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let mut set = JoinSet::new();
@@ -59,6 +60,9 @@ async fn client(ledger: Arc<dyn Ledger>, tenant: TenantId, work: Work, stop: Arc
     let mut acknowledged = Vec::new();
     let mut last: Option<Doc> = None;
     while !stop.load(Ordering::SeqCst) {
+        if let Some(before) = acknowledged.last().filter(|_| entropy.next_u64() % 8 == 0) {
+            repeat(ledger.as_ref(), tenant, &mut entropy, before).await;
+        }
         let (commit, doc) = next(&mut entropy, last.take());
         let key = commit.idempotency.as_ref().map(|write| write.key.clone()).unwrap_or_default();
         let amount = commit.transfers.iter().map(|transfer| transfer.amount).sum();
@@ -76,6 +80,20 @@ async fn client(ledger: Arc<dyn Ledger>, tenant: TenantId, work: Work, stop: Arc
         }
     }
     acknowledged
+}
+
+/// Sends a commit with the key of one that was acknowledged: it must be refused, with that one's answer.
+async fn repeat(ledger: &dyn Ledger, tenant: TenantId, entropy: &mut SystemEntropy, before: &Acknowledged) {
+    let (mut commit, _) = next(entropy, None);
+    if let Some(write) = &mut commit.idempotency {
+        write.key.clone_from(&before.key);
+    }
+    let expected = Answer::Object { status: 200, id: before.object, version: before.version };
+    match ledger.commit(tenant, commit).await {
+        Err(CommitError::KeyUsed(record)) => assert_eq!((&record.key, &record.answer), (&before.key, &expected)),
+        Err(CommitError::Unavailable(_) | CommitError::Overloaded) => (),
+        other => panic!("a used key was not refused: {other:?}"),
+    }
 }
 
 fn next(entropy: &mut SystemEntropy, last: Option<Doc>) -> (Commit, Doc) {

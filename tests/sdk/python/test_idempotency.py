@@ -117,6 +117,17 @@ def test_at_the_same_time(client, raw):
     assert len(client.v1.payment_intents.list(params={"customer": owner.id}).data) == 1
 
 
+def test_repeated_at_the_same_time(client, raw):
+    """The first request is answered; of eight that repeat it at once, each gets that answer."""
+    form = {"amount": "2000", "currency": "usd", "payment_method": "pm_card_visa", "confirm": "true"}
+    for _ in range(5):
+        key = unique()
+        first = raw.post("/v1/payment_intents", form, headers={"Idempotency-Key": key})
+        with ThreadPoolExecutor(8) as pool:
+            again = list(pool.map(lambda _: raw.post("/v1/payment_intents", form, headers={"Idempotency-Key": key}), range(8)))
+        assert {(answer.status, answer.body) for answer in again} == {(200, first.body)}
+
+
 def test_a_key_that_is_too_long(raw):
     form = {"name": "x"}
     assert raw.post("/v1/customers", form, headers={"Idempotency-Key": "k" * 255}).status == 200

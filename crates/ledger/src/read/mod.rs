@@ -6,6 +6,7 @@ use contracts::ledger::{Balance, Due, EventQuery, IdempotencyRecord, LedgerError
 use deadpool_postgres::Pool;
 use domain::commit::Version;
 use std::collections::HashMap;
+use store::idempotency::Keys;
 use store::objects::Objects;
 use store::query::QueryPool;
 use store::tenants::TenantNumbers;
@@ -16,12 +17,18 @@ use types::{ObjectId, TenantId, Timestamp};
 pub(crate) struct Reader {
     queries: QueryPool,
     objects: Objects,
+    keys: Keys,
     tenants: TenantNumbers,
 }
 
 impl Reader {
     pub fn new(pool: Pool) -> Self {
-        Reader { objects: Objects::new(pool.clone()), queries: QueryPool::new(pool), tenants: TenantNumbers::default() }
+        Reader {
+            objects: Objects::new(pool.clone()),
+            keys: Keys::new(pool.clone()),
+            queries: QueryPool::new(pool),
+            tenants: TenantNumbers::default(),
+        }
     }
 
     /// The number that stands for the tenant in all tables.
@@ -74,7 +81,7 @@ impl Reader {
 
     pub async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
         let tenant = self.number(tenant).await?;
-        idempotency::record(&self.queries, tenant, key).await
+        self.keys.record(tenant, key).await
     }
 
     pub async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {

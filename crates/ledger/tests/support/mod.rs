@@ -61,6 +61,14 @@ pub fn opened(database: &TestDatabase, config: CommitterConfig) -> Arc<PgLedger>
     open(database, ManualClock::new(), config)
 }
 
+/// Holds the tenant's lock, as another process does in the middle of a batch.
+pub async fn hold_the_lock(database: &TestDatabase) -> tokio_postgres::Client {
+    let holder = database.connect().await;
+    let sql = "SELECT pg_advisory_lock(1818584930, number) FROM ledger.books WHERE tenant = $1";
+    holder.execute(sql, &[&tenant().0]).await.expect("the lock is free");
+    holder
+}
+
 /// A commit that creates a charge.
 pub fn charge(seed: u64) -> (Doc, Commit) {
     let now = ManualClock::new().now();

@@ -1,9 +1,10 @@
 //! A proxy before PostgreSQL that cuts connections at the worst moment.
 
 use deadpool_postgres::Pool;
+use std::collections::VecDeque;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
@@ -12,14 +13,13 @@ use tokio_postgres::Config;
 
 /// When a connection is cut.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Cut {
     /// Before the next message that commits reaches PostgreSQL.
-    BeforeCommit = 1,
+    BeforeCommit,
     /// After PostgreSQL has carried out the next message that commits, before the client gets the answer.
-    AfterCommit = 2,
+    AfterCommit,
     /// The client's connection is cut while the next message that commits is still on its way to PostgreSQL.
-    DuringCommit = 3,
+    DuringCommit,
 }
 
 /// Passes bytes on until it has to cut.
@@ -31,7 +31,8 @@ pub struct Proxy {
 
 #[derive(Default)]
 struct Plan {
-    cut: AtomicU8,
+    /// What becomes of the next messages that commit.
+    cuts: Mutex<VecDeque<Option<Cut>>>,
     cuts_made: AtomicU32,
     unread: AtomicU32,
 }
@@ -61,7 +62,12 @@ impl Proxy {
 
     /// Cuts one connection, at the next commit.
     pub fn cut(&self, cut: Cut) {
-        self.plan.cut.store(cut as u8, Ordering::SeqCst);
+        self.cut_in_turn([Some(cut)]);
+    }
+
+    /// The same for several commits one after another; `None` lets one pass.
+    pub fn cut_in_turn(&self, cuts: impl IntoIterator<Item = Option<Cut>>) {
+        *self.plan.cuts.lock().unwrap() = cuts.into_iter().collect();
     }
 
     pub fn cuts_made(&self) -> u32 {
@@ -109,22 +115,22 @@ async fn forward(
         let alone = !watch.in_transaction;
         let commits = watch.commits(chunk);
         plan.unread.fetch_add(u32::from(commits && alone), Ordering::SeqCst);
-        let cut = if commits { plan.cut.swap(0, Ordering::SeqCst) } else { 0 };
-        if cut != 0 {
+        let cut = if commits { plan.cuts.lock().unwrap().pop_front().flatten() } else { None };
+        if cut.is_some() {
             plan.cuts_made.fetch_add(1, Ordering::SeqCst);
         }
-        if cut == Cut::BeforeCommit as u8 {
+        if cut == Some(Cut::BeforeCommit) {
             return;
         }
-        if cut == Cut::DuringCommit as u8 {
+        if cut == Some(Cut::DuringCommit) {
             back.abort();
             tokio::time::sleep(Duration::from_millis(60)).await;
         }
-        muted.fetch_or(cut == Cut::AfterCommit as u8, Ordering::SeqCst);
+        muted.fetch_or(cut == Some(Cut::AfterCommit), Ordering::SeqCst);
         if to.write_all(chunk).await.is_err() {
             return;
         }
-        if cut != 0 {
+        if cut.is_some() {
             tokio::time::sleep(Duration::from_millis(60)).await;
             return;
         }

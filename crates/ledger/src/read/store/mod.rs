@@ -9,5 +9,5 @@ pub(super) mod log_entries;
 pub(super) mod objects;
 pub(super) mod past_states;
 pub(super) mod query;
-mod single_objects;
 pub(super) mod tenants;
+mod together;

@@ -1,10 +1,12 @@
 //! Objects as they are now.
 
 use super::query::{Query, QueryPool};
-use super::single_objects::SingleObjects;
+use super::together::{Arrays, LookUp, Together};
+use crate::store::errors::RowError;
 use crate::store::rows::{self, OBJECT_COLUMNS, STATE};
 use contracts::ledger::{LedgerError, Stored};
 use deadpool_postgres::Pool;
+use tokio_postgres::Row;
 use types::ObjectId;
 use uuid::Uuid;
 
@@ -12,19 +14,19 @@ use uuid::Uuid;
 /// own.
 pub(crate) struct Objects {
     queries: QueryPool,
-    single: SingleObjects,
+    single: Together<SingleObject>,
 }
 
 impl Objects {
     pub fn new(pool: Pool) -> Self {
-        Objects { single: SingleObjects::start(pool.clone()), queries: QueryPool::new(pool) }
+        Objects { single: Together::start(pool.clone()), queries: QueryPool::new(pool) }
     }
 
     /// The newest states of the objects that exist, in any order.
     pub async fn newest(&self, tenant: i32, ids: &[ObjectId]) -> Result<Vec<Stored>, LedgerError> {
         let query = match ids {
             [] => return Ok(Vec::new()),
-            [id] => return Ok(self.single.find(tenant, *id).await?.into_iter().collect()),
+            [id] => return Ok(self.single.find((tenant, *id)).await?.into_iter().collect()),
             ids => {
                 let (kinds, values) = kinds_and_values(ids.iter());
                 // LATERAL with a limit keeps the plan at one index look-up for each id, however large the table is.
@@ -43,6 +45,41 @@ impl Objects {
             }
         };
         self.queries.read(query, |row| rows::object(row, tenant)).await
+    }
+}
+
+/// One object as it is now.
+struct SingleObject;
+
+impl LookUp for SingleObject {
+    type Key = (i32, ObjectId);
+    type Found = Stored;
+
+    const NAME: &'static str = "single objects";
+    const CONNECTIONS: usize = 2;
+
+    /// LATERAL with a limit keeps the plan at one index look-up for each object, however large the table is.
+    fn sql() -> String {
+        format!(
+            "SELECT o.*, k.at
+            FROM UNNEST($1::int[], $2::smallint[], $3::uuid[]) WITH ORDINALITY AS k (tenant, kind, id, at)
+            CROSS JOIN LATERAL (
+                SELECT {OBJECT_COLUMNS}, {STATE} FROM ledger.objects o
+                WHERE o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id LIMIT 1
+            ) o"
+        )
+    }
+
+    fn arrays(keys: &[Self::Key]) -> Arrays {
+        let tenants: Vec<i32> = keys.iter().map(|key| key.0).collect();
+        let (kinds, values) = kinds_and_values(keys.iter().map(|key| &key.1));
+        vec![Box::new(tenants), Box::new(kinds), Box::new(values)]
+    }
+
+    fn found(row: &Row, keys: &[Self::Key]) -> Result<(i64, Stored), RowError> {
+        let at: i64 = row.try_get(10)?;
+        let key = usize::try_from(at - 1).ok().and_then(|at| keys.get(at));
+        Ok((at, rows::object(row, key.map(|key| key.0).unwrap_or_default())?))
     }
 }
 

@@ -1,0 +1,128 @@
+//! Look-ups that several callers ask for at the same time are made together: one statement for thirty rows costs
+//! PostgreSQL little more than one for a single row, and wakes it once.
+
+use crate::own_thread;
+use crate::store::errors::{ReadError, RowError};
+use crate::store::round_trip;
+use contracts::ledger::LedgerError;
+use deadpool::managed::Manager;
+use deadpool_postgres::{ClientWrapper, Pool};
+use futures_util::future::join_all;
+use std::sync::Arc;
+use tokio::sync::{Mutex, mpsc, oneshot};
+use tokio_postgres::types::ToSql;
+use tokio_postgres::{Error, Row, Statement};
+
+/// Rows that are read by one statement at most.
+const BATCH_MAX: usize = 256;
+/// Look-ups that may wait; further callers wait for a place.
+const QUEUE_MAX: usize = 4_096;
+
+/// An array for each column.
+pub(super) type Arrays = Vec<Box<dyn ToSql + Sync + Send>>;
+
+/// What is looked up.
+pub(super) trait LookUp: Send + Sync + 'static {
+    type Key: Send + Sync;
+    type Found: Clone + Send;
+
+    /// The name of its thread.
+    const NAME: &'static str;
+    /// While one connection waits for PostgreSQL, the others collect what is asked for.
+    const CONNECTIONS: usize;
+
+    /// A query whose parameters are those of [`arrays`](Self::arrays). It finds one row at most for each key.
+    fn sql() -> String;
+
+    /// One array for each column of the keys.
+    fn arrays(keys: &[Self::Key]) -> Arrays;
+
+    /// Which key a row is of, counted from 1, and what is found.
+    fn found(row: &Row, keys: &[Self::Key]) -> Result<(i64, Self::Found), RowError>;
+}
+
+type Answer<L> = Result<Option<<L as LookUp>::Found>, LedgerError>;
+
+struct Wanted<L: LookUp> {
+    key: L::Key,
+    answer: oneshot::Sender<Answer<L>>,
+}
+
+/// A thread with connections of its own, which ends when this is dropped.
+pub(super) struct Together<L: LookUp> {
+    queue: mpsc::Sender<Wanted<L>>,
+}
+
+impl<L: LookUp> Together<L> {
+    pub fn start(pool: Pool) -> Self {
+        let (queue, wanted) = mpsc::channel(QUEUE_MAX);
+        let wanted = Arc::new(Mutex::new(wanted));
+        own_thread::start(L::NAME, move || {
+            let (pool, wanted) = (pool.clone(), Arc::clone(&wanted));
+            async move {
+                join_all((0..L::CONNECTIONS).map(|_| serve::<L>(&pool, &wanted))).await;
+            }
+        });
+        Together { queue }
+    }
+
+    /// What there is now; `None` if there is nothing.
+    pub async fn find(&self, key: L::Key) -> Answer<L> {
+        let ended = || LedgerError::Unavailable(format!("the thread {:?} has ended", L::NAME));
+        let (answer, found) = oneshot::channel();
+        self.queue.send(Wanted { key, answer }).await.map_err(|_| ended())?;
+        found.await.map_err(|_| ended())?
+    }
+}
+
+async fn serve<L: LookUp>(pool: &Pool, queue: &Mutex<mpsc::Receiver<Wanted<L>>>) {
+    let mut connection: Option<(ClientWrapper, Statement)> = None;
+    loop {
+        let mut wanted = Vec::new();
+        if queue.lock().await.recv_many(&mut wanted, BATCH_MAX).await == 0 {
+            return;
+        }
+        let (keys, answers): (Vec<L::Key>, Vec<_>) =
+            wanted.into_iter().map(|wanted| (wanted.key, wanted.answer)).unzip();
+        let found: Vec<Answer<L>> = match round_trip::limited(read::<L>(pool, &mut connection, &keys)).await {
+            Ok(Ok(found)) => found.into_iter().map(Ok).collect(),
+            Ok(Err(error)) => vec![Err(error.into()); keys.len()],
+            // The connection is dropped: an answer to the old question may still arrive on it.
+            Err(reason) => vec![Err(LedgerError::Unavailable(reason)); keys.len()],
+        };
+        for (answer, found) in answers.into_iter().zip(found) {
+            // The caller may have hung up.
+            let _ = answer.send(found);
+        }
+    }
+}
+
+async fn read<L: LookUp>(
+    pool: &Pool,
+    connection: &mut Option<(ClientWrapper, Statement)>,
+    keys: &[L::Key],
+) -> Result<Vec<Option<L::Found>>, ReadError> {
+    let (client, statement) = match connection.take().filter(|(client, _)| !client.is_closed()) {
+        Some(open) => open,
+        None => connect(pool, &L::sql()).await?,
+    };
+    let arrays = L::arrays(keys);
+    let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| &**array as _).collect();
+    let rows = client.query(&statement, &parameters).await;
+    *connection = Some((client, statement));
+    let mut found = vec![None; keys.len()];
+    for row in rows? {
+        let (at, value) = L::found(&row, keys)?;
+        if let Some(place) = usize::try_from(at - 1).ok().and_then(|at| found.get_mut(at)) {
+            *place = Some(value);
+        }
+    }
+    Ok(found)
+}
+
+/// A connection outside of the pool, with the statement.
+async fn connect(pool: &Pool, sql: &str) -> Result<(ClientWrapper, Statement), Error> {
+    let client = pool.manager().create().await?;
+    let statement = client.prepare(sql).await?;
+    Ok((client, statement))
+}
