@@ -31,6 +31,11 @@ async fn the_service_cannot_change_the_past() {
         "DELETE FROM {s}.transfers",
         "TRUNCATE {s}.transfers",
         "DELETE FROM {s}.accounts",
+        "UPDATE {s}.accounts SET rule = 0",
+        "UPDATE {s}.accounts SET currency = 'eur'",
+        "UPDATE {s}.objects SET position = position + 1",
+        "UPDATE {s}.objects SET tenant = tenant + 1",
+        "UPDATE {s}.idempotency_keys SET key = 'other'",
         "UPDATE {s}.revisions SET position = position + 1",
         "DELETE FROM {s}.revisions",
         "INSERT INTO {s}.books (tenant) VALUES (gen_random_uuid())",
@@ -78,6 +83,10 @@ async fn analysts_see_sql_views_and_nothing_else() {
     }
     let write = analyst.batch_execute(&format!("UPDATE {schema}.customers SET name = 'x'")).await;
     assert!(write.is_err());
+    for lock in ["pg_advisory_lock(1)", "pg_advisory_xact_lock(1, 2)", "pg_try_advisory_lock_shared(1)"] {
+        let error = analyst.query(&format!("SELECT {lock}"), &[]).await.unwrap_err();
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{lock}: it could hold up payments");
+    }
 }
 
 /// Migrating again changes nothing, and two migrations at the same time do not disturb each other.

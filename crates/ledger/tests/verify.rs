@@ -43,6 +43,22 @@ async fn sound_books_are_sound() {
     assert_eq!(error, LedgerError::NoSuchTenant(unknown));
 }
 
+/// A log is its tenant's own: in another tenant's name its hashes are wrong.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_log_of_another_tenant_is_noticed() {
+    let database = TestDatabase::start().await;
+    let other = tenant_id(1);
+    support::prepare(&database, other).await;
+    let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
+    support::fill(ledger.as_ref(), other).await;
+    let superuser = database.connect().await;
+    let rename = "UPDATE ledger.books SET tenant = $1";
+    superuser.execute(rename, &[&support::tenant().0]).await.unwrap();
+    let report = report(&database).await;
+    let found: Vec<_> = report.findings.iter().map(|finding| (finding.check, finding.subject.as_str())).collect();
+    assert_eq!(found, [("hashes", "1")], "{report:#?}");
+}
+
 /// A superuser makes each change to books of their own. The report must have at least these findings.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_change_is_found() {
@@ -55,6 +71,8 @@ async fn every_change_is_found() {
             &["balances"],
         ),
         ("UPDATE accounts SET currency = 'eur' WHERE code = 'assets/cash'", &["transfers", "totals"]),
+        ("UPDATE accounts SET currency = 'eur'", &["hashes"]),
+        ("UPDATE accounts SET rule = 0", &["hashes"]),
         ("DELETE FROM accounts WHERE code = 'assets/cash'", &["balances", "totals"]),
         ("INSERT INTO accounts SELECT number, 'assets/more', 'usd', 0, 5, 0, 0, 0 FROM books", &["balances", "totals"]),
         // With this rule the transfers have overdrawn the purse on the way.

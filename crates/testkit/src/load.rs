@@ -60,7 +60,7 @@ async fn client(ledger: Arc<dyn Ledger>, tenant: TenantId, work: Work, stop: Arc
     let mut acknowledged = Vec::new();
     let mut last: Option<Doc> = None;
     while !stop.load(Ordering::SeqCst) {
-        if let Some(before) = acknowledged.last().filter(|_| entropy.next_u64() % 8 == 0) {
+        if let Some(before) = acknowledged.last().filter(|_| entropy.next_u64().is_multiple_of(8)) {
             repeat(ledger.as_ref(), tenant, &mut entropy, before).await;
         }
         let (commit, doc) = next(&mut entropy, last.take());
