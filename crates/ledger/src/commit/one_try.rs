@@ -80,7 +80,12 @@ impl Writer {
         let (basis, mut states, transaction) = match remembered {
             Some(states) => (Basis::Remembered, states, None),
             None => {
-                let BatchState { tenants, transaction } = self.read(&mut connection, jobs, &touched).await?;
+                let read = self.read(&mut connection, jobs, &touched).await;
+                if matches!(read, Err(TryError::FirstIsLocked)) {
+                    self.leave(connection).await;
+                    return Err(TryError::FirstIsLocked);
+                }
+                let BatchState { tenants, transaction } = read?;
                 (Basis::Read, tenants, transaction.map(Arc::from))
             }
         };
