@@ -117,7 +117,8 @@ async fn decide(call: &Call, id: ObjectId, key: &str, passed: Option<bool>) -> R
         return Ok(Page::Nothing.answer(StatusCode::NOT_FOUND));
     };
     let target = call.extension::<Attempts>()?.of(attempt.target)?;
-    if attempt.status != Status::RequiresAction {
+    // A page of the processor's own is not this one.
+    if attempt.status != Status::RequiresAction || attempt.at_processor {
         return finished(call, &attempt).await;
     }
     let Some(passed) = passed else { return Ok(question(&attempt, key)) };

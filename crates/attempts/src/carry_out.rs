@@ -33,7 +33,7 @@ pub fn conditions(call: &Call, processor: &dyn Processor) -> Conditions {
     }
 }
 
-/// Carries out an attempt that was just begun, and answers with what became of it.
+/// Carries out an attempt that was just begun, or has it canceled if that was just begun, and answers with what became of it.
 pub async fn run<R: Attempted>(
     call: &Call,
     mut changes: Changes,
@@ -48,7 +48,7 @@ pub async fn run<R: Attempted>(
     let processor = attempts.processor(&attempt)?.clone();
     if processor.facts().in_process {
         // The processor decides at once and for certain, so attempt and outcome are one commit.
-        let outcome = processor.execute(assignment(call, &attempt)).await;
+        let outcome = question(&*processor, assignment(call, &attempt)).await;
         let conditions = conditions(call, &*processor);
         let decline = attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, &outcome)
             .map_err(|unexpected| defect(&attempt, unexpected))?;
@@ -57,12 +57,20 @@ pub async fn run<R: Attempted>(
         return answer.map_err(Failure::from);
     }
     call.commit_step(changes).await?;
-    let outcome = execute(call, &*processor, &attempt).await;
+    let outcome = in_time(call, &attempt, question(&*processor, assignment(call, &attempt))).await;
     apply(call, attempt.target, &Reported::of(&attempt, outcome)).await
 }
 
 fn assignment<'a>(call: &Call, attempt: &'a Attempt) -> Assignment<'a> {
     Assignment { tenant: call.tenant_id(), attempt }
+}
+
+/// What a processor is asked first.
+async fn question(processor: &dyn Processor, assignment: Assignment<'_>) -> Outcome {
+    match assignment.attempt.canceling {
+        Some(_) => processor.cancel(assignment).await,
+        None => processor.execute(assignment).await,
+    }
 }
 
 /// Asks a processor to carry an attempt out. If there is no answer in time, the outcome is unknown.
@@ -159,6 +167,9 @@ pub(crate) async fn ask_again(worker: &Call, mut attempt: Versioned<Attempt>) ->
 /// Asks a processor what became of an attempt, and has it carried out if the processor never received it.
 async fn ask(call: &Call, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
     let assignment = assignment(call, attempt);
+    if attempt.canceling.is_some() {
+        return processor.cancel(assignment).await;
+    }
     match processor.query(assignment).await {
         // The payer has acted since, and the process that was to pass that on may have died before.
         Query::Known(Outcome::ActionRequired { .. }) if attempt.authenticated.is_some() => {

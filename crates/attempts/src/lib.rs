@@ -12,16 +12,19 @@ mod reported;
 mod resource;
 mod targets;
 mod webhook;
+mod withdraw;
 
 pub use attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 pub use authentication_page::authentication_url;
 pub use carry_out::{applied, conditions, execute, run};
 pub use decline::declined;
 pub use enter::{is_target, target};
+pub use withdraw::withdrawn;
 
 use api::Registry;
 use api::call::Call;
 use api::error::Result;
+use domain::attempts::{Attempt, Capabilities};
 use processors::{Processor, Processors};
 use std::sync::Arc;
 use targets::Attempts;
@@ -32,6 +35,11 @@ pub fn register(registry: &mut Registry, processors: Processors) {
     resource::register(registry);
     authentication_page::register(registry);
     webhook::register(registry);
+}
+
+/// What the attempt's processor is capable of.
+pub fn capabilities_of(call: &Call, attempt: &Attempt) -> Result<Capabilities> {
+    Ok(call.extension::<Attempts>()?.processor(attempt)?.facts().capabilities)
 }
 
 /// The processor that new payments go to.

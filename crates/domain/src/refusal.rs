@@ -1,6 +1,7 @@
 //! Why a command is not carried out: the object's state does not allow it, or the command makes no sense.
 
 use std::fmt;
+use types::ObjectId;
 
 /// A command that was refused; nothing changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,22 +13,29 @@ pub struct Refusal {
     pub param: Option<&'static str>,
     /// Another command is under way on the object; trying again later helps.
     pub busy: bool,
+    /// The attempt that its processor must have canceled first; then the command is decided anew.
+    pub cancel_first: Option<ObjectId>,
 }
 
 impl Refusal {
     pub fn new(code: &'static str, message: impl Into<String>) -> Self {
-        Refusal { code: Some(code), message: message.into(), param: None, busy: false }
+        Refusal { code: Some(code), ..Self::invalid(message) }
     }
 
     /// Without a code.
     pub fn invalid(message: impl Into<String>) -> Self {
-        Refusal { code: None, message: message.into(), param: None, busy: false }
+        Refusal { code: None, message: message.into(), param: None, busy: false, cancel_first: None }
     }
 
     /// A processor is still working on an earlier command.
     pub fn busy() -> Self {
         let message = "Another request on this object is waiting for the processor's answer; try again later.";
-        Refusal { code: Some("lock_timeout"), message: message.to_owned(), param: None, busy: true }
+        Refusal { busy: true, ..Self::new("lock_timeout", message) }
+    }
+
+    /// An attempt stands in the way that the processor could still carry out.
+    pub fn cancel_first(attempt: ObjectId) -> Self {
+        Refusal { cancel_first: Some(attempt), ..Self::busy() }
     }
 
     pub fn param(mut self, param: &'static str) -> Self {

@@ -93,8 +93,13 @@ fn decide(now: Timestamp, method: &PaymentMethod, conditions: &Conditions) -> Co
 }
 
 fn conditions() -> Conditions {
-    let capabilities =
-        Capabilities { multicapture: true, overcapture_percent: 20, increments: true, authorization_days: 7 };
+    let capabilities = Capabilities {
+        multicapture: true,
+        overcapture_percent: 20,
+        increments: true,
+        cancels: true,
+        authorization_days: 7,
+    };
     let fees = Fees { basis_points: 290, fixed: 30 };
     Conditions { fees, settlement_days: 2, statement_descriptor: "FLORIN".to_owned(), capabilities }
 }

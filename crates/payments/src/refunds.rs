@@ -11,7 +11,7 @@ use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
 use api::{object, params};
-use attempts::{Answering, Attempted, run};
+use attempts::{Answering, Attempted, capabilities_of, run};
 use contracts::ListQuery;
 use domain::Versioned;
 use domain::payments::charge::Charge;
@@ -131,8 +131,10 @@ async fn cancel(call: Call, _: NoParams) -> Result<Reply> {
     let mut charge = call.referenced::<Charge>(refund.charge).await?;
     let mut attempt = call.referenced(refund.attempt).await?;
     let mut changes = call.changes();
-    refund::cancel(&mut changes, &mut refund, &mut charge, &mut attempt)?;
-    call.commit_and_show::<Refunds>(changes, &refund).await
+    let capabilities = capabilities_of(&call, &attempt)?;
+    let key = call.request_key();
+    refund::cancel(&mut changes, &mut refund, &mut charge, &mut attempt, &capabilities, key)?;
+    run::<Refunds>(&call, changes, attempt, refund, charge).await
 }
 
 async fn expire(call: Call, _: NoParams) -> Result<Reply> {

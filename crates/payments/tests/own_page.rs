@@ -4,44 +4,14 @@
 
 mod support;
 
-use async_trait::async_trait;
-use domain::attempts::{Done, Outcome, PayerPage};
-use processors::sandbox::Sandbox;
-use processors::{Assignment, Query};
+use domain::attempts::Outcome;
 use serde_json::Value;
-use std::collections::VecDeque;
-use std::sync::Mutex;
 use support::World;
-use support::staged::{Play, Staged};
+use support::staged::Question::{Execute, Query};
+use support::staged::{PAGE, Question, Script, Staged, action, done, pending, unknown};
 
-const PAGE: &str = "https://issuer.example.com/challenge?of=7";
-
-/// What the processor answers, in order.
-struct Script(Mutex<VecDeque<Outcome>>);
-
-impl Script {
-    fn next(&self) -> Outcome {
-        self.0.lock().unwrap().pop_front().expect("the script goes on")
-    }
-}
-
-#[async_trait]
-impl Play for Script {
-    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
-        self.next()
-    }
-
-    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> Query {
-        Query::Known(self.next())
-    }
-}
-
-fn world(script: Vec<Outcome>) -> World {
-    World::of(|clock| Staged::new(Script(Mutex::new(script.into())), clock))
-}
-
-fn action() -> Outcome {
-    Outcome::ActionRequired { reference: Some("ref".to_owned()), page: PayerPage::Url(PAGE.to_owned()) }
+fn world(script: Vec<(Question, Outcome)>) -> World {
+    World::of(|clock| Staged::new(Script::new(script), clock))
 }
 
 async fn notify(world: &World, attempt: &Value) {
@@ -51,13 +21,8 @@ async fn notify(world: &World, attempt: &Value) {
 
 #[tokio::test]
 async fn the_payer_is_sent_there_and_the_processor_reports_how_it_went() {
-    let world = world(vec![
-        action(),
-        Outcome::Unknown { reason: "no answer".to_owned() },
-        action(),
-        Outcome::Pending { reference: None, due: None },
-        Outcome::Done(Done { reference: "ref".to_owned(), ..Done::default() }),
-    ]);
+    let world =
+        world(vec![(Execute, action()), (Query, unknown()), (Query, action()), (Query, pending()), (Query, done())]);
     let answer = world.pay("pm_card_visa", "&return_url=https%3A%2F%2Fshop.example.com%2Freturn").await;
     let waits: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!(waits["status"], "requires_action", "{waits}");
@@ -92,7 +57,7 @@ async fn the_payer_is_sent_there_and_the_processor_reports_how_it_went() {
 
 #[tokio::test]
 async fn a_payer_who_is_not_there_is_not_asked() {
-    let world = world(vec![action()]);
+    let world = world(vec![(Execute, action())]);
     let answer = world.pay("pm_card_visa", "&off_session=true").await;
     let error: Value = serde_json::from_str(&answer.body).unwrap();
     assert_eq!((answer.status, error["error"]["code"].as_str()), (402, Some("authentication_required")), "{error}");
@@ -101,8 +66,7 @@ async fn a_payer_who_is_not_there_is_not_asked() {
 /// It was left waiting without end, and its charge refused all other commands.
 #[tokio::test]
 async fn no_payer_is_asked_to_capture() {
-    let done = || Outcome::Done(Done { reference: "ref".to_owned(), ..Done::default() });
-    let world = world(vec![done(), action(), done()]);
+    let world = world(vec![(Execute, done()), (Execute, action()), (Query, done())]);
     let paid: Value = serde_json::from_str(&world.pay("pm_card_visa", "&capture_method=manual").await.body).unwrap();
     let id = paid["id"].as_str().unwrap();
     let captured = world.post("/v1/payment_intents/{id}/capture", &[("id", id)], "").await;

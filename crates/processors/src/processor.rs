@@ -26,6 +26,12 @@ pub trait Processor: Send + Sync {
     /// Asks what became of an attempt.
     async fn query(&self, assignment: Assignment<'_>) -> Query;
 
+    /// Cancels an attempt whose payer it has asked to act, or whose result it has said comes later. `Outcome::Canceled` only
+    /// if it is certain that the attempt never succeeds from now on. If that is too late, the answer is what has become of
+    /// it: done, declined, or `Outcome::Pending` if it goes on. Called again for the same attempt until it has answered;
+    /// what is canceled already is `Outcome::Canceled`. Never called if `capabilities` say that it cannot.
+    async fn cancel(&self, assignment: Assignment<'_>) -> Outcome;
+
     /// Verifies and reads what the processor reports of its own accord. Nothing of it may be used before its signature
     /// is verified.
     fn webhook(&self, headers: &http::HeaderMap, body: &[u8]) -> Result<Vec<Notice>, WebhookError>;

@@ -17,7 +17,7 @@ pub struct Conditions {
     pub capabilities: Capabilities,
 }
 
-/// What a processor can do with an authorization.
+/// What a processor can do beyond what all can.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Capabilities {
     /// More than one capture of one authorization.
@@ -26,6 +26,8 @@ pub struct Capabilities {
     pub overcapture_percent: u8,
     /// Raising an authorization.
     pub increments: bool,
+    /// Canceling what it has begun, as long as it has not carried it out.
+    pub cancels: bool,
     /// Authorizations end by themselves after so many days.
     pub authorization_days: u16,
 }

@@ -1,10 +1,9 @@
 //! The life of an attempt: begun, leased to the process that asks the processor, resolved or given up.
 
 use super::schedule::{LEASE, backoff};
-use super::{Attempt, Decline, Operation, Options, Outcome, Status, Target};
+use super::{Attempt, Decline, Operation, Options, Outcome, PayerPage, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
-use crate::refusal::Refusal;
 use types::{Currency, Kind, ObjectId};
 
 /// What an attempt is made of.
@@ -44,6 +43,8 @@ pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
         secret: None,
         reference: None,
         decline: None,
+        at_processor: false,
+        canceling: None,
         queries: 0,
         asking: true,
         due: Some(changes.now.plus(LEASE)),
@@ -58,6 +59,7 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
     changes.update(attempt, None, |attempt| {
         attempt.asking = false;
         attempt.due = None;
+        let canceling = attempt.canceling.take();
         match outcome {
             Outcome::Done(done) => {
                 attempt.status = Status::Succeeded;
@@ -73,10 +75,12 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
                 attempt.decline = Some(Decline::authentication_required());
                 attempt.reference = reference.clone().or(attempt.reference.take());
             }
-            Outcome::ActionRequired { reference, .. } => {
+            Outcome::ActionRequired { reference, page } => {
                 attempt.status = Status::RequiresAction;
+                attempt.at_processor = matches!(page, PayerPage::Url(_));
                 attempt.reference = reference.clone().or(attempt.reference.take());
             }
+            Outcome::Canceled => attempt.status = Status::Canceled,
             Outcome::Pending { reference, due } => {
                 attempt.status = Status::Pending;
                 attempt.reference = reference.clone().or(attempt.reference.take());
@@ -84,9 +88,10 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
             }
             Outcome::Unknown { .. } => {
                 // A question without an answer changes nothing for a payer who is asked to act.
-                if attempt.status != Status::RequiresAction {
+                if attempt.status != Status::RequiresAction || canceling.is_some() {
                     attempt.status = Status::Unknown;
                 }
+                attempt.canceling = canceling;
                 attempt.due = Some(now.plus(backoff(attempt.queries)));
             }
         }
@@ -117,19 +122,8 @@ pub fn resume(changes: &mut Changes, attempt: &mut Versioned<Attempt>, passed: b
     });
 }
 
-/// Gives up an attempt that waits, at a merchant's command. Refused while it may have been carried out: a process asks the
-/// processor about it, has died asking, or had no answer, or the time to ask has come.
-pub fn give_up(changes: &mut Changes, attempt: &mut Versioned<Attempt>) -> Result<(), Refusal> {
-    let is_unanswered = attempt.status == Status::RequiresAction && attempt.due.is_some();
-    if attempt.asking || is_unanswered || attempt.due.is_some_and(|due| due <= changes.now) {
-        return Err(Refusal::busy());
-    }
-    abandon(changes, attempt);
-    Ok(())
-}
-
 /// Ends an attempt, unless its outcome is known for good.
-pub fn abandon(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
+pub(crate) fn abandon(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
     if !attempt.status.is_final() {
         changes.update(attempt, None, |attempt| {
             attempt.status = Status::Canceled;

@@ -1,6 +1,7 @@
 //! Attempts: requests to processors, and what became of each. An attempt is committed before its processor is called,
 //! and its id is the processor's own idempotency key, so that asking again can never charge twice.
 
+pub mod cancel;
 mod conditions;
 pub mod lifecycle;
 mod outcome;
@@ -60,6 +61,12 @@ pub struct Attempt {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline: Option<Decline>,
+    /// The payer has a page of the processor's, so that it can be carried out without another question.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub at_processor: bool,
+    /// Since when the processor is asked to cancel it, until it has said what has become of it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub canceling: Option<Timestamp>,
     /// How often the processor was asked what became of it.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub queries: u32,
@@ -117,7 +124,7 @@ named! {
         Pending = "pending",
         /// The processor's answer is not known; the worker asks until it is.
         Unknown = "unknown",
-        /// Given up before the payer authenticated.
+        /// Given up before the payer authenticated, or canceled by the processor at the merchant's command.
         Canceled = "canceled",
     }
 }

@@ -16,6 +16,8 @@ pub enum Outcome {
         reference: Option<String>,
         page: PayerPage,
     },
+    /// It was not carried out, and will not be.
+    Canceled,
     /// Accepted; the result comes later.
     Pending {
         reference: Option<String>,
@@ -71,13 +73,23 @@ impl Decline {
             blocked: false,
         }
     }
+
+    /// The processor has canceled what no merchant wanted canceled.
+    pub(super) fn canceled_by_processor() -> Self {
+        Decline {
+            code: "processing_error".to_owned(),
+            decline_code: None,
+            message: "The payment was canceled by its processor. Try again, or use another payment method.".to_owned(),
+            blocked: false,
+        }
+    }
 }
 
 impl Outcome {
     /// Whether it is known for good.
     pub const fn is_final(&self) -> bool {
         match self {
-            Outcome::Done(_) | Outcome::Declined { .. } => true,
+            Outcome::Done(_) | Outcome::Declined { .. } | Outcome::Canceled => true,
             Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => false,
         }
     }
@@ -86,9 +98,11 @@ impl Outcome {
     pub fn decline(&self) -> Option<Decline> {
         match self {
             Outcome::Declined { decline, .. } => Some(decline.clone()),
-            Outcome::Done(_) | Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => {
-                None
-            }
+            Outcome::Done(_)
+            | Outcome::ActionRequired { .. }
+            | Outcome::Canceled
+            | Outcome::Pending { .. }
+            | Outcome::Unknown { .. } => None,
         }
     }
 }

@@ -14,16 +14,28 @@ pub fn apply<T: Target>(
     conditions: &Conditions,
     outcome: &Outcome,
 ) -> Result<Option<Decline>, Unexpected> {
-    let without_payer = match outcome {
-        Outcome::ActionRequired { reference, .. } if !attempt.has_payer() && !attempt.options.error_on_action => {
-            Some(without_payer(attempt.operation, reference.clone()))
-        }
-        _ => None,
-    };
-    let outcome = without_payer.as_ref().unwrap_or(outcome);
+    let meant = meaning(attempt, outcome);
+    let outcome = meant.as_ref().unwrap_or(outcome);
     let is_first = attempt.status == Status::Started;
     record(changes, attempt, outcome);
     T::apply(target, related, changes, &Resolution { attempt, outcome, conditions, is_first })
+}
+
+/// What an answer means that cannot be taken as it is.
+fn meaning(attempt: &Attempt, outcome: &Outcome) -> Option<Outcome> {
+    match outcome {
+        Outcome::ActionRequired { .. } if attempt.canceling.is_some() => {
+            Some(Outcome::Unknown { reason: "the processor does not say whether it is canceled".to_owned() })
+        }
+        Outcome::ActionRequired { reference, .. } if !attempt.has_payer() && !attempt.options.error_on_action => {
+            Some(without_payer(attempt.operation, reference.clone()))
+        }
+        // No merchant wanted that, so for the merchant it has failed.
+        Outcome::Canceled if attempt.canceling.is_none() => {
+            Some(Outcome::Declined { decline: Decline::canceled_by_processor(), reference: None })
+        }
+        _ => None,
+    }
 }
 
 /// What it means that the payer must act, where there is no payer who could: the attempt must not wait without end.

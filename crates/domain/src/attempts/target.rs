@@ -19,6 +19,9 @@ pub trait Target: Object {
         resolution: &Resolution,
     ) -> Result<Option<Decline>, Unexpected>;
 
+    /// The processor is asked to cancel what it has begun: until it has answered, the target waits for that.
+    fn canceling(_: &mut Versioned<Self>, _: &mut Self::Related, _: &mut Changes) {}
+
     /// The payer has authenticated, or failed to: says how it goes on. An error if no payer acts for this kind.
     fn authenticated(
         _: &mut Versioned<Self>,

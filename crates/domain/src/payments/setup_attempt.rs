@@ -82,7 +82,7 @@ pub fn record(
     });
 }
 
-/// The payer has acted: the processor is asked again.
+/// The processor is asked again: the payer has acted, or need not act any more.
 pub fn resume(changes: &mut Changes, setup_attempt: &mut Versioned<SetupAttempt>) {
     changes.update(setup_attempt, None, |setup_attempt| setup_attempt.status = Status::Processing);
 }

@@ -17,6 +17,7 @@ pub fn conditions() -> Conditions {
             multicapture: true,
             overcapture_percent: 20,
             increments: true,
+            cancels: true,
             authorization_days: 7,
         },
     }

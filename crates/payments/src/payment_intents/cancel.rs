@@ -8,7 +8,7 @@ use crate::charges::Charges;
 use api::call::Call;
 use api::error::Result;
 use api::reply::Reply;
-use attempts::{applied, run};
+use attempts::{applied, run, withdrawn};
 use domain::Versioned;
 use domain::payments::charge::Charge;
 use domain::payments::intent::Status;
@@ -26,7 +26,8 @@ pub async fn cancel(call: Call, params: CancelParams) -> Result<Reply> {
         return run::<Charges>(&call, changes, attempt, charge, Some(intent)).await;
     }
     let mut waiting = call.referenced_if_any(intent.attempt).await?;
-    cancel::cancel(&mut changes, &mut intent, waiting.as_mut(), reason)?;
+    let canceled = cancel::cancel(&mut changes, &mut intent, waiting.as_mut(), reason);
+    withdrawn::<PaymentIntents, _>(&call, canceled).await?;
     call.commit_and_show::<PaymentIntents>(changes, &intent).await
 }
 

@@ -10,7 +10,7 @@ use api::call::{Call, Outcome};
 use api::error::{ApiError, Result};
 use api::reply::Reply;
 use api::resource::show;
-use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run};
+use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run, withdrawn};
 use domain::attempts::{Decline, Options};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::confirm::{self, Confirmation};
@@ -32,6 +32,7 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         let message = format!("amount_to_confirm is not the PaymentIntent's amount, {}.", intent.amount);
         return Err(ApiError::invalid(message).param("amount_to_confirm").into());
     }
+    check_return_url(&params.confirmation)?;
     confirm::allowed(&intent).map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
     let chosen = chosen_method(&call, &mut changes, &params.details).await?;
@@ -41,8 +42,8 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         Status::RequiresAction => call.referenced_if_any(intent.attempt).await?,
         _ => None,
     };
-    let chosen_id = chosen.as_ref().map(|method| method.id);
-    confirm::prepare(&mut changes, &mut intent, described, chosen_id, waiting.as_mut())?;
+    let prepared = confirm::prepare(&mut changes, &mut intent, described, chosen.as_deref(), waiting.as_mut());
+    withdrawn::<PaymentIntents, _>(&call, prepared).await?;
     let method = match (chosen, intent.payment_method) {
         (Some(method), _) => Some(method),
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
@@ -70,6 +71,10 @@ fn refuse_merchants_choices(params: &ConfirmParams) -> Result<()> {
     }
 }
 
+fn check_return_url(params: &ConfirmationParams) -> Result<()> {
+    params.return_url.as_deref().map_or(Ok(()), |url| Ok(check_url("return_url", url)?))
+}
+
 /// Confirms an intent with a payment method.
 pub async fn confirm_with(
     call: &Call,
@@ -83,9 +88,7 @@ pub async fn confirm_with(
              give one when confirming.";
         return Err(refused(call, &intent, Refusal::new("payment_intent_unexpected_state", message)));
     };
-    if let Some(url) = &params.return_url {
-        check_url("return_url", url)?;
-    }
+    check_return_url(&params)?;
     let confirmation = Confirmation {
         off_session: params.off_session.is_some_and(|off| off.0),
         options: Options {

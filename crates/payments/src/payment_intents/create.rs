@@ -11,6 +11,7 @@ use api::call::Call;
 use api::choice::Choice;
 use api::error::{ApiError, Result};
 use api::reply::Reply;
+use attempts::withdrawn;
 use domain::payments::amount::check_amount;
 use domain::payments::payment_intent::update::{Edit, allowed};
 use domain::payments::payment_intent::{self, Draft, PaymentIntent};
@@ -74,6 +75,7 @@ pub async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     params.details.apply(&mut described)?;
     let mut waiting = call.referenced_if_any(intent.attempt.filter(|_| is_decisive)).await?;
     let edit = Edit { described, is_decisive, method: method.as_deref(), waiting: waiting.as_mut() };
-    payment_intent::update::update(&mut changes, &mut intent, edit)?;
+    let updated = payment_intent::update::update(&mut changes, &mut intent, edit);
+    withdrawn::<PaymentIntents, _>(&call, updated).await?;
     call.commit_and_show::<PaymentIntents>(changes, &intent).await
 }

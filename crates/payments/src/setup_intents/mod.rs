@@ -16,7 +16,7 @@ use api::error::{ApiError, Failure, Result};
 use api::params::assign;
 use api::reply::Reply;
 use api::resource::show;
-use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run};
+use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run, withdrawn};
 use contracts::{FieldFilter, ListQuery};
 use domain::attempts::Options;
 use domain::payments::customer::Customer;
@@ -116,23 +116,30 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     describe(&call, &mut described, params.details).await?;
     let method = chosen_method(&call, &mut changes, &mut described, params.method).await?;
     let edit = Edit { described, method: method.as_deref(), waiting: waiting(&call, &intent).await? };
-    setup_intent::update(&mut changes, &mut intent, edit)?;
+    let updated = setup_intent::update(&mut changes, &mut intent, edit);
+    withdrawn::<SetupIntents, _>(&call, updated).await?;
     call.commit_and_show::<SetupIntents>(changes, &intent).await
 }
 
 async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let mut intent = intent_of(&call, params.client_secret.as_deref()).await?;
+    check_return_url(&params.confirmation)?;
     intent.check_open("confirmed").map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
     let mut described = (*intent).clone();
     let method = chosen_method(&call, &mut changes, &mut described, params.method).await?;
     let edit = Edit { described, method: method.as_deref(), waiting: waiting(&call, &intent).await? };
-    setup_intent::prepare(&mut changes, &mut intent, edit)?;
+    let prepared = setup_intent::prepare(&mut changes, &mut intent, edit);
+    withdrawn::<SetupIntents, _>(&call, prepared).await?;
     let method = match (method, intent.payment_method) {
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
         (method, _) => method,
     };
     confirm_with(&call, changes, intent, method, params.confirmation).await
+}
+
+fn check_return_url(params: &ConfirmationParams) -> Result<()> {
+    params.return_url.as_deref().map_or(Ok(()), |url| Ok(check_url("return_url", url)?))
 }
 
 async fn confirm_with(
@@ -146,9 +153,7 @@ async fn confirm_with(
         let message = "You cannot confirm this SetupIntent because it's missing a payment method.";
         return Err(refused(call, &intent, Refusal::new("setup_intent_unexpected_state", message)));
     };
-    if let Some(url) = &params.return_url {
-        check_url("return_url", url)?;
-    }
+    check_return_url(&params)?;
     let use_sdk = params.use_stripe_sdk.unwrap_or(false);
     let options = Options { return_url: params.return_url, use_sdk, ..Options::default() };
     let processor = preferred_processor(call)?.facts().name;
@@ -165,7 +170,8 @@ async fn cancel(call: Call, params: CancelParams) -> Result<Reply> {
     intent.check_open("canceled").map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
     let waiting = waiting(&call, &intent).await?;
-    setup_intent::cancel(&mut changes, &mut intent, waiting, chosen(params.cancellation_reason))?;
+    let canceled = setup_intent::cancel(&mut changes, &mut intent, waiting, chosen(params.cancellation_reason));
+    withdrawn::<SetupIntents, _>(&call, canceled).await?;
     call.commit_and_show::<SetupIntents>(changes, &intent).await
 }
 

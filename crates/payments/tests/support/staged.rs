@@ -1,11 +1,12 @@
 //! A processor that takes the sandbox's cards and answers as a test says.
 
 use async_trait::async_trait;
-use domain::attempts::Outcome;
+use domain::attempts::{Capabilities, Decline, Done, Outcome, PayerPage};
 use http::HeaderMap;
 use processors::sandbox::{Sandbox, SandboxConfig};
 use processors::{Assignment, CardFacts, CardRefusal, CardSource, Facts, Notice, Processor, Query, WebhookError};
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex};
 use testkit::ManualClock;
 
 /// How it answers.
@@ -13,6 +14,19 @@ use testkit::ManualClock;
 pub trait Play: Send + Sync {
     async fn execute(&self, sandbox: &Sandbox, assignment: Assignment<'_>) -> Outcome;
     async fn query(&self, sandbox: &Sandbox, assignment: Assignment<'_>) -> Query;
+
+    async fn cancel(&self, sandbox: &Sandbox, assignment: Assignment<'_>) -> Outcome {
+        sandbox.cancel(assignment).await
+    }
+
+    /// What its notices say.
+    fn notice(&self) -> Option<Outcome> {
+        None
+    }
+
+    fn capabilities(&self, sandbox: &Sandbox) -> Capabilities {
+        sandbox.facts().capabilities
+    }
 }
 
 /// It is not in this process: attempts are committed before it is asked.
@@ -32,7 +46,8 @@ impl<P: Play> Staged<P> {
 #[async_trait]
 impl<P: Play> Processor for Staged<P> {
     fn facts(&self) -> Facts {
-        Facts { in_process: false, ..self.sandbox.facts() }
+        let capabilities = self.play.capabilities(&self.sandbox);
+        Facts { in_process: false, capabilities, ..self.sandbox.facts() }
     }
 
     async fn take_card(
@@ -51,7 +66,95 @@ impl<P: Play> Processor for Staged<P> {
         self.play.query(&self.sandbox, assignment).await
     }
 
-    fn webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Notice>, WebhookError> {
-        self.sandbox.webhook(headers, body)
+    async fn cancel(&self, assignment: Assignment<'_>) -> Outcome {
+        self.play.cancel(&self.sandbox, assignment).await
     }
+
+    fn webhook(&self, headers: &HeaderMap, body: &[u8]) -> Result<Vec<Notice>, WebhookError> {
+        let mut notices = self.sandbox.webhook(headers, body)?;
+        notices.iter_mut().for_each(|notice| notice.outcome = self.play.notice());
+        Ok(notices)
+    }
+}
+
+/// What a processor is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Question {
+    Execute,
+    Query,
+    Cancel,
+}
+
+/// Answers that are written down: each is for the question that it stands beside, in that order.
+pub struct Script {
+    pub answers: Mutex<VecDeque<(Question, Outcome)>>,
+    pub notice: Mutex<Option<Outcome>>,
+    pub cancels: bool,
+}
+
+impl Script {
+    pub fn new(answers: impl IntoIterator<Item = (Question, Outcome)>) -> Arc<Self> {
+        Arc::new(Script { answers: Mutex::new(answers.into_iter().collect()), notice: Mutex::new(None), cancels: true })
+    }
+
+    pub fn goes_on(&self, answers: impl IntoIterator<Item = (Question, Outcome)>) {
+        self.answers.lock().unwrap().extend(answers);
+    }
+
+    pub fn is_at_its_end(&self) -> bool {
+        self.answers.lock().unwrap().is_empty()
+    }
+
+    fn answer(&self, asked: Question) -> Outcome {
+        let (question, answer) = self.answers.lock().unwrap().pop_front().expect("the script goes on");
+        assert_eq!(question, asked, "the processor is asked as the script says");
+        answer
+    }
+}
+
+#[async_trait]
+impl Play for Arc<Script> {
+    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        self.answer(Question::Execute)
+    }
+
+    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> Query {
+        Query::Known(self.answer(Question::Query))
+    }
+
+    async fn cancel(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        self.answer(Question::Cancel)
+    }
+
+    fn notice(&self) -> Option<Outcome> {
+        self.notice.lock().unwrap().clone()
+    }
+
+    fn capabilities(&self, sandbox: &Sandbox) -> Capabilities {
+        Capabilities { cancels: self.cancels, ..sandbox.facts().capabilities }
+    }
+}
+
+/// A page of the processor's own.
+pub const PAGE: &str = "https://issuer.example.com/challenge?of=7";
+
+pub fn action() -> Outcome {
+    Outcome::ActionRequired { reference: Some("ref".to_owned()), page: PayerPage::Url(PAGE.to_owned()) }
+}
+
+pub fn done() -> Outcome {
+    Outcome::Done(Done { reference: "ref".to_owned(), ..Done::default() })
+}
+
+pub fn declined(code: &str) -> Outcome {
+    let decline = Decline { code: code.to_owned(), decline_code: None, message: "No.".to_owned(), blocked: false };
+    Outcome::Declined { decline, reference: None }
+}
+
+pub fn pending() -> Outcome {
+    Outcome::Pending { reference: None, due: None }
+}
+
+pub fn unknown() -> Outcome {
+    Outcome::Unknown { reason: "no answer".to_owned() }
 }

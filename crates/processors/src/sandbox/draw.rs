@@ -34,9 +34,10 @@ impl Draw {
 }
 
 /// A number from 0 up to but not including 1. Each purpose has its own, and so has each leg of an attempt: the one
-/// before the payer authenticated and the one after.
+/// before the payer authenticated, the one after, and its cancellation.
 pub fn share(purpose: &str, attempt: &Attempt) -> f64 {
     let leg = match attempt.authenticated {
+        _ if purpose == "fault" && attempt.canceling.is_some() => "canceling",
         None => "first",
         Some(_) => "authenticated",
     };

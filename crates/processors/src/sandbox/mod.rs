@@ -19,12 +19,12 @@ pub use config::SandboxConfig;
 use crate::card::{CardFacts, CardRefusal, CardSource};
 use crate::processor::{Assignment, Facts, Notice, Processor, ProcessorConfig, Query, Surroundings, WebhookError};
 use async_trait::async_trait;
-use domain::attempts::{Attempt, Capabilities, Outcome};
+use domain::attempts::{Attempt, Capabilities, Outcome, Status};
 use draw::Draw;
 use faults::Fault;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Clock, TenantId};
+use types::{Clock, TenantId, Timestamp};
 
 pub struct Sandbox {
     config: SandboxConfig,
@@ -49,9 +49,8 @@ impl Sandbox {
         Sandbox { config, clock }
     }
 
-    /// What becomes of an attempt that arrived.
-    fn decide(&self, attempt: &Attempt) -> Outcome {
-        let now = self.clock.now();
+    /// What has become, by `now`, of an attempt that arrived.
+    fn decide(&self, attempt: &Attempt, now: Timestamp) -> Outcome {
         let outcome = outcome::outcome(attempt, now, self.config.refund_pending());
         let delayed = faults::delayed_until(attempt, &self.config, now);
         match (outcome, delayed) {
@@ -84,6 +83,7 @@ impl Processor for Sandbox {
                 multicapture: true,
                 overcapture_percent: 20,
                 increments: true,
+                cancels: true,
                 authorization_days: 7,
             },
         }
@@ -102,7 +102,7 @@ impl Processor for Sandbox {
         self.pretend_distance(attempt).await;
         match Fault::of(attempt, &self.config) {
             Some(fault) if faults::is_first_call(attempt) => Outcome::Unknown { reason: fault.reason().to_owned() },
-            _ => self.decide(attempt),
+            _ => self.decide(attempt, self.clock.now()),
         }
     }
 
@@ -116,7 +116,25 @@ impl Processor for Sandbox {
                 Query::Known(Outcome::Unknown { reason: fault.reason().to_owned() })
             }
             Some(Fault::RequestLost { .. }) if asked_before == self.config.unknown_for => Query::NotFound,
-            _ => Query::Known(self.decide(attempt)),
+            _ => Query::Known(self.decide(attempt, self.clock.now())),
+        }
+    }
+
+    async fn cancel(&self, Assignment { attempt, .. }: Assignment<'_>) -> Outcome {
+        self.pretend_distance(attempt).await;
+        let now = self.clock.now();
+        let fault = Fault::of(attempt, &self.config);
+        if let Some(fault) = fault.filter(|_| attempt.status != Status::Unknown) {
+            return Outcome::Unknown { reason: fault.reason().to_owned() };
+        }
+        // An answer that was lost was about the time when the question arrived.
+        let arrived = match fault {
+            Some(Fault::AnswerLost { .. }) => attempt.canceling.unwrap_or(now),
+            Some(Fault::RequestLost { .. }) | None => now,
+        };
+        match self.decide(attempt, arrived) {
+            Outcome::Pending { .. } | Outcome::ActionRequired { .. } => Outcome::Canceled,
+            too_late => too_late,
         }
     }
 

@@ -172,7 +172,7 @@ mod tests {
             }
             Outcome::ActionRequired { .. } => "action".to_owned(),
             Outcome::Pending { .. } => "pending".to_owned(),
-            Outcome::Unknown { .. } => "unknown".to_owned(),
+            Outcome::Canceled | Outcome::Unknown { .. } => "not decided".to_owned(),
         }
     }
 

@@ -71,7 +71,7 @@ pub fn describe(changes: &mut Changes, charge: &mut Versioned<Charge>, details: 
 pub fn apply(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: &Resolution) {
     match resolution.outcome {
         Outcome::Done(done) => captured(changes, charge, resolution, done.available_now),
-        Outcome::Declined { .. } => free(changes, charge),
+        Outcome::Declined { .. } | Outcome::Canceled => free(changes, charge),
         Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => (),
     }
 }

@@ -82,8 +82,8 @@ pub fn apply(changes: &mut Changes, charge: &mut Versioned<Charge>, resolution: 
             changes.update(charge, Some("charge.failed"), |charge| *charge = next);
             Some(decline.clone())
         }
-        // Processors decline an attempt that is off session rather than ask for an action.
-        Outcome::ActionRequired { .. } => None,
+        // Processors decline an attempt that is off session rather than ask for an action, and none is to cancel one.
+        Outcome::ActionRequired { .. } | Outcome::Canceled => None,
         Outcome::Pending { .. } | Outcome::Unknown { .. } => {
             if is_first {
                 changes.emit(charge, "charge.pending");

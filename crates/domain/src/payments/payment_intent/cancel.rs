@@ -1,7 +1,7 @@
 //! Canceling: nothing more is paid, and an authorization is released.
 
 use super::{CancellationReason, PaymentIntent};
-use crate::attempts::lifecycle::give_up;
+use crate::attempts::cancel::give_up;
 use crate::attempts::{Attempt, Decline, Outcome};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
@@ -97,7 +97,7 @@ pub fn apply(
             }
             None
         }
-        Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
+        Outcome::ActionRequired { .. } | Outcome::Canceled | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
     }
 }
 

@@ -56,7 +56,7 @@ pub fn apply(
             intent.amount_capturable = charge.amount_capturable();
             intent.amount_received = charge.amount_captured;
         }),
-        Outcome::Declined { .. } => changes.update(intent, None, |intent| {
+        Outcome::Declined { .. } | Outcome::Canceled => changes.update(intent, None, |intent| {
             intent.status = Status::RequiresCapture;
             intent.attempt = None;
         }),

@@ -9,7 +9,6 @@ use crate::object::Versioned;
 use crate::payments::intent::{Status, ThreeDSecure};
 use crate::payments::payment_method::PaymentMethod;
 use crate::refusal::Refusal;
-use types::ObjectId;
 
 /// How the caller wants it confirmed.
 #[derive(Clone, Debug, Default)]
@@ -25,15 +24,17 @@ pub fn prepare(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
     described: PaymentIntent,
-    chosen: Option<ObjectId>,
+    chosen: Option<&PaymentMethod>,
     waiting: Option<&mut Versioned<Attempt>>,
 ) -> Result<(), Refusal> {
     let mut next = described;
+    // Before anything is given up for it.
+    chosen.map_or(Ok(()), |method| next.check_method(method))?;
     if next.status == Status::RequiresAction {
         update::stop_waiting(changes, &mut next, waiting)?;
     }
     if let Some(method) = chosen {
-        next.authenticated &= next.payment_method == Some(method);
+        next.authenticated &= next.payment_method == Some(method.id);
     }
     changes.update(intent, None, |intent| *intent = next);
     Ok(())

@@ -72,6 +72,6 @@ pub fn apply(
             });
             Some(decline.clone())
         }
-        Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
+        Outcome::ActionRequired { .. } | Outcome::Canceled | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
     }
 }

@@ -37,6 +37,13 @@ impl Target for PaymentIntent {
         }
     }
 
+    fn canceling(intent: &mut Versioned<Self>, _: &mut Self::Related, changes: &mut Changes) {
+        changes.update(intent, None, |intent| {
+            intent.status = Status::Processing;
+            intent.next_action = None;
+        });
+    }
+
     fn authenticated(
         intent: &mut Versioned<Self>,
         _: &mut Self::Related,
@@ -93,6 +100,14 @@ fn apply(
             changes.update(intent, event, |intent| {
                 intent.status = Status::RequiresAction;
                 intent.next_action = Some(action);
+            });
+            None
+        }
+        Outcome::Canceled => {
+            // What the merchant wanted canceled it for comes next.
+            changes.update(intent, None, |intent| {
+                intent.status = Status::RequiresConfirmation;
+                intent.attempt = None;
             });
             None
         }

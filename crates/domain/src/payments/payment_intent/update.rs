@@ -2,7 +2,7 @@
 
 use super::PaymentIntent;
 use crate::attempts::Attempt;
-use crate::attempts::lifecycle::give_up;
+use crate::attempts::cancel::give_up;
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::amount::check_amount;
@@ -26,6 +26,9 @@ pub struct Edit<'a> {
 pub fn allowed(intent: &PaymentIntent, is_decisive: bool) -> Result<(), Refusal> {
     if !is_decisive || intent.is_open() {
         return Ok(());
+    }
+    if intent.status == Status::Processing && intent.attempt.is_some() {
+        return Err(Refusal::busy());
     }
     let message = format!(
         "This PaymentIntent's amount, currency, customer and payment method could not be updated because it has a status of \

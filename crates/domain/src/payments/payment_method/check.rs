@@ -35,7 +35,7 @@ pub fn checked(
             Some(Ok(()))
         }
         Outcome::Declined { decline, .. } => Some(Err(decline.clone())),
-        Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
+        Outcome::Canceled | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
     }
 }
 

@@ -1,28 +1,27 @@
 //! Canceling a refund.
 
-use super::outcome::take_back;
 use super::{Refund, Status};
-use crate::attempts::lifecycle::give_up;
-use crate::attempts::{self, Attempt};
+use crate::attempts::{self, Attempt, Capabilities};
 use crate::changes::Changes;
+use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::payments::charge::Charge;
 use crate::refusal::Refusal;
 
-/// Cancels a refund that the processor has not carried out yet.
+/// Begins to cancel a refund that the processor has not carried out yet: it is canceled when the processor says so.
 pub fn cancel(
     changes: &mut Changes,
     refund: &mut Versioned<Refund>,
     charge: &mut Versioned<Charge>,
     attempt: &mut Versioned<Attempt>,
+    capabilities: &Capabilities,
+    key: Option<RequestKey>,
 ) -> Result<(), Refusal> {
-    if refund.status != Status::Pending || attempt.status != attempts::Status::Pending {
+    if refund.status != Status::Pending {
         let message = format!("Refund {} cannot be canceled: its status is {}.", refund.id, refund.status.as_str());
         return Err(Refusal::invalid(message));
     }
-    give_up(changes, attempt)?;
-    take_back(changes, refund, charge, Status::Canceled, None);
-    Ok(())
+    attempts::cancel::begin(changes, attempt, (refund, charge), capabilities, key)
 }
 
 /// Why a refund does not expire: that is for refunds that wait for the customer's bank details, and a refund to a card

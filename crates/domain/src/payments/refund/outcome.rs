@@ -50,6 +50,7 @@ fn apply(changes: &mut Changes, refund: &mut Versioned<Refund>, charge: &mut Ver
         Outcome::Declined { decline, .. } => {
             take_back(changes, refund, charge, Status::Failed, Some(&decline.code));
         }
+        Outcome::Canceled => take_back(changes, refund, charge, Status::Canceled, None),
         Outcome::Pending { .. } | Outcome::Unknown { .. } | Outcome::ActionRequired { .. } => {
             if !refund.announced {
                 change(changes, refund, "refund.updated", |_| ());
@@ -59,7 +60,7 @@ fn apply(changes: &mut Changes, refund: &mut Versioned<Refund>, charge: &mut Ver
 }
 
 /// The money stays with the tenant: it goes back to the account that it came from.
-pub(super) fn take_back(
+fn take_back(
     changes: &mut Changes,
     refund: &mut Versioned<Refund>,
     charge: &mut Versioned<Charge>,

@@ -2,7 +2,7 @@
 
 use super::{CancellationReason, SetupIntent, may_use};
 use crate::attempts::Attempt;
-use crate::attempts::lifecycle::give_up;
+use crate::attempts::cancel::give_up;
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::intent::{FutureUsage, Status};

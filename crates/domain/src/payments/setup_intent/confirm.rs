@@ -86,6 +86,10 @@ impl Target for SetupIntent {
         }
     }
 
+    fn canceling(intent: &mut Versioned<Self>, setup: &mut Self::Related, changes: &mut Changes) {
+        wait(changes, intent, setup);
+    }
+
     fn authenticated(
         intent: &mut Versioned<Self>,
         setup: &mut Self::Related,
@@ -94,15 +98,20 @@ impl Target for SetupIntent {
         passed: bool,
     ) -> Result<Continuation, Unexpected> {
         resume(changes, attempt, passed);
-        if let Some(setup_attempt) = &mut setup.setup_attempt {
-            setup_attempt::resume(changes, setup_attempt);
-        }
-        changes.update(intent, None, |intent| {
-            intent.status = Status::Processing;
-            intent.next_action = None;
-        });
+        wait(changes, intent, setup);
         Ok(Continuation::AskProcessor)
     }
+}
+
+/// The processor is asked again: the payer has nothing to do.
+fn wait(changes: &mut Changes, intent: &mut Versioned<SetupIntent>, setup: &mut Setup) {
+    if let Some(setup_attempt) = &mut setup.setup_attempt {
+        setup_attempt::resume(changes, setup_attempt);
+    }
+    changes.update(intent, None, |intent| {
+        intent.status = Status::Processing;
+        intent.next_action = None;
+    });
 }
 
 /// Applies what the processor answered. Returns the decline, if it was one.
@@ -145,6 +154,14 @@ fn apply(
             changes.update(intent, event, |intent| {
                 intent.status = Status::RequiresAction;
                 intent.next_action = Some(action);
+            });
+            None
+        }
+        Outcome::Canceled => {
+            // What the merchant wanted canceled it for comes next.
+            changes.update(intent, None, |intent| {
+                intent.status = Status::RequiresConfirmation;
+                intent.attempt = None;
             });
             None
         }

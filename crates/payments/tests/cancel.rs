@@ -1,0 +1,258 @@
+//! Giving up what a processor could still carry out: it has to confirm that it will not.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use api::Answer;
+use api::worker::Worker;
+use domain::attempts::Outcome;
+use http::Method;
+use processors::sandbox::SandboxConfig;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+use support::World;
+use support::staged::Question::{Cancel, Execute, Query};
+use support::staged::{PAGE, Script, Staged, action, declined, done, pending, unknown};
+
+fn body(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap()
+}
+
+/// An intent whose payer has the processor's page open.
+async fn waiting(script: &Arc<Script>) -> (World, String) {
+    let world = World::of(|clock| Staged::new(script.clone(), clock));
+    script.goes_on([(Execute, action())]);
+    let waits = body(&world.pay("pm_card_visa", "").await);
+    assert_eq!(waits["status"], "requires_action", "{waits}");
+    (world, waits["id"].as_str().unwrap().to_owned())
+}
+
+async fn command(world: &World, id: &str, command: &str) -> Answer {
+    let (path, form) = match command {
+        "update" => ("/v1/payment_intents/{id}", "amount=2100"),
+        "cancel" => ("/v1/payment_intents/{id}/cancel", ""),
+        _ => ("/v1/payment_intents/{id}/confirm", ""),
+    };
+    let key = Some(format!("{command} it"));
+    world.send(&Method::POST, path, &[("id", id)], form, key).await
+}
+
+/// The attempts of an intent: status, and whether it is due.
+async fn attempts(world: &World, id: &str) -> Vec<(String, bool)> {
+    let list = body(&world.get("/x/v1/attempts", &[], &format!("payment_intent={id}")).await);
+    let attempts = list["data"].as_array().unwrap().iter();
+    attempts.map(|one| (one["status"].as_str().unwrap().to_owned(), !one["next_query_at"].is_null())).collect()
+}
+
+fn is(status: &str, is_due: bool) -> (String, bool) {
+    (status.to_owned(), is_due)
+}
+
+async fn work(world: &World, after: u64) {
+    world.clock.advance(Duration::from_secs(after));
+    Worker::default().round(&world.api).await;
+}
+
+/// A canceled intent was paid all the same on the page that the payer had open.
+#[tokio::test]
+async fn a_command_goes_on_when_the_processor_has_confirmed_that_it_is_canceled() {
+    for (name, status) in [("cancel", "canceled"), ("update", "requires_confirmation"), ("confirm", "succeeded")] {
+        let script = Script::new([]);
+        let (world, id) = waiting(&script).await;
+        script.goes_on([(Cancel, Outcome::Canceled)]);
+        if name == "confirm" {
+            script.goes_on([(Execute, done())]);
+        }
+        let answer = command(&world, &id, name).await;
+        assert_eq!((answer.status, body(&answer)["status"].as_str()), (200, Some(status)), "{}", answer.body);
+        assert!(script.is_at_its_end());
+        assert!(attempts(&world, &id).await.contains(&is("canceled", false)));
+        assert_eq!(command(&world, &id, name).await.body, answer.body, "the answer is kept");
+    }
+}
+
+#[tokio::test]
+async fn too_late_is_applied_as_what_has_happened() {
+    for name in ["cancel", "update", "confirm"] {
+        let script = Script::new([]);
+        let (world, id) = waiting(&script).await;
+        script.goes_on([(Cancel, done())]);
+        let answer = command(&world, &id, name).await;
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert_eq!(body(&answer)["error"]["code"], "payment_intent_unexpected_state", "{}", answer.body);
+        assert_eq!(world.intent(&id).await["status"], "succeeded");
+        assert_eq!(attempts(&world, &id).await, [is("succeeded", false)]);
+    }
+}
+
+/// Nothing is canceled until the processor says so: it is asked until it does.
+#[tokio::test]
+async fn no_answer_leaves_it_unknown_and_due() {
+    for name in ["cancel", "update", "confirm"] {
+        let script = Script::new([]);
+        let (world, id) = waiting(&script).await;
+        script.goes_on([(Cancel, unknown()), (Cancel, unknown()), (Cancel, action())]);
+        let answer = command(&world, &id, name).await;
+        assert_eq!(answer.status, 429, "{}", answer.body);
+        for _ in 0..2 {
+            let intent = world.intent(&id).await;
+            assert_eq!((&intent["status"], &intent["next_action"]), (&json!("processing"), &Value::Null), "{intent}");
+            assert_eq!(attempts(&world, &id).await, [is("unknown", true)]);
+            assert_eq!(command(&world, &id, "cancel").await.status, 429);
+            work(&world, 5).await;
+        }
+        script.goes_on([(Cancel, Outcome::Canceled)]);
+        work(&world, 10).await;
+        assert_eq!(world.intent(&id).await["status"], "requires_confirmation");
+        script.goes_on([(Execute, done())]);
+        // The same request, with the same key: it had not begun.
+        assert_eq!(command(&world, &id, name).await.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn what_is_declined_or_goes_on_is_not_canceled() {
+    let script = Script::new([]);
+    let (world, id) = waiting(&script).await;
+    script.goes_on([(Cancel, pending())]);
+    assert_eq!(command(&world, &id, "cancel").await.status, 429);
+    assert_eq!(attempts(&world, &id).await, [is("pending", true)]);
+    // It is not asked to cancel any more.
+    script.goes_on([(Query, declined("card_declined"))]);
+    work(&world, 5).await;
+    assert_eq!(world.intent(&id).await["status"], "requires_payment_method");
+    assert_eq!(body(&command(&world, &id, "cancel").await)["status"], "canceled");
+}
+
+#[tokio::test]
+async fn a_processor_that_cannot_cancel_is_not_asked_to() {
+    let mut script = Script::new([(Execute, action())]);
+    Arc::get_mut(&mut script).unwrap().cancels = false;
+    let world = World::of(|clock| Staged::new(script.clone(), clock));
+    let waits = body(&world.pay("pm_card_visa", "").await);
+    let id = waits["id"].as_str().unwrap();
+    for name in ["cancel", "update", "confirm"] {
+        let refused = command(&world, id, name).await;
+        assert!(refused.status == 400 && refused.body.contains("cannot cancel"), "{}", refused.body);
+    }
+    assert_eq!(world.intent(id).await, waits);
+    assert_eq!(waits["next_action"]["use_stripe_sdk"]["stripe_js"], PAGE, "{waits}");
+}
+
+/// Parameters that are refused anyway cost no payer the page.
+#[tokio::test]
+async fn nothing_is_canceled_for_a_command_that_is_refused() {
+    let script = Script::new([]);
+    let (world, id) = waiting(&script).await;
+    let waits = world.intent(&id).await;
+    for (path, form) in [
+        ("/v1/payment_intents/{id}/confirm", "return_url=nowhere"),
+        ("/v1/payment_intents/{id}/confirm", "payment_method=pm_missing"),
+        ("/v1/payment_intents/{id}", "amount=0"),
+        ("/v1/payment_intents/{id}/cancel", "cancellation_reason=boredom"),
+    ] {
+        let refused = world.post(path, &[("id", &id)], form).await;
+        assert_eq!(refused.status, 400, "{form}: {}", refused.body);
+        assert_eq!(world.intent(&id).await, waits, "{form}");
+    }
+}
+
+#[tokio::test]
+async fn a_setup_is_canceled_at_the_processor_too() {
+    let script = Script::new([(Execute, action()), (Cancel, unknown())]);
+    let world = World::of(|clock| Staged::new(script.clone(), clock));
+    let form = "payment_method=pm_card_visa&confirm=true";
+    let waits = body(&world.post("/v1/setup_intents", &[], form).await);
+    assert_eq!(waits["status"], "requires_action", "{waits}");
+    let id = waits["id"].as_str().unwrap();
+    let cancel = async || world.post("/v1/setup_intents/{id}/cancel", &[("id", id)], "").await;
+    assert_eq!(cancel().await.status, 429);
+    let last = async || {
+        let made = body(&world.get("/v1/setup_attempts", &[], &format!("setup_intent={id}")).await);
+        made["data"][0]["status"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(last().await, "processing");
+    script.goes_on([(Cancel, Outcome::Canceled)]);
+    work(&world, 5).await;
+    assert_eq!(last().await, "abandoned");
+    assert_eq!(body(&cancel().await)["status"], "canceled");
+}
+
+/// A refund that was canceled here was paid out all the same.
+#[tokio::test]
+async fn a_refund_is_canceled_when_the_processor_says_so() {
+    for (answer, status, is_due) in [
+        (Outcome::Canceled, "canceled", false),
+        (done(), "succeeded", false),
+        (declined("expired_card"), "failed", false),
+        (pending(), "pending", true),
+        (unknown(), "pending", true),
+    ] {
+        let script = Script::new([(Execute, done()), (Execute, pending()), (Cancel, answer)]);
+        let world = World::of(|clock| Staged::new(script.clone(), clock));
+        let paid = body(&world.pay("pm_card_visa", "").await);
+        let id = paid["id"].as_str().unwrap();
+        let refund = body(&world.post("/v1/refunds", &[], &format!("payment_intent={id}")).await);
+        assert_eq!(refund["status"], "pending", "{refund}");
+        let refund = refund["id"].as_str().unwrap();
+        let cancel = async || {
+            let key = Some("cancel it".to_owned());
+            world.send(&Method::POST, "/v1/refunds/{id}/cancel", &[("id", refund)], "", key).await
+        };
+        let first = cancel().await;
+        assert_eq!((first.status, body(&first)["status"].as_str()), (200, Some(status)), "{}", first.body);
+        assert_eq!(cancel().await.body, first.body);
+        let list = body(&world.get("/x/v1/attempts", &[], &format!("target={refund}")).await);
+        assert_eq!(!list["data"][0]["next_query_at"].is_null(), is_due, "{list}");
+        if status == "pending" {
+            let still = list["data"][0]["status"] == "pending";
+            script.goes_on(if still { [(Query, done())] } else { [(Cancel, Outcome::Canceled)] });
+            work(&world, 5).await;
+            let after = world.object("/v1/refunds/{id}", refund).await;
+            assert_eq!(after["status"], if still { "succeeded" } else { "canceled" });
+        }
+        assert!(script.is_at_its_end());
+    }
+}
+
+/// The sandbox does not cancel a refund whose time has come.
+#[tokio::test]
+async fn the_sandbox_cancels_what_is_pending_and_nothing_else() {
+    const PENDING: u64 = 3;
+    for (waits, card, status) in [
+        (PENDING - 1, "pm_card_pendingRefund", "canceled"),
+        (PENDING, "pm_card_pendingRefund", "succeeded"),
+        (PENDING, "pm_card_refundFail", "failed"),
+    ] {
+        for faults in [
+            SandboxConfig::default(),
+            SandboxConfig { unknown_rate: 1.0, ..SandboxConfig::default() },
+            SandboxConfig { lost_rate: 1.0, ..SandboxConfig::default() },
+        ] {
+            let world = World::new(faults.clone());
+            let paid = body(&world.pay(card, "").await);
+            work(&world, 5).await;
+            let form = format!("payment_intent={}", paid["id"].as_str().unwrap());
+            let refund = body(&world.post("/v1/refunds", &[], &form).await);
+            let refund = refund["id"].as_str().unwrap();
+            if faults != SandboxConfig::default() {
+                // The answer is found out.
+                work(&world, 1).await;
+                assert_eq!(world.object("/v1/refunds/{id}", refund).await["status"], "pending");
+            }
+            world.clock.advance(Duration::from_secs(waits - u64::from(faults != SandboxConfig::default())));
+            let cancel = world.post("/v1/refunds/{id}/cancel", &[("id", refund)], "").await;
+            assert_eq!(cancel.status, 200, "{}", cancel.body);
+            if faults.unknown_rate + faults.lost_rate > 0.0 {
+                assert_eq!(body(&cancel)["status"], "pending", "{faults:?}");
+                work(&world, 5).await;
+            }
+            let found = world.object("/v1/refunds/{id}", refund).await["status"].clone();
+            // What was lost arrives when it is sent again, after the refund's time.
+            let lost = faults.lost_rate > 0.0 && status == "canceled";
+            assert_eq!(found, if lost { "succeeded" } else { status }, "{waits} {faults:?}");
+        }
+    }
+}
