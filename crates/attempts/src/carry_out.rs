@@ -1,5 +1,6 @@
 //! Carries attempts out: commits them, asks the processor, applies the outcome.
 
+use crate::alarm;
 use crate::attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 use crate::reported::Reported;
 use crate::targets::{Attempts, Authenticated};
@@ -114,10 +115,13 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
                   related: &RelatedTo<R>,
                   decline: Option<&Decline>|
      -> Answered { R::answer(target, related, Answering { call: &writer, attempt, decline }) };
+    if attempts::contradicts(&attempt, outcome) {
+        let mut changes = background(call, &attempt).changes();
+        attempts::contradict(&mut changes, &mut attempt, &mut target, &mut related, outcome);
+        call.commit_bare(changes).await?;
+        alarm::contradicted(call, &attempt);
+    }
     if reported.is_stale(&attempt) {
-        if attempt.status != attempts::Status::Succeeded && matches!(outcome, Outcome::Done(_)) {
-            tracing::error!(tenant = %call.tenant_id(), attempt = %attempt.id, "carried out after it had ended otherwise; the money is not in the books");
-        }
         if call.awaits_answer() {
             // If the attempt still has this request, the process that asks at this moment answers it.
             let answered = !answers_this_call;
@@ -132,6 +136,7 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
         .map_err(|unexpected| defect(&attempt, unexpected))?;
     let answer = answer(&attempt, &target, &related, decline.as_ref());
     writer.commit(changes, &answer).await?;
+    alarm::unless_reversed(call, &attempt);
     if !answers_this_call && call.awaits_answer() {
         return Err(call.answered_elsewhere().await?);
     }

@@ -3,6 +3,7 @@
 //! An attempt is committed, its processor is asked, and the outcome is applied: by the request, by the worker that asks
 //! again, by the page on which the payer authenticates, or by a processor's webhook, all in the same way.
 
+mod alarm;
 mod attempted;
 mod authentication_page;
 mod carry_out;

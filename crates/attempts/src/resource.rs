@@ -9,13 +9,15 @@ use api::error::{ApiError, Result};
 use api::json::Json;
 use api::resource::{Audience, Expandable, Resource, Schema, reference_to_any};
 use api::{object, params};
-use contracts::{FieldFilter, ListQuery};
-use domain::attempts::{Attempt, Decline, Status};
+use contracts::{FieldFilter, ListQuery, Operator};
+use domain::attempts::{Attempt, Conflict, Decline, Status};
 use serde_json::{Value, json};
 use types::ObjectId;
 
 params! {
     pub struct FilterParams {
+        /// Whether the processor contradicts what is recorded.
+        pub conflict: Option<bool>,
         /// Attempts whose subject is this intent.
         pub payment_intent: Option<String>,
         pub status: Option<Choice<Status>>,
@@ -34,6 +36,10 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
     query.status = chosen(params.status).map(|status| status.as_str().to_owned());
     if let Some(id) = &params.payment_intent {
         query.parents = vec![subject(&call, "payment_intent", id).await?];
+    }
+    if let Some(contradicted) = params.conflict {
+        let exists = FieldFilter { operator: Operator::Exists, ..FieldFilter::equal(&["conflict"], "") };
+        query.fields.push(FieldFilter { negated: !contradicted, ..exists });
     }
     if let Some(id) = params.target {
         let missing = || ApiError::missing("target", &id, Some("target"));
@@ -77,6 +83,7 @@ impl Resource for AttemptResource {
             "id": attempt.id,
             "object": "attempt",
             "amount": attempt.amount,
+            "conflict": attempt.conflict.as_ref().map(render_conflict),
             "created": attempt.created.seconds(),
             "currency": attempt.currency,
             "decline": attempt.decline.as_ref().map(render_decline),
@@ -86,6 +93,7 @@ impl Resource for AttemptResource {
             "processor": &attempt.processor,
             "processor_reference": &attempt.reference,
             "queries": attempt.queries,
+            "reverses": attempt.reverses,
             "status": attempt.status.as_str(),
             "subject": attempt.subject,
             "target": attempt.target,
@@ -102,13 +110,23 @@ fn schema() -> Value {
         "required": ["id", "object", "amount", "created", "currency", "operation", "processor", "status", "subject", "target"],
         "properties": {
             "id": text, "object": { "type": "string", "enum": ["attempt"] },
-            "amount": { "type": "integer" }, "created": { "type": "integer", "format": "unix-time" }, "currency": text,
+            "amount": { "type": "integer" }, "conflict": nullable("object"), "created": { "type": "integer", "format": "unix-time" }, "currency": text,
             "decline": nullable("object"), "livemode": { "type": "boolean" },
             "next_query_at": nullable("integer"), "operation": text, "processor": text,
-            "processor_reference": nullable("string"), "queries": { "type": "integer" }, "status": text,
+            "processor_reference": nullable("string"), "queries": { "type": "integer" }, "reverses": nullable("string"), "status": text,
             "subject": text, "target": text,
         },
     })
+}
+
+fn render_conflict(conflict: &Conflict) -> Json<'_> {
+    object! {
+        "created": conflict.at.seconds(),
+        "processor_reference": &conflict.reference,
+        "remedy": conflict.remedy.as_str(),
+        "reversal": conflict.reversal,
+        "status": conflict.says.as_str(),
+    }
 }
 
 fn render_decline(decline: &Decline) -> Json<'_> {

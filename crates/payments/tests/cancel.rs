@@ -5,20 +5,15 @@
 mod support;
 
 use api::Answer;
-use api::worker::Worker;
 use domain::attempts::Outcome;
 use http::Method;
 use processors::sandbox::SandboxConfig;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use std::time::Duration;
-use support::World;
 use support::staged::Question::{Cancel, Execute, Query};
 use support::staged::{PAGE, Script, Staged, action, declined, done, pending, unknown};
-
-fn body(answer: &Answer) -> Value {
-    serde_json::from_str(&answer.body).unwrap()
-}
+use support::{World, body};
 
 /// An intent whose payer has the processor's page open.
 async fn waiting(script: &Arc<Script>) -> (World, String) {
@@ -48,11 +43,6 @@ async fn attempts(world: &World, id: &str) -> Vec<(String, bool)> {
 
 fn is(status: &str, is_due: bool) -> (String, bool) {
     (status.to_owned(), is_due)
-}
-
-async fn work(world: &World, after: u64) {
-    world.clock.advance(Duration::from_secs(after));
-    Worker::default().round(&world.api).await;
 }
 
 /// A canceled intent was paid all the same on the page that the payer had open.
@@ -101,10 +91,10 @@ async fn no_answer_leaves_it_unknown_and_due() {
             assert_eq!((&intent["status"], &intent["next_action"]), (&json!("processing"), &Value::Null), "{intent}");
             assert_eq!(attempts(&world, &id).await, [is("unknown", true)]);
             assert_eq!(command(&world, &id, "cancel").await.status, 429);
-            work(&world, 5).await;
+            world.work(5).await;
         }
         script.goes_on([(Cancel, Outcome::Canceled)]);
-        work(&world, 10).await;
+        world.work(10).await;
         assert_eq!(world.intent(&id).await["status"], "requires_confirmation");
         script.goes_on([(Execute, done())]);
         // The same request, with the same key: it had not begun.
@@ -121,7 +111,7 @@ async fn what_is_declined_or_goes_on_is_not_canceled() {
     assert_eq!(attempts(&world, &id).await, [is("pending", true)]);
     // It is not asked to cancel any more.
     script.goes_on([(Query, declined("card_declined"))]);
-    work(&world, 5).await;
+    world.work(5).await;
     assert_eq!(world.intent(&id).await["status"], "requires_payment_method");
     assert_eq!(body(&command(&world, &id, "cancel").await)["status"], "canceled");
 }
@@ -175,7 +165,7 @@ async fn a_setup_is_canceled_at_the_processor_too() {
     };
     assert_eq!(last().await, "processing");
     script.goes_on([(Cancel, Outcome::Canceled)]);
-    work(&world, 5).await;
+    world.work(5).await;
     assert_eq!(last().await, "abandoned");
     assert_eq!(body(&cancel().await)["status"], "canceled");
 }
@@ -209,7 +199,7 @@ async fn a_refund_is_canceled_when_the_processor_says_so() {
         if status == "pending" {
             let still = list["data"][0]["status"] == "pending";
             script.goes_on(if still { [(Query, done())] } else { [(Cancel, Outcome::Canceled)] });
-            work(&world, 5).await;
+            world.work(5).await;
             let after = world.object("/v1/refunds/{id}", refund).await;
             assert_eq!(after["status"], if still { "succeeded" } else { "canceled" });
         }
@@ -233,13 +223,13 @@ async fn the_sandbox_cancels_what_is_pending_and_nothing_else() {
         ] {
             let world = World::new(faults.clone());
             let paid = body(&world.pay(card, "").await);
-            work(&world, 5).await;
+            world.work(5).await;
             let form = format!("payment_intent={}", paid["id"].as_str().unwrap());
             let refund = body(&world.post("/v1/refunds", &[], &form).await);
             let refund = refund["id"].as_str().unwrap();
             if faults != SandboxConfig::default() {
                 // The answer is found out.
-                work(&world, 1).await;
+                world.work(1).await;
                 assert_eq!(world.object("/v1/refunds/{id}", refund).await["status"], "pending");
             }
             world.clock.advance(Duration::from_secs(waits - u64::from(faults != SandboxConfig::default())));
@@ -247,7 +237,7 @@ async fn the_sandbox_cancels_what_is_pending_and_nothing_else() {
             assert_eq!(cancel.status, 200, "{}", cancel.body);
             if faults.unknown_rate + faults.lost_rate > 0.0 {
                 assert_eq!(body(&cancel)["status"], "pending", "{faults:?}");
-                work(&world, 5).await;
+                world.work(5).await;
             }
             let found = world.object("/v1/refunds/{id}", refund).await["status"].clone();
             // What was lost arrives when it is sent again, after the refund's time.

@@ -45,6 +45,8 @@ pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
         decline: None,
         at_processor: false,
         canceling: None,
+        reverses: None,
+        conflict: None,
         queries: 0,
         asking: true,
         due: Some(changes.now.plus(LEASE)),

@@ -3,6 +3,7 @@
 
 pub mod cancel;
 mod conditions;
+mod conflict;
 pub mod lifecycle;
 mod outcome;
 mod resolve;
@@ -10,6 +11,7 @@ mod schedule;
 mod target;
 
 pub use conditions::{Capabilities, Conditions};
+pub use conflict::{Conflict, Remedy, contradict, contradicts};
 pub use outcome::{Decline, Done, Outcome, PayerPage};
 pub use resolve::apply;
 pub use schedule::LEASE;
@@ -67,6 +69,12 @@ pub struct Attempt {
     /// Since when the processor is asked to cancel it, until it has said what has become of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canceling: Option<Timestamp>,
+    /// The attempt that succeeded too late, and that this one takes back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reverses: Option<ObjectId>,
+    /// What the processor says against the outcome that is recorded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub conflict: Option<Conflict>,
     /// How often the processor was asked what became of it.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub queries: u32,
@@ -162,6 +170,8 @@ impl Object for Attempt {
         column("currency", ColumnType::Text),
         column("reference", ColumnType::Text),
         column("queries", ColumnType::Integer),
+        column("reverses", ColumnType::Text),
+        column("conflict", ColumnType::Json),
     ];
     const HIDDEN: &'static [Path] = &[&["credential"], &["secret"]];
     const FALLS_DUE: bool = true;

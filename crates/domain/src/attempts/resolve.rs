@@ -1,5 +1,6 @@
 //! Resolving an attempt: its outcome is applied.
 
+use super::conflict::settle;
 use super::lifecycle::record;
 use super::{Attempt, Conditions, Decline, Done, Operation, Outcome, Resolution, Status, Target, Unexpected};
 use crate::changes::Changes;
@@ -18,6 +19,13 @@ pub fn apply<T: Target>(
     let outcome = meant.as_ref().unwrap_or(outcome);
     let is_first = attempt.status == Status::Started;
     record(changes, attempt, outcome);
+    if attempt.reverses.is_some() {
+        // It puts right what the target knows nothing of.
+        if attempt.status == Status::Succeeded {
+            settle(changes, attempt);
+        }
+        return Ok(None);
+    }
     T::apply(target, related, changes, &Resolution { attempt, outcome, conditions, is_first })
 }
 

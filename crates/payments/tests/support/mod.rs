@@ -6,8 +6,9 @@ pub mod staged;
 
 use api::form::Node;
 use api::open::{OpenAnswer, OpenRequest};
+use api::worker::Worker;
 use api::{Answer, Api, Environment, Registry, Request};
-use contracts::Tenant;
+use contracts::{Balance, Ledger, Tenant};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method};
 use processors::sandbox::{Sandbox, SandboxConfig};
@@ -15,6 +16,7 @@ use processors::{Processor, Processors};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::sync::Arc;
+use std::time::Duration;
 use testkit::{FailingLedger, ManualClock, ModelLedger, OneTenant, caller, tenant};
 
 pub struct World {
@@ -105,6 +107,18 @@ impl World {
         list["data"][0].clone()
     }
 
+    /// What a worker does after so many seconds.
+    pub async fn work(&self, after: u64) {
+        self.clock.advance(Duration::from_secs(after));
+        Worker::default().round(&self.api).await;
+    }
+
+    /// The posted balances of the accounts whose code begins with `prefix`, as credits less debits.
+    pub async fn balance(&self, prefix: &str) -> i64 {
+        let balances = self.ledger.balances(self.tenant.id, prefix).await.unwrap();
+        balances.iter().map(Balance::credit_balance).sum()
+    }
+
     /// A request without an API key.
     pub async fn open(&self, method: Method, path: &str, signature: &str, body: &str) -> OpenAnswer {
         let (path, query) = path.split_once('?').unwrap_or((path, ""));
@@ -127,6 +141,10 @@ impl World {
         let body = json!({ "tenant": tenant, "attempt": attempt }).to_string();
         self.open(Method::POST, "/webhooks/sandbox", &signature(&body), &body).await.status.as_u16()
     }
+}
+
+pub fn body(answer: &Answer) -> Value {
+    serde_json::from_str(&answer.body).unwrap()
 }
 
 /// The sandbox's webhook secret.

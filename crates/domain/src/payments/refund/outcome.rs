@@ -1,12 +1,12 @@
 //! What a processor's answer makes of a refund.
 
 use super::{Refund, Status, change, postings};
-use crate::attempts::{Decline, Operation, Outcome, Resolution, Target, Unexpected};
+use crate::attempts::{Decline, Done, Operation, Outcome, Resolution, Target, Unexpected};
 use crate::books::balance_transaction::{BalanceTransaction, Category, NewBalanceTransaction};
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::charge::Charge;
-use types::Money;
+use types::{Money, ObjectId};
 
 impl Target for Refund {
     /// The charge.
@@ -31,6 +31,32 @@ impl Target for Refund {
             | Operation::Void
             | Operation::Setup) => Err(Unexpected(other)),
         }
+    }
+
+    fn refunded_late(
+        refund: &mut Versioned<Self>,
+        charge: &mut Self::Related,
+        changes: &mut Changes,
+        done: &Done,
+    ) -> bool {
+        // What was refunded again meanwhile cannot be taken from the tenant a second time without being asked.
+        let is_left = refund.amount <= charge.amount_refundable();
+        if !is_left || !matches!(refund.status, Status::Failed | Status::Canceled) {
+            return false;
+        }
+        let again = statement_line(changes, refund, Category::Refund, -refund.amount);
+        postings::begun(changes, refund);
+        postings::paid_out(changes, refund, &charge.processor);
+        change(changes, refund, "refund.updated", |refund| {
+            refund.status = Status::Succeeded;
+            refund.reference = Some(done.reference.clone());
+            refund.balance_transaction = again;
+            refund.failure_balance_transaction = None;
+            refund.failure_reason = None;
+        });
+        let amount = refund.amount;
+        changes.update(charge, Some("charge.refunded"), |charge| charge.amount_refunded += amount);
+        true
     }
 }
 
@@ -67,17 +93,7 @@ fn take_back(
     status: Status,
     failure_code: Option<&str>,
 ) {
-    let available_on = refund.available_on.max(changes.now);
-    let money = Money::new(refund.amount, refund.currency);
-    let new = NewBalanceTransaction {
-        category: Category::RefundFailure,
-        source: refund.id,
-        gross: money,
-        fee: 0,
-        available_on,
-        description: None,
-    };
-    let failure = BalanceTransaction::create(changes, new).id;
+    let failure = statement_line(changes, refund, Category::RefundFailure, refund.amount);
     postings::returned(changes, refund);
     let event = if status == Status::Failed { "refund.failed" } else { "refund.updated" };
     change(changes, refund, event, |refund| {
@@ -85,9 +101,23 @@ fn take_back(
         refund.failure_balance_transaction = Some(failure);
         refund.failure_reason = failure_code.map(failure_reason);
     });
+    let amount = refund.amount;
     changes.update(charge, Some("charge.updated"), |charge| {
-        charge.amount_refunded = charge.amount_refunded.saturating_sub(money.amount);
+        charge.amount_refunded = charge.amount_refunded.saturating_sub(amount);
     });
+}
+
+/// A line of the tenant's statement; `gross` is in minor units.
+fn statement_line(changes: &mut Changes, refund: &Refund, category: Category, gross: i64) -> ObjectId {
+    let new = NewBalanceTransaction {
+        category,
+        source: refund.id,
+        gross: Money::new(gross, refund.currency),
+        fee: 0,
+        available_on: refund.available_on.max(changes.now),
+        description: None,
+    };
+    BalanceTransaction::create(changes, new).id
 }
 
 /// The reasons that the public API knows.
