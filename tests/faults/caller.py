@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from durability.load import Client
 
-# An attempt that a kill cut off is asked about after 30 s; until then its key is in use.
-ANSWER_S = 90
+# An attempt that a kill cut off is asked about after 60 s; until then its key is in use.
+ANSWER_S = 120
 PAUSE_S = 0.1
 
 

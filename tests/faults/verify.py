@@ -8,8 +8,8 @@ from durability.verify import everything
 
 from .load import DECLINES
 
-# The longest wait is for attempts that a kill cut off: they are asked about after 30 s.
-SETTLED_S = 90
+# The longest wait is for attempts that a kill cut off: they are asked about after 60 s.
+SETTLED_S = 120
 REPLAYS = 150
 OPEN = ("started", "unknown", "pending")
 # The attempts that a command makes, by what the server calls them.

@@ -2,6 +2,7 @@
 
 use crate::alarm;
 use crate::attempted::{Answering, Attempted, PayersIntent, RelatedTo};
+use crate::question;
 use crate::reported::Reported;
 use crate::targets::{Attempts, Authenticated};
 use api::call::{Call, Outcome as Answered};
@@ -9,17 +10,12 @@ use api::conflict::retried;
 use api::error::{ApiError, Failure, Result};
 use api::reply::Reply;
 use contracts::ledger::IDEMPOTENCY_LIFETIME;
-use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Outcome, Target, Unexpected, lifecycle};
+use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Target, Unexpected, lifecycle};
 use domain::books::fees::Fees;
 use domain::{Changes, Versioned};
-use processors::{Assignment, Processor, Query};
-use std::time::Duration;
-use types::{ObjectId, Timestamp};
+use processors::Processor;
+use types::ObjectId;
 
-/// How long a processor may take to answer; then the outcome is unknown. Shorter than an attempt's lease.
-const PROCESSOR_TIMEOUT: Duration = Duration::from_secs(20);
-/// How long before the end of the lease the answer must be there.
-const LEASE_MARGIN: Duration = Duration::from_secs(5);
 /// How often an outcome is applied again because an object had changed meanwhile.
 const APPLICATIONS_MAX: u32 = 50;
 
@@ -49,7 +45,7 @@ pub async fn run<R: Attempted>(
     let processor = attempts.processor(&attempt)?.clone();
     if processor.facts().in_process {
         // The processor decides at once and for certain, so attempt and outcome are one commit.
-        let outcome = question(&*processor, assignment(call, &attempt)).await;
+        let outcome = question::ask(call, &*processor, &mut attempt).await;
         let conditions = conditions(call, &*processor);
         let decline = attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, &outcome)
             .map_err(|unexpected| defect(&attempt, unexpected))?;
@@ -58,38 +54,8 @@ pub async fn run<R: Attempted>(
         return answer.map_err(Failure::from);
     }
     call.commit_step(changes).await?;
-    let outcome = in_time(call, &attempt, question(&*processor, assignment(call, &attempt))).await;
+    let outcome = question::ask(call, &*processor, &mut attempt).await;
     apply(call, attempt.target, &Reported::of(&attempt, outcome)).await
-}
-
-fn assignment<'a>(call: &Call, attempt: &'a Attempt) -> Assignment<'a> {
-    Assignment { tenant: call.tenant_id(), attempt }
-}
-
-/// What a processor is asked first.
-async fn question(processor: &dyn Processor, assignment: Assignment<'_>) -> Outcome {
-    match assignment.attempt.canceling {
-        Some(_) => processor.cancel(assignment).await,
-        None => processor.execute(assignment).await,
-    }
-}
-
-/// Asks a processor to carry an attempt out. If there is no answer in time, the outcome is unknown.
-pub async fn execute(call: &Call, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
-    in_time(call, attempt, processor.execute(assignment(call, attempt))).await
-}
-
-/// Asks a processor within the lease, of which writing it may have taken a part.
-async fn in_time(call: &Call, attempt: &Attempt, question: impl Future<Output = Outcome>) -> Outcome {
-    let unknown = |reason: &str| Outcome::Unknown { reason: reason.to_owned() };
-    let lease_ends = attempt.due.map_or(0, Timestamp::millis);
-    let left = u64::try_from(lease_ends - call.services.clock.now().millis()).unwrap_or(0);
-    let left = Duration::from_millis(left).saturating_sub(LEASE_MARGIN);
-    if left.is_zero() {
-        return unknown("the lease ended before the processor was asked");
-    }
-    let answer = tokio::time::timeout(left.min(PROCESSOR_TIMEOUT), question).await;
-    answer.unwrap_or_else(|_| unknown("the processor did not answer in time"))
 }
 
 /// Applies an outcome to everything that it concerns, whatever else is going on, and answers with what became of it.
@@ -165,24 +131,8 @@ pub(crate) async fn ask_again(worker: &Call, mut attempt: Versioned<Attempt>) ->
     let mut changes = call.changes();
     lifecycle::begin_query(&mut changes, &mut attempt);
     call.commit_bare(changes).await?;
-    let outcome = in_time(&call, &attempt, ask(&call, &*processor, &attempt)).await;
+    let outcome = question::ask_again(&call, &*processor, &mut attempt).await;
     applied(apply(&call, attempt.target, &Reported::of(&attempt, outcome)).await)
-}
-
-/// Asks a processor what became of an attempt, and has it carried out if the processor never received it.
-async fn ask(call: &Call, processor: &dyn Processor, attempt: &Attempt) -> Outcome {
-    let assignment = assignment(call, attempt);
-    if attempt.canceling.is_some() {
-        return processor.cancel(assignment).await;
-    }
-    match processor.query(assignment).await {
-        // The payer has acted since, and the process that was to pass that on may have died before.
-        Query::Known(Outcome::ActionRequired { .. }) if attempt.authenticated.is_some() => {
-            processor.execute(assignment).await
-        }
-        Query::Known(outcome) => outcome,
-        Query::NotFound => processor.execute(assignment).await,
-    }
 }
 
 /// A decline is an outcome like any other, and so is what another process has applied.

@@ -9,6 +9,7 @@ mod authentication_page;
 mod carry_out;
 mod decline;
 mod enter;
+mod question;
 mod reported;
 mod resource;
 mod targets;
@@ -17,9 +18,10 @@ mod withdraw;
 
 pub use attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 pub use authentication_page::authentication_url;
-pub use carry_out::{applied, conditions, execute, run};
+pub use carry_out::{applied, conditions, run};
 pub use decline::declined;
 pub use enter::{is_target, target};
+pub use question::ask;
 pub use withdraw::withdrawn;
 
 use api::Registry;

@@ -1,4 +1,4 @@
-//! A ledger that fails when a test wants it to.
+//! A ledger that fails, or is slow, when a test wants it to.
 
 use crate::model::ModelLedger;
 use async_trait::async_trait;
@@ -7,8 +7,9 @@ use contracts::ledger::{
     Page, Stored,
 };
 use domain::commit::{Commit, Version};
-use std::sync::Arc;
+use futures_util::future::BoxFuture;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use types::{ObjectId, TenantId, Timestamp};
 
 /// The model, from which no object can be read between a commit that breaks it and its repair.
@@ -16,11 +17,32 @@ pub struct FailingLedger {
     model: Arc<ModelLedger>,
     breaks: AtomicBool,
     broken: AtomicBool,
+    delay: OnceLock<Delay>,
 }
+
+type Delay = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
 
 impl FailingLedger {
     pub fn new(model: Arc<ModelLedger>) -> Arc<Self> {
-        Arc::new(FailingLedger { model, breaks: AtomicBool::new(false), broken: AtomicBool::new(false) })
+        Arc::new(FailingLedger {
+            model,
+            breaks: AtomicBool::new(false),
+            broken: AtomicBool::new(false),
+            delay: OnceLock::new(),
+        })
+    }
+
+    /// From now on each commit is written after `delay`.
+    pub fn slow_down<F>(&self, delay: impl Fn() -> F + Send + Sync + 'static)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let _ = self.delay.set(Box::new(move || Box::pin(delay())));
+    }
+
+    /// The ledger behind, which is never slow and never fails.
+    pub fn model(&self) -> Arc<ModelLedger> {
+        self.model.clone()
     }
 
     /// The next commit is written, and breaks the ledger.
@@ -38,6 +60,9 @@ impl FailingLedger {
 #[async_trait]
 impl Ledger for FailingLedger {
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
+        if let Some(delay) = self.delay.get() {
+            delay().await;
+        }
         let committed = self.model.commit(tenant, commit).await?;
         self.broken.fetch_or(self.breaks.load(Ordering::SeqCst), Ordering::SeqCst);
         Ok(committed)

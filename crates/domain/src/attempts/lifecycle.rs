@@ -4,6 +4,7 @@ use super::schedule::{LEASE, backoff};
 use super::{Attempt, Decline, Operation, Options, Outcome, PayerPage, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
+use std::time::Duration;
 use types::{Currency, Kind, ObjectId};
 
 /// What an attempt is made of.
@@ -111,6 +112,12 @@ pub fn begin_query(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
         attempt.asking = true;
         attempt.due = Some(lease);
     });
+}
+
+/// Begins the lease of the process that asks anew.
+pub fn renew(changes: &mut Changes, attempt: &mut Versioned<Attempt>, lease: Duration) {
+    let ends = changes.now.plus(lease);
+    changes.update(attempt, None, |attempt| attempt.due = Some(ends));
 }
 
 /// The processor is asked again with the payer's answer.

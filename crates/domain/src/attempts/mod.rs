@@ -14,13 +14,14 @@ pub use conditions::{Capabilities, Conditions};
 pub use conflict::{Conflict, Remedy, contradict, contradicts};
 pub use outcome::{Decline, Done, Outcome, PayerPage};
 pub use resolve::apply;
-pub use schedule::LEASE;
+pub use schedule::{CLOCK_SKEW, LEASE, QUESTION};
 pub use target::{Continuation, Resolution, Target, Unexpected};
 
 use crate::commit::{Index, RequestKey};
 use crate::named::named;
 use crate::object::{Column, ColumnType, Object, Path, column};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 use types::{Currency, Kind, ObjectId, Timestamp};
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -100,6 +101,12 @@ impl Attempt {
     /// Whether a process is asking the processor about it, and has not been at it for too long.
     pub fn is_leased(&self, now: Timestamp) -> bool {
         self.asking && self.due.is_some_and(|due| due > now)
+    }
+
+    /// How much is left of the lease of the process that asks.
+    pub fn lease_left(&self, now: Timestamp) -> Duration {
+        let ends = self.due.filter(|_| self.asking).unwrap_or(now);
+        Duration::from_millis(u64::try_from(ends.millis().saturating_sub(now.millis())).unwrap_or(0))
     }
 }
 

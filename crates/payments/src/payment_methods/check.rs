@@ -2,7 +2,7 @@
 
 use api::call::Call;
 use api::error::{ApiError, Result};
-use attempts::{declined, execute, preferred_processor};
+use attempts::{ask, declined, preferred_processor};
 use domain::Changes;
 use domain::payments::payment_method::{PaymentMethod, checked, new_check};
 
@@ -22,7 +22,7 @@ pub async fn check(call: &Call, changes: &mut Changes, method: &PaymentMethod) -
         // The idempotency key is not used here: a request that is interrupted has had no effect, and can be repeated.
         call.commit_bare(std::mem::replace(changes, call.changes())).await?;
     }
-    let outcome = execute(call, &*processor, &attempt).await;
+    let outcome = ask(call, &*processor, &mut attempt).await;
     match checked(changes, &mut attempt, &outcome) {
         Some(Ok(())) => Ok(CardCheck::Passed),
         Some(Err(decline)) => Ok(CardCheck::Declined(declined(&decline))),

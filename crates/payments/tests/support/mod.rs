@@ -18,12 +18,14 @@ use sha2::Sha256;
 use std::sync::Arc;
 use std::time::Duration;
 use testkit::{FailingLedger, ManualClock, ModelLedger, OneTenant, caller, tenant};
+use types::{Clock, Timestamp};
 
 pub struct World {
     pub api: Arc<Api>,
     pub ledger: Arc<FailingLedger>,
     pub clock: Arc<ManualClock>,
     pub tenant: Tenant,
+    processor: Arc<dyn Processor>,
 }
 
 impl World {
@@ -47,14 +49,14 @@ impl World {
         model.create_tenant(tenant.id);
         let ledger = FailingLedger::new(model);
         let processor = processor(clock.clone());
-        let mut registry = Registry::default();
-        attempts::register(&mut registry, Processors::new(vec![processor]).unwrap());
-        payments::register(&mut registry);
-        register(&mut registry);
-        let environment = Environment { public_url: "http://localhost".into() };
-        let identity = Arc::new(OneTenant(tenant.clone()));
-        let api = Api::new(ledger.clone(), identity, clock.clone(), environment, registry);
-        World { api, ledger, clock, tenant }
+        let api = api(ledger.clone(), &tenant, clock.clone(), &processor, register);
+        World { api, ledger, clock, tenant, processor }
+    }
+
+    /// Another process with the same books, which are fast for it; its clock is that much ahead.
+    pub fn another_process(&self, ahead: Duration) -> Arc<Api> {
+        let clock = Arc::new(Ahead(self.clock.clone(), ahead));
+        api(self.ledger.model(), &self.tenant, clock, &self.processor, |_| ())
     }
 
     /// A payment of $20 with a key that is always the same.
@@ -140,6 +142,30 @@ impl World {
     pub async fn notify(&self, tenant: &str, attempt: &str) -> u16 {
         let body = json!({ "tenant": tenant, "attempt": attempt }).to_string();
         self.open(Method::POST, "/webhooks/sandbox", &signature(&body), &body).await.status.as_u16()
+    }
+}
+
+fn api(
+    ledger: Arc<dyn Ledger>,
+    tenant: &Tenant,
+    clock: Arc<dyn Clock>,
+    processor: &Arc<dyn Processor>,
+    register: impl FnOnce(&mut Registry),
+) -> Arc<Api> {
+    let mut registry = Registry::default();
+    attempts::register(&mut registry, Processors::new(vec![processor.clone()]).unwrap());
+    payments::register(&mut registry);
+    register(&mut registry);
+    let environment = Environment { public_url: "http://localhost".into() };
+    Api::new(ledger, Arc::new(OneTenant(tenant.clone())), clock, environment, registry)
+}
+
+/// A clock that is ahead of another one.
+struct Ahead(Arc<ManualClock>, Duration);
+
+impl Clock for Ahead {
+    fn now(&self) -> Timestamp {
+        self.0.now().plus(self.1)
     }
 }
 

@@ -1,0 +1,94 @@
+//! Asking processors. A process asks about an attempt only while it has the lease on it, so that no two ask at a time.
+
+use crate::carry_out::background;
+use api::call::Call;
+use api::error::{ApiError, Result};
+use domain::Versioned;
+use domain::attempts::{Attempt, CLOCK_SKEW, LEASE, Outcome, QUESTION, lifecycle};
+use processors::{Assignment, Processor, Query};
+
+/// How often a lease is renewed for one question, if the commit takes so long each time that too little is left of it.
+const RENEWALS_MAX: u32 = 4;
+
+#[derive(Clone, Copy)]
+enum Question {
+    Execute,
+    Query,
+    Cancel,
+}
+
+/// Asks a processor to carry an attempt out that was just begun, or to cancel it if that was just begun.
+pub async fn ask(call: &Call, processor: &dyn Processor, attempt: &mut Versioned<Attempt>) -> Outcome {
+    let question = if attempt.canceling.is_some() { Question::Cancel } else { Question::Execute };
+    if processor.facts().in_process {
+        return known(answer(processor, assignment(call, attempt), question).await);
+    }
+    known(leased(call, processor, attempt, question).await)
+}
+
+/// Asks a processor what became of an attempt, and has it carried out if the processor never received it.
+pub(crate) async fn ask_again(call: &Call, processor: &dyn Processor, attempt: &mut Versioned<Attempt>) -> Outcome {
+    if attempt.canceling.is_some() {
+        return known(leased(call, processor, attempt, Question::Cancel).await);
+    }
+    match leased(call, processor, attempt, Question::Query).await {
+        // The payer has acted since, and the process that was to pass that on may have died before.
+        Query::Known(Outcome::ActionRequired { .. }) if attempt.authenticated.is_some() => {
+            known(leased(call, processor, attempt, Question::Execute).await)
+        }
+        Query::Known(outcome) => outcome,
+        Query::NotFound => known(leased(call, processor, attempt, Question::Execute).await),
+    }
+}
+
+fn known(answer: Query) -> Outcome {
+    match answer {
+        Query::Known(outcome) => outcome,
+        Query::NotFound => unknown("the processor does not know it"),
+    }
+}
+
+fn unknown(reason: &str) -> Outcome {
+    Outcome::Unknown { reason: reason.to_owned() }
+}
+
+fn assignment<'a>(call: &Call, attempt: &'a Attempt) -> Assignment<'a> {
+    Assignment { tenant: call.tenant_id(), attempt }
+}
+
+async fn answer(processor: &dyn Processor, assignment: Assignment<'_>, question: Question) -> Query {
+    match question {
+        Question::Execute => Query::Known(processor.execute(assignment).await),
+        Question::Query => processor.query(assignment).await,
+        Question::Cancel => Query::Known(processor.cancel(assignment).await),
+    }
+}
+
+/// One question, within the lease. Without an answer in time, or without the lease, the outcome is unknown.
+async fn leased(call: &Call, processor: &dyn Processor, attempt: &mut Versioned<Attempt>, question: Question) -> Query {
+    if let Err(failure) = hold_lease(call, attempt).await {
+        tracing::debug!(tenant = %call.tenant_id(), attempt = %attempt.id, ?failure, "the lease is lost");
+        return Query::Known(unknown("another process may be asking"));
+    }
+    let answer = answer(processor, assignment(call, attempt), question);
+    let in_time = tokio::time::timeout(QUESTION, answer).await;
+    in_time.unwrap_or_else(|_| Query::Known(unknown("the processor did not answer in time")))
+}
+
+/// Renews the lease if a question may take longer than is left of it: the commit that began it, or the question before,
+/// may have used it up. If another process has taken the attempt meanwhile, that is a conflict.
+async fn hold_lease(call: &Call, attempt: &mut Versioned<Attempt>) -> Result<()> {
+    let mut lease = LEASE;
+    for _ in 0..=RENEWALS_MAX {
+        let left = attempt.lease_left(call.services.clock.now());
+        if left > QUESTION + CLOCK_SKEW {
+            return Ok(());
+        }
+        // The longer the commits take, the longer the lease.
+        lease *= 2;
+        let mut changes = background(call, attempt).changes();
+        lifecycle::renew(&mut changes, attempt, lease);
+        call.commit_bare(changes).await?;
+    }
+    Err(ApiError::unavailable().into())
+}
