@@ -13,7 +13,7 @@ use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::search::{self, SearchField, SearchParams};
 use contracts::ListQuery;
-use domain::{Object, Versioned};
+use domain::{FallsDue, Object, Versioned};
 use http::Method;
 use std::any::Any;
 use std::sync::Arc;
@@ -40,7 +40,7 @@ impl Registry {
     /// Enters a kind of object that falls due, and what the worker does then.
     pub fn resource_due<R, F, D>(&mut self, when_due: F)
     where
-        R: Resource,
+        R: Resource<Object: FallsDue>,
         F: Fn(Call, Versioned<R::Object>) -> D + Send + Sync + 'static,
         D: Future<Output = Result<()>> + Send + 'static,
     {

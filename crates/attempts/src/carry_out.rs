@@ -12,7 +12,7 @@ use api::reply::Reply;
 use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Target, Unexpected, lifecycle};
 use domain::books::fees::Fees;
-use domain::{Changes, Versioned};
+use domain::{Changes, Versioned, retries};
 use processors::Processor;
 use types::ObjectId;
 
@@ -121,18 +121,29 @@ fn defect(attempt: &Attempt, unexpected: Unexpected) -> Failure {
     ApiError::internal().into()
 }
 
-/// Asks a processor what became of an attempt, and applies the outcome.
+/// Asks a processor what became of an attempt, and applies the outcome. What fails is tried again, less and less often.
 pub(crate) async fn ask_again(worker: &Call, mut attempt: Versioned<Attempt>) -> Result<()> {
     if attempt.status.is_final() {
         return Ok(());
     }
     let call = background(worker, &attempt);
-    let processor = call.extension::<Attempts>()?.processor(&attempt)?.clone();
     let mut changes = call.changes();
     lifecycle::begin_query(&mut changes, &mut attempt);
     call.commit_bare(changes).await?;
-    let outcome = question::ask_again(&call, &*processor, &mut attempt).await;
-    applied(apply(&call, attempt.target, &Reported::of(&attempt, outcome)).await)
+    let result = ask_and_apply(&call, &mut attempt).await;
+    if matches!(result, Err(Failure::Error(_))) {
+        // Unless another process has it by now.
+        let mut changes = background(&call, &attempt).changes();
+        retries::postpone(&mut changes, &mut attempt);
+        call.commit_bare(changes).await?;
+    }
+    result
+}
+
+async fn ask_and_apply(call: &Call, attempt: &mut Versioned<Attempt>) -> Result<()> {
+    let processor = call.extension::<Attempts>()?.processor(attempt)?.clone();
+    let outcome = question::ask_again(call, &*processor, attempt).await;
+    applied(apply(call, attempt.target, &Reported::of(attempt, outcome)).await)
 }
 
 /// A decline is an outcome like any other, and so is what another process has applied.

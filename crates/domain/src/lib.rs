@@ -12,9 +12,11 @@ pub mod object;
 pub mod patch;
 pub mod payments;
 pub mod refusal;
+pub mod retries;
 
 pub use changes::Changes;
 pub use commit::{Commit, Version};
 pub use named::Named;
 pub use object::{Object, SqlView, Versioned};
 pub use refusal::Refusal;
+pub use retries::FallsDue;

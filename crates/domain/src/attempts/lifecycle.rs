@@ -1,9 +1,10 @@
 //! The life of an attempt: begun, leased to the process that asks the processor, resolved or given up.
 
-use super::schedule::{LEASE, backoff};
+use super::schedule::LEASE;
 use super::{Attempt, Decline, Operation, Options, Outcome, PayerPage, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
+use crate::retries::backoff;
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId};
 

@@ -20,6 +20,7 @@ pub use target::{Continuation, Resolution, Target, Unexpected};
 use crate::commit::{Index, RequestKey};
 use crate::named::named;
 use crate::object::{Column, ColumnType, Object, Path, column};
+use crate::retries::{FallsDue, backoff};
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId, Timestamp};
@@ -165,6 +166,13 @@ pub struct Options {
     /// The client library shows the page itself, without a redirect.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub use_sdk: bool,
+}
+
+impl FallsDue for Attempt {
+    fn postpone(&mut self, now: Timestamp) {
+        self.asking = false;
+        self.due = self.due.map(|_| now.plus(backoff(self.queries)));
+    }
 }
 
 impl Object for Attempt {

@@ -74,6 +74,11 @@ impl Decline {
         }
     }
 
+    /// The authorization that was to be released has expired, or was released before: so it is released.
+    pub fn says_released(&self) -> bool {
+        matches!(self.code.as_str(), "authorization_expired" | "authorization_released")
+    }
+
     /// The processor has canceled what no merchant wanted canceled.
     pub(super) fn canceled_by_processor() -> Self {
         Decline {

@@ -1,4 +1,4 @@
-//! When a processor is asked, and when it is asked again.
+//! How long processors are asked.
 
 use std::time::Duration;
 
@@ -13,8 +13,3 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 pub const LEASE: Duration = Duration::from_secs(60);
 
 const _: () = assert!(LEASE.as_secs() > 2 * QUESTION.as_secs() + CLOCK_SKEW.as_secs());
-
-/// How long to wait before the processor is asked again: from a second, doubling, to an hour.
-pub fn backoff(queries: u32) -> Duration {
-    Duration::from_secs(1 << queries.min(11)).min(Duration::from_secs(3600))
-}

@@ -210,8 +210,7 @@ async fn capture_charge(call: Call, params: CaptureParams) -> Result<Reply> {
 /// An authorization without an intent has expired: it is released.
 async fn expire(call: Call, mut charge: Versioned<Charge>) -> Result<()> {
     let mut changes = call.changes();
-    let subject = charge.id;
-    let attempt = release::begin(&mut changes, &mut charge, subject, None)?;
+    let attempt = release::expire(&mut changes, &mut charge)?;
     applied(run::<Charges>(&call, changes, attempt, charge, None).await)
 }
 

@@ -12,7 +12,7 @@ use attempts::{applied, run, withdrawn};
 use domain::Versioned;
 use domain::payments::charge::Charge;
 use domain::payments::intent::Status;
-use domain::payments::payment_intent::{self, PaymentIntent, cancel};
+use domain::payments::payment_intent::{PaymentIntent, cancel};
 
 pub async fn cancel(call: Call, params: CancelParams) -> Result<Reply> {
     let mut intent = call.path_object::<PaymentIntent>("id").await?;
@@ -36,7 +36,6 @@ pub async fn expire(call: Call, mut intent: Versioned<PaymentIntent>) -> Result<
     let Some(charge) = intent.latest_charge else { return Ok(()) };
     let mut charge = call.referenced::<Charge>(charge).await?;
     let mut changes = call.changes();
-    let reason = payment_intent::CancellationReason::Automatic;
-    let attempt = cancel::begin(&mut changes, &mut intent, &mut charge, Some(reason), None)?;
+    let attempt = cancel::expire(&mut changes, &mut intent, &mut charge)?;
     applied(run::<Charges>(&call, changes, attempt, charge, Some(intent)).await)
 }

@@ -59,6 +59,17 @@ impl World {
         api(self.ledger.model(), &self.tenant, clock, &self.processor, |_| ())
     }
 
+    /// A process with the same books, and another processor.
+    pub fn with_another_processor(&self, processor: &Arc<dyn Processor>) -> Arc<Api> {
+        api(self.ledger.model(), &self.tenant, self.clock.clone(), processor, |_| ())
+    }
+
+    /// How many log entries an object has.
+    pub async fn version(&self, id: &str) -> i32 {
+        let stored = self.ledger.objects(self.tenant.id, &[id.parse().unwrap()]).await.unwrap();
+        stored[0].as_ref().unwrap().version
+    }
+
     /// A payment of $20 with a key that is always the same.
     pub async fn pay(&self, method: &str, more: &str) -> Answer {
         let form = format!("amount=2000&currency=usd&confirm=true&payment_method={method}{more}");

@@ -19,6 +19,10 @@ pub trait Play: Send + Sync {
         sandbox.cancel(assignment).await
     }
 
+    fn name(&self) -> &'static str {
+        Sandbox::NAME
+    }
+
     /// What its notices say.
     fn notice(&self) -> Option<Outcome> {
         None
@@ -47,7 +51,7 @@ impl<P: Play> Staged<P> {
 impl<P: Play> Processor for Staged<P> {
     fn facts(&self) -> Facts {
         let capabilities = self.play.capabilities(&self.sandbox);
-        Facts { in_process: false, capabilities, ..self.sandbox.facts() }
+        Facts { name: self.play.name(), in_process: false, capabilities }
     }
 
     async fn take_card(

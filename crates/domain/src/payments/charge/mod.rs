@@ -18,6 +18,7 @@ use crate::commit::{Index, metadata_terms, term};
 use crate::contact::{BillingDetails, Shipping};
 use crate::named::named;
 use crate::object::{Column, ColumnType, Object, Path, column};
+use crate::retries::{FallsDue, Retries};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{Currency, Kind, Money, ObjectId, Timestamp};
@@ -95,6 +96,9 @@ pub struct Charge {
     /// A capture or release that a processor is working on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempt: Option<ObjectId>,
+    /// Tries to release an authorization without an intent that has run out.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub releases: Retries,
 }
 
 named! {
@@ -190,6 +194,7 @@ pub fn new(
         transfer_group: None,
         user_report: None,
         attempt: None,
+        releases: Retries::default(),
     }
 }
 
@@ -210,6 +215,12 @@ impl Charge {
     /// Minor units that can still be refunded.
     pub fn amount_refundable(&self) -> i64 {
         self.amount_captured.saturating_sub(self.amount_refunded)
+    }
+}
+
+impl FallsDue for Charge {
+    fn postpone(&mut self, now: Timestamp) {
+        self.releases.count(now);
     }
 }
 
@@ -249,7 +260,7 @@ impl Object for Charge {
             customer: self.customer,
             parent: self.payment_intent,
             status: Some(self.status.as_str().to_owned()),
-            due: self.capture_before.filter(|_| expires),
+            due: self.capture_before.filter(|_| expires).map(|end| self.releases.due(end)),
             terms,
         }
     }

@@ -7,6 +7,7 @@ use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::refusal::Refusal;
+use crate::retries;
 use types::{ObjectId, Timestamp};
 
 /// Begins to release what is left of an authorization.
@@ -22,6 +23,13 @@ pub fn begin(
     let amount = charge.amount_capturable();
     let attempt = Attempt { amount, request: key, ..next_attempt(changes, charge, Operation::Void, subject) };
     Ok(occupy(changes, charge, attempt))
+}
+
+/// Begins to release an authorization without an intent that has run out. The try is counted, whatever the processor says
+/// to it.
+pub fn expire(changes: &mut Changes, charge: &mut Versioned<Charge>) -> Result<Versioned<Attempt>, Refusal> {
+    retries::postpone(changes, charge);
+    begin(changes, charge, charge.id, None)
 }
 
 /// Whether the time in which an authorization may be captured is over.

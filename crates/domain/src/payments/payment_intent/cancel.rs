@@ -9,6 +9,7 @@ use crate::object::Versioned;
 use crate::payments::charge::{self, Charge};
 use crate::payments::intent::Status;
 use crate::refusal::Refusal;
+use crate::retries;
 
 const ALLOWED: &[Status] = &[
     Status::RequiresPaymentMethod,
@@ -59,8 +60,18 @@ pub fn begin(
     Ok(attempt)
 }
 
+/// Begins to cancel an intent whose authorization has run out. The try is counted, whatever the processor says to it.
+pub fn expire(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    charge: &mut Versioned<Charge>,
+) -> Result<Versioned<Attempt>, Refusal> {
+    retries::postpone(changes, intent);
+    begin(changes, intent, charge, Some(CancellationReason::Automatic), None)
+}
+
 /// Applies what the processor answered to the release. Returns the decline, if it was one. What has run out is over, also
-/// if the processor declines to release it.
+/// if the processor declines to release it, and so is what the processor has released before.
 pub fn apply(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
@@ -69,7 +80,7 @@ pub fn apply(
 ) -> Option<Decline> {
     let has_run_out = charge::release::has_run_out(charge, changes.now);
     match outcome {
-        Outcome::Declined { decline, .. } if !has_run_out => {
+        Outcome::Declined { decline, .. } if !has_run_out && !decline.says_released() => {
             charge::follow_up::free(changes, charge);
             changes.update(intent, None, |intent| {
                 intent.status = Status::RequiresCapture;

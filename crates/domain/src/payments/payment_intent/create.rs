@@ -7,6 +7,7 @@ use crate::payments::amount::check_amount;
 use crate::payments::intent::Status;
 use crate::payments::payment_method::PaymentMethod;
 use crate::refusal::Refusal;
+use crate::retries::Retries;
 use std::collections::BTreeMap;
 use types::{Kind, Money};
 
@@ -77,5 +78,6 @@ fn blank(changes: &mut Changes, money: Money) -> PaymentIntent {
         increments: 0,
         attempt: None,
         authenticated: false,
+        releases: Retries::default(),
     }
 }

@@ -22,6 +22,7 @@ use crate::contact::Shipping;
 use crate::named::named;
 use crate::object::{Column, ColumnType, Object, Path, column};
 use crate::refusal::Refusal;
+use crate::retries::{FallsDue, Retries};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
@@ -101,6 +102,9 @@ pub struct PaymentIntent {
     /// The payer has authenticated, and the merchant must confirm again (`confirmation_method=manual`).
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub authenticated: bool,
+    /// Tries to release an authorization that has run out.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub releases: Retries,
 }
 
 named! {
@@ -200,6 +204,12 @@ impl PaymentIntent {
     }
 }
 
+impl FallsDue for PaymentIntent {
+    fn postpone(&mut self, now: Timestamp) {
+        self.releases.count(now);
+    }
+}
+
 impl Object for PaymentIntent {
     const KIND: Kind = Kind::PaymentIntent;
     const PLURAL: &'static str = "payment_intents";
@@ -232,11 +242,12 @@ impl Object for PaymentIntent {
     }
 
     fn index(&self) -> Index {
+        let is_held = self.status == Status::RequiresCapture;
         Index {
             customer: self.customer,
             parent: None,
             status: Some(self.status.as_str().to_owned()),
-            due: self.capture_before.filter(|_| self.status == Status::RequiresCapture),
+            due: self.capture_before.filter(|_| is_held).map(|end| self.releases.due(end)),
             terms: metadata_terms(&self.metadata),
         }
     }
