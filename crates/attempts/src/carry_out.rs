@@ -2,6 +2,7 @@
 
 use crate::alarm;
 use crate::attempted::{Answering, Attempted, PayersIntent, RelatedTo};
+use crate::background::background;
 use crate::question;
 use crate::reported::Reported;
 use crate::targets::{Attempts, Authenticated};
@@ -9,7 +10,6 @@ use api::call::{Call, Outcome as Answered};
 use api::conflict::retried;
 use api::error::{ApiError, Failure, Result};
 use api::reply::Reply;
-use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Target, Unexpected, lifecycle};
 use domain::books::fees::Fees;
 use domain::{Changes, Versioned, retries};
@@ -107,12 +107,6 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
         return Err(call.answered_elsewhere().await?);
     }
     answer.map_err(Failure::from)
-}
-
-/// Work on an attempt without its caller. The request that it answers is forgotten after a time.
-pub(crate) fn background(call: &Call, attempt: &Attempt) -> Call {
-    let remembered = attempt.created.plus(IDEMPOTENCY_LIFETIME) > call.now;
-    Call::background(&call.services, &call.caller, attempt.request.as_ref().filter(|_| remembered))
 }
 
 /// The attempt stays as it is, and due: nothing is written.

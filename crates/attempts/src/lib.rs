@@ -6,6 +6,7 @@
 mod alarm;
 mod attempted;
 mod authentication_page;
+mod background;
 mod carry_out;
 mod decline;
 mod enter;

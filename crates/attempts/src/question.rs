@@ -1,14 +1,15 @@
 //! Asking processors. A process asks about an attempt only while it has the lease on it, so that no two ask at a time.
 
-use crate::carry_out::background;
+use crate::background::background;
 use api::call::Call;
 use api::error::{ApiError, Result};
 use domain::Versioned;
 use domain::attempts::{Attempt, CLOCK_SKEW, LEASE, Outcome, QUESTION, lifecycle};
 use processors::{Assignment, Processor, Query};
+use std::time::Duration;
 
-/// How often a lease is renewed for one question, if the commit takes so long each time that too little is left of it.
-const RENEWALS_MAX: u32 = 4;
+/// The longest lease, for commits that take as long.
+const LEASE_MAX: Duration = Duration::from_secs(960);
 
 #[derive(Clone, Copy)]
 enum Question {
@@ -79,10 +80,13 @@ async fn leased(call: &Call, processor: &dyn Processor, attempt: &mut Versioned<
 /// may have used it up. If another process has taken the attempt meanwhile, that is a conflict.
 async fn hold_lease(call: &Call, attempt: &mut Versioned<Attempt>) -> Result<()> {
     let mut lease = LEASE;
-    for _ in 0..=RENEWALS_MAX {
+    loop {
         let left = attempt.lease_left(call.services.clock.now());
         if left > QUESTION + CLOCK_SKEW {
             return Ok(());
+        }
+        if lease >= LEASE_MAX {
+            return Err(ApiError::unavailable().into());
         }
         // The longer the commits take, the longer the lease.
         lease *= 2;
@@ -90,5 +94,4 @@ async fn hold_lease(call: &Call, attempt: &mut Versioned<Attempt>) -> Result<()>
         lifecycle::renew(&mut changes, attempt, lease);
         call.commit_bare(changes).await?;
     }
-    Err(ApiError::unavailable().into())
 }

@@ -1,6 +1,7 @@
 //! What processors report of their own accord: `POST /webhooks/{processor}`.
 
-use crate::carry_out::{applied, apply, ask_again, background};
+use crate::background::background;
+use crate::carry_out::{applied, apply, ask_again};
 use crate::reported::Reported;
 use crate::targets::Attempts;
 use api::Registry;

@@ -1,8 +1,9 @@
 //! Withdrawing what a processor could still carry out, before a command that gives it up.
 
 use crate::attempted::Attempted;
+use crate::background::background;
 use crate::capabilities_of;
-use crate::carry_out::{applied, background, run};
+use crate::carry_out::{applied, run};
 use api::call::Call;
 use api::error::{Failure, Result};
 use domain::Refusal;

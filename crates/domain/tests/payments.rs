@@ -28,6 +28,7 @@ fn commands() -> impl Strategy<Value = Vec<(Command, Vec<Saying>)>> {
         6 => Just(Saying::Done),
         1 => Just(Saying::Declined),
         1 => Just(Saying::Action),
+        1 => Just(Saying::Canceled),
         1 => Just(Saying::Unknown),
         1 => Just(Saying::Pending),
     ];

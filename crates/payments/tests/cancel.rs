@@ -5,14 +5,15 @@
 mod support;
 
 use api::Answer;
+use async_trait::async_trait;
 use domain::attempts::Outcome;
 use http::Method;
-use processors::sandbox::SandboxConfig;
+use processors::Assignment;
+use processors::sandbox::Sandbox;
 use serde_json::{Value, json};
-use std::sync::Arc;
-use std::time::Duration;
+use std::sync::{Arc, OnceLock};
 use support::staged::Question::{Cancel, Execute, Query};
-use support::staged::{PAGE, Script, Staged, action, declined, done, pending, unknown};
+use support::staged::{PAGE, Play, Script, Staged, action, declined, done, pending, unknown};
 use support::{World, body};
 
 /// An intent whose payer has the processor's page open.
@@ -170,79 +171,62 @@ async fn a_setup_is_canceled_at_the_processor_too() {
     assert_eq!(body(&cancel().await)["status"], "canceled");
 }
 
-/// A refund that was canceled here was paid out all the same.
-#[tokio::test]
-async fn a_refund_is_canceled_when_the_processor_says_so() {
-    for (answer, status, is_due) in [
-        (Outcome::Canceled, "canceled", false),
-        (done(), "succeeded", false),
-        (declined("expired_card"), "failed", false),
-        (pending(), "pending", true),
-        (unknown(), "pending", true),
-    ] {
-        let script = Script::new([(Execute, done()), (Execute, pending()), (Cancel, answer)]);
-        let world = World::of(|clock| Staged::new(script.clone(), clock));
-        let paid = body(&world.pay("pm_card_visa", "").await);
-        let id = paid["id"].as_str().unwrap();
-        let refund = body(&world.post("/v1/refunds", &[], &format!("payment_intent={id}")).await);
-        assert_eq!(refund["status"], "pending", "{refund}");
-        let refund = refund["id"].as_str().unwrap();
-        let cancel = async || {
-            let key = Some("cancel it".to_owned());
-            world.send(&Method::POST, "/v1/refunds/{id}/cancel", &[("id", refund)], "", key).await
-        };
-        let first = cancel().await;
-        assert_eq!((first.status, body(&first)["status"].as_str()), (200, Some(status)), "{}", first.body);
-        assert_eq!(cancel().await.body, first.body);
-        let list = body(&world.get("/x/v1/attempts", &[], &format!("target={refund}")).await);
-        assert_eq!(!list["data"][0]["next_query_at"].is_null(), is_due, "{list}");
-        if status == "pending" {
-            let still = list["data"][0]["status"] == "pending";
-            script.goes_on(if still { [(Query, done())] } else { [(Cancel, Outcome::Canceled)] });
-            world.work(5).await;
-            let after = world.object("/v1/refunds/{id}", refund).await;
-            assert_eq!(after["status"], if still { "succeeded" } else { "canceled" });
-        }
-        assert!(script.is_at_its_end());
+/// A processor whose notice of success overtakes its answer that it has canceled.
+#[derive(Default)]
+struct Racing(OnceLock<Arc<World>>);
+
+#[async_trait]
+impl Play for Arc<Racing> {
+    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        action()
+    }
+
+    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> processors::Query {
+        processors::Query::Known(unknown())
+    }
+
+    async fn cancel(&self, _: &Sandbox, assignment: Assignment<'_>) -> Outcome {
+        let world = self.0.get().unwrap();
+        let attempt = assignment.attempt.id.to_string();
+        assert_eq!(world.notify(&world.tenant.id.to_string(), &attempt).await, 200);
+        Outcome::Canceled
+    }
+
+    fn notice(&self) -> Option<Outcome> {
+        Some(done())
     }
 }
 
-/// The sandbox does not cancel a refund whose time has come.
 #[tokio::test]
-async fn the_sandbox_cancels_what_is_pending_and_nothing_else() {
-    const PENDING: u64 = 3;
-    for (waits, card, status) in [
-        (PENDING - 1, "pm_card_pendingRefund", "canceled"),
-        (PENDING, "pm_card_pendingRefund", "succeeded"),
-        (PENDING, "pm_card_refundFail", "failed"),
-    ] {
-        for faults in [
-            SandboxConfig::default(),
-            SandboxConfig { unknown_rate: 1.0, ..SandboxConfig::default() },
-            SandboxConfig { lost_rate: 1.0, ..SandboxConfig::default() },
-        ] {
-            let world = World::new(faults.clone());
-            let paid = body(&world.pay(card, "").await);
-            world.work(5).await;
-            let form = format!("payment_intent={}", paid["id"].as_str().unwrap());
-            let refund = body(&world.post("/v1/refunds", &[], &form).await);
-            let refund = refund["id"].as_str().unwrap();
-            if faults != SandboxConfig::default() {
-                // The answer is found out.
-                world.work(1).await;
-                assert_eq!(world.object("/v1/refunds/{id}", refund).await["status"], "pending");
-            }
-            world.clock.advance(Duration::from_secs(waits - u64::from(faults != SandboxConfig::default())));
-            let cancel = world.post("/v1/refunds/{id}/cancel", &[("id", refund)], "").await;
-            assert_eq!(cancel.status, 200, "{}", cancel.body);
-            if faults.unknown_rate + faults.lost_rate > 0.0 {
-                assert_eq!(body(&cancel)["status"], "pending", "{faults:?}");
-                world.work(5).await;
-            }
-            let found = world.object("/v1/refunds/{id}", refund).await["status"].clone();
-            // What was lost arrives when it is sent again, after the refund's time.
-            let lost = faults.lost_rate > 0.0 && status == "canceled";
-            assert_eq!(found, if lost { "succeeded" } else { status }, "{waits} {faults:?}");
-        }
+async fn a_notice_that_overtakes_the_answer_is_what_has_happened() {
+    for name in ["cancel", "confirm"] {
+        let racing = Arc::new(Racing::default());
+        let world = Arc::new(World::of(|clock| Staged::new(racing.clone(), clock)));
+        racing.0.set(world.clone()).ok().unwrap();
+        let waits = body(&world.pay("pm_card_visa", "").await);
+        let id = waits["id"].as_str().unwrap();
+        let answer = command(&world, id, name).await;
+        assert_eq!(answer.status, 400, "{}", answer.body);
+        assert_eq!(world.intent(id).await["status"], "succeeded");
+        let attempt = world.attempt(id).await;
+        assert_eq!(attempt["status"], "succeeded");
+        assert_eq!(attempt["conflict"]["status"], "canceled", "what the processor said is kept: {attempt}");
+        assert_eq!(world.balance("assets/processor").await, -2000);
     }
+}
+
+/// The process dies between the commit and the processor's answer, or between that and its commit: the command had not begun.
+#[tokio::test]
+async fn a_command_whose_process_dies_can_be_repeated() {
+    let script = Script::new([]);
+    let (world, id) = waiting(&script).await;
+    script.goes_on([(Cancel, Outcome::Canceled)]);
+    world.ledger.break_at_next_commit();
+    assert_eq!(command(&world, &id, "cancel").await.status, 503);
+    world.ledger.repair();
+    assert_eq!(command(&world, &id, "cancel").await.status, 429, "the processor may be being asked");
+    script.goes_on([(Cancel, Outcome::Canceled)]);
+    world.work(61).await;
+    assert_eq!(world.intent(&id).await["status"], "requires_confirmation");
+    assert_eq!(body(&command(&world, &id, "cancel").await)["status"], "canceled");
 }

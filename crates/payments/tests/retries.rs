@@ -16,6 +16,7 @@ use support::staged::Question::Execute;
 use support::staged::{Play, Script, Staged, declined, done, pending};
 use support::{World, body};
 use testkit::ManualClock;
+use types::Clock;
 
 const DAY: u64 = 86_400;
 
@@ -67,6 +68,29 @@ async fn an_attempt_that_cannot_be_asked_about() {
     let attempt = world.attempt(intent).await["id"].as_str().unwrap().to_owned();
     let entries = entries(&world, &attempt).await;
     assert!((10..40).contains(&entries), "{entries}");
+}
+
+/// A processor that always says "soon".
+struct Soon(Arc<ManualClock>);
+
+#[async_trait]
+impl Play for Soon {
+    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        Outcome::Pending { reference: None, due: Some(self.0.now()) }
+    }
+
+    async fn query(&self, sandbox: &Sandbox, assignment: Assignment<'_>) -> Query {
+        Query::Known(self.execute(sandbox, assignment).await)
+    }
+}
+
+#[tokio::test]
+async fn an_attempt_whose_result_is_always_to_come_at_once() {
+    let world = World::of(|clock| Staged::new(Soon(clock.clone()), clock));
+    let paid = body(&world.pay("pm_card_visa", "").await);
+    two_hours(&world, &world.api).await;
+    let queries = world.attempt(paid["id"].as_str().unwrap()).await["queries"].as_i64().unwrap();
+    assert!((5..20).contains(&queries), "{queries}");
 }
 
 /// Each second, without end.

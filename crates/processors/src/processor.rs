@@ -21,7 +21,8 @@ pub trait Processor: Send + Sync {
     /// twice with the same attempt, it happens once. After the payer has authenticated (`authenticated` is set) it is the
     /// second call for that attempt. An answer that is not certain is `Outcome::Unknown`. `Outcome::ActionRequired` is
     /// for an authorization, sale or setup whose payer is there (not `off_session`), and for nothing else. A void that is
-    /// declined because there is nothing to release has a code for which [`says_released`](domain::attempts::Decline::says_released) is true.
+    /// declined because there is nothing to release has a code that
+    /// [`says_released`](domain::attempts::Decline::says_released) knows.
     async fn execute(&self, assignment: Assignment<'_>) -> Outcome;
 
     /// Asks what became of an attempt.

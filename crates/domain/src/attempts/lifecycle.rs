@@ -88,7 +88,9 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
             Outcome::Pending { reference, due } => {
                 attempt.status = Status::Pending;
                 attempt.reference = reference.clone().or(attempt.reference.take());
-                attempt.due = Some(due.unwrap_or(now.plus(backoff(attempt.queries))));
+                // A processor that always says "soon" is asked less and less often all the same.
+                let soonest = now.plus(backoff(attempt.queries));
+                attempt.due = Some(due.map_or(soonest, |due| due.max(soonest)));
             }
             Outcome::Unknown { .. } => {
                 // A question without an answer changes nothing for a payer who is asked to act.

@@ -42,6 +42,7 @@ pub enum Saying {
     Done,
     Declined,
     Action,
+    Canceled,
     Unknown,
     Pending,
 }
@@ -268,6 +269,7 @@ pub fn outcome(saying: Saying) -> Outcome {
             reference: None,
         },
         Saying::Action => Outcome::ActionRequired { reference: None, page: PayerPage::Sandbox },
+        Saying::Canceled => Outcome::Canceled,
         Saying::Unknown => Outcome::Unknown { reason: "timeout".to_owned() },
         Saying::Pending => Outcome::Pending { reference: None, due: None },
     }
