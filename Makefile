@@ -34,7 +34,7 @@ test: test-setup ## set up what the tests need, and run all of them
 	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/durability/run
 	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/faults/run
 
-test-rust: setup ## run the Rust tests only
+test-rust: test-setup ## run the Rust tests only
 	cargo test --workspace
 
 test-sdk: test-setup build ## run the tests with the official SDKs only

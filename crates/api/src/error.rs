@@ -1,6 +1,9 @@
 //! Errors in Stripe's shape: what was wrong, with which parameter, and which object it happened to.
 
-use contracts::{CommitError, IdempotencyRecord, LedgerError};
+mod failure;
+
+pub use failure::Failure;
+
 use domain::Refusal;
 use serde_json::{Map, Value, json};
 use std::fmt;
@@ -47,32 +50,11 @@ pub struct Content {
     pub details: Map<String, Value>,
 }
 
-/// Why a handler has no reply.
-#[derive(Clone)]
-pub enum Failure {
-    Error(ApiError),
-    /// The idempotency key was used before: its record is the answer.
-    Replay(Box<IdempotencyRecord>),
-    /// An object changed between being read and being written: decide again.
-    Conflict,
-}
-
 /// For logs: without the details, which may show an object with its secrets.
 impl fmt::Debug for ApiError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Content { status, code, message, param, .. } = &*self.0;
         write!(f, "{status} {} {message:?}", code.unwrap_or_else(|| param.as_deref().unwrap_or_default()))
-    }
-}
-
-/// For logs: without the stored answer.
-impl fmt::Debug for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Failure::Error(error) => error.fmt(f),
-            Failure::Replay(_) => f.write_str("answered before"),
-            Failure::Conflict => f.write_str("conflict"),
-        }
     }
 }
 
@@ -132,6 +114,12 @@ impl ApiError {
     /// 503: a part that the request needs cannot be reached.
     pub fn unavailable() -> Self {
         Self::new(503, ErrorType::Api, None, "A part of the service cannot be reached right now; try again later.")
+    }
+
+    /// 503: what is decided now could have a wrong time. Nothing was written.
+    pub fn clock_untrusted() -> Self {
+        let message = "This server's clock cannot be trusted right now, so nothing is written; try again later.";
+        Self::new(503, ErrorType::Api, None, message)
     }
 
     /// 409: the first request with this key is not finished.
@@ -205,22 +193,6 @@ impl DerefMut for ApiError {
     }
 }
 
-impl Failure {
-    /// Nothing of the request, not even a hash of its parameters, is stored: they may hold a card number.
-    pub fn not_kept(self) -> Self {
-        match self {
-            Failure::Error(error) => Failure::Error(error.not_kept()),
-            other => other,
-        }
-    }
-}
-
-impl From<ApiError> for Failure {
-    fn from(error: ApiError) -> Self {
-        Failure::Error(error)
-    }
-}
-
 /// A refused command.
 impl From<Refusal> for ApiError {
     fn from(refusal: Refusal) -> Self {
@@ -231,57 +203,6 @@ impl From<Refusal> for ApiError {
         error.code = refusal.code;
         error.param = refusal.param.map(str::to_owned);
         error
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Failure::Error(refusal.into())
-    }
-}
-
-impl Failure {
-    /// Why there is no page of a list or a search.
-    pub fn of_query(error: LedgerError) -> Self {
-        match error {
-            LedgerError::Timeout => {
-                ApiError::invalid("The query took too long; narrow it down, for instance with `created`.").into()
-            }
-            other => other.into(),
-        }
-    }
-}
-
-impl From<LedgerError> for Failure {
-    fn from(error: LedgerError) -> Self {
-        match error {
-            LedgerError::Timeout | LedgerError::NoSuchTenant(_) | LedgerError::Unavailable(_) => {
-                tracing::error!(%error, "ledger");
-                ApiError::unavailable().into()
-            }
-        }
-    }
-}
-
-impl From<CommitError> for Failure {
-    fn from(error: CommitError) -> Self {
-        match error {
-            CommitError::VersionConflict { .. } => Failure::Conflict,
-            CommitError::KeyUsed(record) => Failure::Replay(record),
-            CommitError::Overdrawn(account) => {
-                tracing::info!(account, "a transfer was refused by its account's rule");
-                ApiError::coded("balance_insufficient", "The balance does not cover this.").into()
-            }
-            CommitError::Overloaded => ApiError::overloaded().into(),
-            CommitError::Unavailable(_) => {
-                tracing::error!(%error, "commit");
-                ApiError::unavailable().into()
-            }
-            CommitError::Hold(_) | CommitError::Invalid(_) => {
-                tracing::error!(%error, "commit refused");
-                ApiError::internal().into()
-            }
-        }
     }
 }
 

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use domain::account::Account;
 use domain::commit::{Answer, Commit, Index, Version};
 use std::time::Duration;
-use types::{Currency, Kind, ObjectId, TenantId, Timestamp};
+use types::{Currency, Kind, ObjectId, TenantId, Timestamp, Untrusted};
 
 /// The position of the first entry of every tenant's log.
 pub const FIRST_POSITION: i64 = 1;
@@ -16,7 +16,8 @@ pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 #[async_trait]
 pub trait Ledger: Send + Sync {
     /// Writes a commit durably and completely, or not at all. After an error other than `Unavailable` it is certain
-    /// that nothing was written. After `Unavailable` that is not known; the caller must read to find out.
+    /// that nothing was written. After `Unavailable` that is not known; the caller must read to find out. Nothing is
+    /// written while the ledger's clock does not vouch for the time of the commit.
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError>;
 
     /// The newest states, in the order of `ids`; `None` for an object that does not exist.
@@ -82,6 +83,9 @@ pub enum CommitError {
     /// Too many commits of the tenant wait already, or the ledger is shutting down: try later.
     #[error("too many commits are waiting")]
     Overloaded,
+    /// The clock by which it was decided cannot be trusted: try later.
+    #[error("the clock cannot be trusted: {0}")]
+    Clock(#[from] Untrusted),
     /// PostgreSQL could not be reached for so long that it is not known whether the commit was written.
     #[error("the ledger cannot be reached: {0}")]
     Unavailable(String),

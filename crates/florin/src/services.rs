@@ -12,7 +12,7 @@ use gateway::Limits;
 use identity::PgIdentity;
 use ledger::PgLedger;
 use platform::Shutdown;
-use platform::database::{self, DatabaseConfig, Pool};
+use platform::database::{self, DatabaseClock, DatabaseConfig, Pool};
 use platform::error_text::with_causes;
 use processors::Surroundings;
 use std::sync::Arc;
@@ -25,6 +25,7 @@ const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 /// What roles and commands work with.
 pub struct Services {
     pub pool: Pool,
+    pub clock: Arc<dyn Clock>,
     pub ledger: Arc<PgLedger>,
     pub identity: Arc<PgIdentity>,
     pub api: Arc<Api>,
@@ -36,10 +37,10 @@ pub struct Services {
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 impl Services {
-    /// Does not connect to the database: the first use does.
-    pub fn new(config: &Config) -> anyhow::Result<Services> {
+    /// Asks the database what time it is, and goes on asking: nothing else here says so.
+    pub async fn new(config: &Config) -> anyhow::Result<Services> {
         let pool = config.database.pool()?;
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let clock: Arc<dyn Clock> = DatabaseClock::start(config.database.clone(), Arc::new(SystemClock)).await?;
         let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), config.ledger.clone());
         let identity = PgIdentity::new(pool.clone(), Arc::clone(&clock));
         let surroundings = Surroundings { clock: Arc::clone(&clock) };
@@ -48,12 +49,13 @@ impl Services {
         let api = Api::new(
             Arc::clone(&ledger) as Arc<dyn Ledger>,
             Arc::clone(&identity) as Arc<dyn Identity>,
-            clock,
+            Arc::clone(&clock),
             environment,
             areas::registry(processors),
         );
         Ok(Services {
             pool,
+            clock,
             ledger,
             identity,
             api,
@@ -63,16 +65,20 @@ impl Services {
     }
 
     /// For a command that works on a database directly. Its statements may take as long as they need.
-    pub fn on(database: DatabaseConfig) -> anyhow::Result<Services> {
+    pub async fn on(database: DatabaseConfig) -> anyhow::Result<Services> {
         let database = DatabaseConfig { statement_timeout_ms: 0, ..database };
-        Services::new(&Config { database, ..Config::default() })
+        Services::new(&Config { database, ..Config::default() }).await
     }
 
     /// Creates a tenant with its books. What exists of it already is kept.
     pub async fn ensure_tenant(&self, database: &DatabaseConfig, name: &str) -> anyhow::Result<Tenant> {
         let tenant = match self.identity.tenant_by_name(name).await? {
             Some(tenant) => tenant,
-            None => self.identity.create_tenant(name, Settings::default()).await?,
+            None => {
+                // The time is in the tenant's id, for ever.
+                self.clock.vouches_for(self.clock.now()).context("see `florin doctor`")?;
+                self.identity.create_tenant(name, Settings::default()).await?
+            }
         };
         migrations::open_books(&mut database.connect_as_owner().await?, &tenant).await?;
         Ok(tenant)
@@ -92,14 +98,17 @@ impl Services {
         Arc::clone(&self.identity) as Arc<dyn Identity>
     }
 
-    /// The server is ready while the database answers and no shutdown was requested.
+    /// The server is ready while the database answers, the clock can be trusted, and no shutdown was requested.
     pub fn readiness(&self, shutdown: &Shutdown) -> Readiness {
-        let (pool, shutdown) = (self.pool.clone(), shutdown.clone());
+        let (pool, clock, shutdown) = (self.pool.clone(), Arc::clone(&self.clock), shutdown.clone());
         Arc::new(move || {
-            let (pool, shutdown) = (pool.clone(), shutdown.clone());
+            let (pool, clock, shutdown) = (pool.clone(), Arc::clone(&clock), shutdown.clone());
             Box::pin(async move {
                 if shutdown.is_requested() {
                     return Err("the server is stopping".to_owned());
+                }
+                if let Err(reason) = clock.vouches_for(clock.now()) {
+                    return Err(format!("the clock cannot be trusted: {reason}"));
                 }
                 match tokio::time::timeout(READINESS_TIMEOUT, database::ping(&pool)).await {
                     Ok(answered) => answered.map_err(|error| with_causes(&error)),

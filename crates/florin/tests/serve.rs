@@ -7,36 +7,16 @@ mod support;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 use std::io::Write;
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
+use std::net::TcpStream;
 use std::time::Duration;
-use support::{Server, answer, directory, eventually, florin, get, run, text};
-
-fn free_address() -> String {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().to_string()
-}
-
-/// A server on the database of a running `florin dev`.
-fn serve(place: &Path, address: &str, role: &str) -> Server {
-    let state: Value = serde_json::from_slice(&std::fs::read(place.join(".florin/state.json")).unwrap()).unwrap();
-    let quoted = |key: &str| serde_json::to_string(&state[key]).unwrap();
-    let config = format!(
-        "[server]\nlisten = \"{address}\"\n[database]\nurl = {}\nowner_url = {}\n",
-        quoted("database_url"),
-        quoted("database_owner_url")
-    );
-    std::fs::write(place.join("florin.toml"), config).unwrap();
-    let mut command = florin(place);
-    command.args(["serve", "--role", role]).stderr(std::fs::File::create(place.join("serve.log")).unwrap());
-    Server::other(command, address)
-}
+use support::{Server, answer, directory, eventually, florin, get, run, serve_command, text};
 
 #[test]
 fn a_request_in_flight_is_answered_before_the_server_ends() {
     let place = directory();
     let dev = Server::dev(place.path(), &[]);
-    let address = free_address();
-    let mut server = serve(place.path(), &address, "gateway");
+    let (command, address) = serve_command(place.path(), "gateway");
+    let mut server = Server::other(command, &address);
     assert_eq!(get(&address, "/readyz").map(|(status, _)| status), Some(200));
 
     let body = "amount=4200&currency=usd&payment_method=pm_card_visa&payment_method_types[]=card&confirm=true";

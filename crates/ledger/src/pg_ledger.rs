@@ -40,6 +40,7 @@ impl PgLedger {
         tenant: TenantId,
         commit: Commit,
     ) -> Result<Receiver<Result<Committed, CommitError>>, CommitError> {
+        self.clock.vouches_for(commit.at)?;
         validate(&commit)?;
         let number = match self.reader.number(tenant).await {
             Ok(number) => number,

@@ -1,15 +1,18 @@
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::Duration;
-use types::{Clock, Timestamp};
+use types::{Clock, Timestamp, Untrusted};
 
 /// A clock that stands still until it is moved.
 #[derive(Debug)]
-pub struct ManualClock(AtomicI64);
+pub struct ManualClock {
+    millis: AtomicI64,
+    doubted: AtomicBool,
+}
 
 impl ManualClock {
     pub fn at(time: Timestamp) -> Arc<Self> {
-        Arc::new(ManualClock(AtomicI64::new(time.millis())))
+        Arc::new(ManualClock { millis: AtomicI64::new(time.millis()), doubted: AtomicBool::new(false) })
     }
 
     /// A clock that shows 2026-11-21, 00:00 UTC, a Saturday.
@@ -20,16 +23,25 @@ impl ManualClock {
     /// Moves the clock on, and returns the new time.
     pub fn advance(&self, duration: Duration) -> Timestamp {
         let millis = i64::try_from(duration.as_millis()).expect("a test's duration");
-        Timestamp::from_millis(self.0.fetch_add(millis, Ordering::SeqCst) + millis)
+        Timestamp::from_millis(self.millis.fetch_add(millis, Ordering::SeqCst) + millis)
     }
 
     pub fn set(&self, time: Timestamp) {
-        self.0.store(time.millis(), Ordering::SeqCst);
+        self.millis.store(time.millis(), Ordering::SeqCst);
+    }
+
+    /// Whether it vouches for no time from now on.
+    pub fn doubt(&self, doubted: bool) {
+        self.doubted.store(doubted, Ordering::SeqCst);
     }
 }
 
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
-        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+        Timestamp::from_millis(self.millis.load(Ordering::SeqCst))
+    }
+
+    fn vouches_for(&self, _: Timestamp) -> Result<(), Untrusted> {
+        if self.doubted.load(Ordering::SeqCst) { Err(Untrusted::Disagrees) } else { Ok(()) }
     }
 }

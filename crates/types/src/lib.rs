@@ -18,4 +18,4 @@ pub use hex::hex;
 pub use id::{InvalidId, ObjectId, TenantId, time_ordered};
 pub use kind::Kind;
 pub use money::{Money, MoneyError};
-pub use time::{Clock, SystemClock, Timestamp};
+pub use time::{Clock, SystemClock, Timestamp, Untrusted};

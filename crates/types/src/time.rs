@@ -65,12 +65,33 @@ impl Timestamp {
     }
 }
 
-/// Time as an argument: the system's in production, a hand-set one in tests and simulations.
+/// Time as an argument: the database's in production, a hand-set one in tests and simulations.
 pub trait Clock: Send + Sync {
     fn now(&self) -> Timestamp;
+
+    /// Whether what was decided at `time`, by this clock, may be written now.
+    fn vouches_for(&self, time: Timestamp) -> Result<(), Untrusted> {
+        let _ = time;
+        Ok(())
+    }
 }
 
-/// The machine's clock.
+/// Why a clock cannot be trusted. A time that is wrong by days makes funds available that are not settled, ends
+/// authorizations, and forgets which requests were carried out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Untrusted {
+    /// It and its witness, another clock, show different times.
+    #[error("two clocks that have to agree show different times")]
+    Disagrees,
+    /// It was not compared with its source for too long.
+    #[error("the time was not confirmed for too long")]
+    Unconfirmed,
+    /// It has been set back since.
+    #[error("the time of the decision is in the future")]
+    FromTheFuture,
+}
+
+/// The machine's clock, which may be wrong by any amount.
 #[derive(Clone, Copy, Default, Debug)]
 pub struct SystemClock;
 

@@ -7,16 +7,15 @@ use crate::output::Output;
 use crate::private_postgres::installations::{self, OLDEST};
 use crate::{config, dev_state, migrations};
 use clap::Args;
-use platform::database::{Client, DatabaseConfig, store};
+use platform::database::{CLOCK_SKEW_MAX, Client, DatabaseClock, DatabaseConfig, store};
 use platform::error_text::with_causes;
 use serde::Serialize;
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
 use types::{Clock, SystemClock};
 
 const DISK_BYTES_MIN: u64 = 1024 * 1024 * 1024;
-/// Events, idempotency keys and tokens have times of this machine; the database's clock is not used for them.
-const CLOCK_SKEW_MS_MAX: u64 = 1_000;
 
 /// Look for what is missing or wrong on this machine.
 #[derive(Debug, Args)]
@@ -138,12 +137,10 @@ async fn database(config: &DatabaseConfig) -> Vec<Check> {
         Ok(client) => client,
         Err(error) => return vec![Check::new("database", Verdict::Broken, error.to_string())],
     };
-    let asked = SystemClock.now().millis();
     let facts = match store::server_facts(&client).await {
         Ok(facts) => facts,
         Err(error) => return vec![Check::new("database", Verdict::Broken, with_causes(&error))],
     };
-    let answered = SystemClock.now().millis();
     let too_old = u32::try_from(facts.version_num / 10_000).is_ok_and(|major| major < OLDEST);
     let shown = format!("PostgreSQL {} at {}", facts.version, config.url);
     let mut checks = vec![
@@ -155,17 +152,29 @@ async fn database(config: &DatabaseConfig) -> Vec<Check> {
             Check::new("durability", Verdict::Broken, advice)
         },
     ];
-    // The server's clock was read some time between asking and answering.
-    let skew = if facts.clock_ms < asked { asked - facts.clock_ms } else { (facts.clock_ms - answered).max(0) };
-    let late = skew.unsigned_abs() > CLOCK_SKEW_MS_MAX;
-    checks.push(Check::new(
-        "clock",
-        if late { Verdict::Warning } else { Verdict::Ok },
-        format!("{skew} ms apart from the database server's"),
-    ));
+    checks.push(clock(config).await);
     checks.push(privileges(&client, &facts).await);
     checks.push(schema(config).await);
     checks
+}
+
+/// The server refuses to write while the two clocks are further apart.
+async fn clock(config: &DatabaseConfig) -> Check {
+    let clock = match DatabaseClock::start(config.clone(), Arc::new(SystemClock)).await {
+        Ok(clock) => clock,
+        Err(error) => return Check::new("clock", Verdict::Broken, error.to_string()),
+    };
+    let skew = clock.skew_ms();
+    match clock.vouches_for(clock.now()) {
+        Ok(()) => Check::new("clock", Verdict::Ok, format!("{skew} ms ahead of the database server's")),
+        Err(_) => {
+            let advice = format!(
+                "{skew} ms ahead of the database server's; set the one that is wrong: the server writes nothing while \
+                 they are more than {CLOCK_SKEW_MAX:?} apart"
+            );
+            Check::new("clock", Verdict::Broken, advice)
+        }
+    }
 }
 
 async fn schema(config: &DatabaseConfig) -> Check {

@@ -50,7 +50,7 @@ struct Books {
 impl Command for Ledger {
     async fn run(&self, output: Output) -> anyhow::Result<Code> {
         let (Action::Balances { books, .. } | Action::Verify { books }) = &self.action;
-        let services = Services::on(books.database.require()?)?;
+        let services = Services::on(books.database.require()?).await?;
         let tenants = services.tenants(books.tenant.as_deref()).await?;
         match &self.action {
             Action::Balances { prefix, .. } => balances(&services, &tenants, prefix, output).await,

@@ -49,7 +49,7 @@ impl Command for Tenants {
 }
 
 async fn create(database: &DatabaseConfig, name: &str, live: bool, output: Output) -> anyhow::Result<()> {
-    let services = Services::on(database.clone())?;
+    let services = Services::on(database.clone()).await?;
     if services.identity.tenant_by_name(name).await?.is_some() {
         bail!("there is a tenant named {name:?} already");
     }
@@ -67,7 +67,7 @@ async fn create(database: &DatabaseConfig, name: &str, live: bool, output: Outpu
 }
 
 async fn list(database: &DatabaseConfig, output: Output) -> anyhow::Result<()> {
-    let tenants = Services::on(database.clone())?.tenants(None).await?;
+    let tenants = Services::on(database.clone()).await?.tenants(None).await?;
     let documents: Vec<Value> = tenants.iter().map(describe).collect();
     output.print(&documents, || {
         if tenants.is_empty() {

@@ -58,7 +58,7 @@ pub async fn run(
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let roles = roles::parse(&config.server.roles).map_err(anyhow::Error::msg)?;
-    let services = Arc::new(Services::new(config)?);
+    let services = Arc::new(Services::new(config).await?);
     let metrics = Metrics::install()?;
     let (first, last) = (Shutdown::new(), Shutdown::new());
     let (mut listener, mut stop_first, mut stop_last) = (listener, JoinSet::new(), JoinSet::new());

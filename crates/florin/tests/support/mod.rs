@@ -6,7 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
@@ -49,6 +49,25 @@ pub fn json(directory: &Path, arguments: &[&str]) -> Value {
 
 pub fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+pub fn free_address() -> String {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("its address").to_string()
+}
+
+/// `florin serve` on the database of a running `florin dev`, which logs to `serve.log`; and where it will listen.
+pub fn serve_command(place: &Path, role: &str) -> (Command, String) {
+    let state = std::fs::read(place.join(".florin/state.json")).expect("florin dev runs");
+    let state: Value = serde_json::from_slice(&state).expect("its state is JSON");
+    let address = free_address();
+    let config = format!(
+        "[server]\nlisten = \"{address}\"\n[database]\nurl = {}\nowner_url = {}\n",
+        state["database_url"], state["database_owner_url"]
+    );
+    std::fs::write(place.join("florin.toml"), config).expect("a file");
+    let mut command = florin(place);
+    command.args(["serve", "--role", role]).stderr(std::fs::File::create(place.join("serve.log")).expect("a file"));
+    (command, address)
 }
 
 /// A running server; it ends when it is stopped or dropped.
@@ -152,6 +171,29 @@ pub fn get(address: &str, path: &str) -> Option<(u16, String)> {
     stream.set_read_timeout(Some(TIMEOUT)).ok()?;
     write!(stream, "GET {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\n\r\n").ok()?;
     answer(&mut stream)
+}
+
+/// Status code and JSON of a request to the API. An empty `idempotency_key` is none.
+pub fn call(
+    address: &str,
+    key: &str,
+    [method, path]: [&str; 2],
+    idempotency_key: &str,
+    body: &str,
+) -> Option<(u16, Value)> {
+    let mut stream = TcpStream::connect(address).ok()?;
+    stream.set_read_timeout(Some(TIMEOUT)).ok()?;
+    let named = if idempotency_key.is_empty() { "" } else { "Idempotency-Key: " };
+    let end = if idempotency_key.is_empty() { "" } else { "\r\n" };
+    write!(
+        stream,
+        "{method} {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {key}\r\nConnection: close\r\n\
+        {named}{idempotency_key}{end}Content-Type: application/x-www-form-urlencoded\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .ok()?;
+    let (status, body) = answer(&mut stream)?;
+    Some((status, serde_json::from_str(&body).ok()?))
 }
 
 /// Reads an answer to its end, where the server closes.

@@ -1,5 +1,6 @@
-//! The connection to PostgreSQL, its part of the config, and migrations.
+//! The connection to PostgreSQL, its part of the config, its time, and migrations.
 
+mod clock;
 mod config;
 mod connection;
 pub mod store;
@@ -7,6 +8,7 @@ mod time;
 mod url;
 
 pub use crate::error_text::with_causes;
+pub use clock::{CLOCK_SKEW_MAX, DatabaseClock};
 pub use config::DatabaseConfig;
 pub use connection::{connect, ping};
 pub use deadpool_postgres::Pool;

@@ -252,3 +252,13 @@ pub async fn books_of_unknown_tenants_are_not_found(mut subject: Subject) {
     let draft = subject.draft().update(&mut mine, None, json!({"name": "Eve"}));
     assert!(matches!(ledger.commit(unknown, draft.commit()).await, Err(CommitError::Invalid(_))));
 }
+
+pub async fn a_clock_that_cannot_be_trusted_writes_nothing(mut subject: Subject) {
+    let mut doc = subject.doc(Kind::Customer, json!({}));
+    let commit = subject.draft().create(&mut doc, Some("customer.created")).commit();
+    subject.clock.doubt(true);
+    assert!(matches!(subject.commit(commit.clone()).await, Err(CommitError::Clock(_))));
+    assert_eq!(subject.object(doc.id).await, None);
+    subject.clock.doubt(false);
+    assert_eq!(subject.commit(commit).await.unwrap().first_position, FIRST_POSITION);
+}

@@ -53,6 +53,7 @@ suite! { $
         a_commit_that_contradicts_itself_is_rejected
         texts_that_cannot_be_stored_are_rejected
         books_of_unknown_tenants_are_not_found
+        a_clock_that_cannot_be_trusted_writes_nothing
     }
     keys {
         a_key_is_used_once

@@ -57,6 +57,7 @@ impl ModelLedger {
 #[async_trait]
 impl Ledger for ModelLedger {
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
+        self.clock.vouches_for(commit.at)?;
         let mut tenants = self.tenants.lock().unwrap();
         let books = tenants.get_mut(&tenant).ok_or_else(|| CommitError::Invalid(format!("no tenant {tenant}")))?;
         let mut copy = books.clone();

@@ -63,7 +63,7 @@ impl Place {
 
 /// The secret keys of that many tenants, `bench-0001` and so on. Tenants that are missing are created.
 pub async fn tenants(database: &DatabaseConfig, access: &Access, count: u32) -> anyhow::Result<Vec<Secret>> {
-    let services = &Services::on(database.clone())?;
+    let services = &Services::on(database.clone()).await?;
     let each = (1..=count).map(|number| async move {
         let name = format!("bench-{number:04}");
         let key = key_of(access.key.reveal(), &name)?;

@@ -4,8 +4,9 @@ mod migration;
 
 pub use migration::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, as_owner, schema_version};
 
-use super::DatabaseError;
+use super::{DatabaseError, from_sql_time};
 use tokio_postgres::Client;
+use types::Timestamp;
 
 /// What a server says about itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +17,6 @@ pub struct ServerFacts {
     pub version: String,
     /// Whether a commit survives a power failure: `fsync`, `synchronous_commit` and `full_page_writes` are on.
     pub durable: bool,
-    /// Milliseconds since 1970 by the server's clock.
-    pub clock_ms: i64,
     /// The role that the connection acts for.
     pub role: String,
     pub superuser: bool,
@@ -29,20 +28,26 @@ pub async fn ping(client: &Client) -> Result<(), DatabaseError> {
     Ok(())
 }
 
+/// What time it is by the server's clock, in one round trip.
+pub async fn time(client: &Client) -> Result<Timestamp, DatabaseError> {
+    let rows = client.query_typed("SELECT clock_timestamp()", &[]).await?;
+    let time = rows.first().map(|row| row.try_get(0)).transpose()?;
+    Ok(time.map(from_sql_time).unwrap_or_default())
+}
+
 pub async fn server_facts(client: &Client) -> Result<ServerFacts, DatabaseError> {
     const FACTS: &str = "SELECT current_setting('server_version_num')::int4, current_setting('server_version'), \
         current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' \
             AND current_setting('synchronous_commit') <> 'off', \
-        (extract(epoch FROM clock_timestamp()) * 1000)::int8, current_user::text, \
+        current_user::text, \
         (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
     let row = client.query_one(FACTS, &[]).await?;
     Ok(ServerFacts {
         version_num: row.try_get(0)?,
         version: row.try_get(1)?,
         durable: row.try_get(2)?,
-        clock_ms: row.try_get(3)?,
-        role: row.try_get(4)?,
-        superuser: row.try_get::<_, Option<bool>>(5)?.unwrap_or(false),
+        role: row.try_get(3)?,
+        superuser: row.try_get::<_, Option<bool>>(4)?.unwrap_or(false),
     })
 }
 

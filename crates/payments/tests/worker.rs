@@ -1,0 +1,33 @@
+//! What the worker does by itself, round by round.
+
+#![allow(clippy::unwrap_used, clippy::panic)]
+
+mod support;
+
+use api::worker::Worker;
+use processors::sandbox::SandboxConfig;
+use std::time::Duration;
+use support::World;
+
+#[tokio::test]
+async fn by_a_clock_that_cannot_be_trusted_no_key_is_forgotten_and_nothing_is_due() {
+    let world = World::new(SandboxConfig::default());
+    let began = world.clock.advance(Duration::ZERO);
+    let paid = world.pay("pm_card_visa", "&capture_method=manual").await;
+    assert_eq!(paid.status, 200, "{}", paid.body);
+
+    world.clock.doubt(true);
+    world.clock.advance(Duration::from_secs(40 * 86_400));
+    let mut worker = Worker::default();
+    worker.round(&world.api).await;
+    world.clock.set(began);
+    world.clock.doubt(false);
+    let again = world.pay("pm_card_visa", "&capture_method=manual").await;
+    assert_eq!((again.replayed, &again.body), (true, &paid.body));
+
+    // The same round by a clock that can be trusted.
+    world.clock.advance(Duration::from_secs(40 * 86_400));
+    worker.round(&world.api).await;
+    world.clock.set(began);
+    assert!(!world.pay("pm_card_visa", "&capture_method=manual").await.replayed, "the key is forgotten");
+}
