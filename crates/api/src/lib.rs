@@ -8,6 +8,7 @@
 
 mod api;
 pub mod call;
+mod carried_through;
 pub mod choice;
 pub mod conflict;
 pub mod due;

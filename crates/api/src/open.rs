@@ -1,6 +1,7 @@
 //! Requests that show no API key: payers' browsers, and processors that report something. Each handler checks for itself
 //! what it is shown.
 
+use crate::carried_through::carried_through;
 use crate::services::Services;
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
@@ -84,7 +85,10 @@ impl OpenRoutes {
 }
 
 impl OpenRoute {
-    pub async fn answer(&self, request: OpenRequest) -> OpenAnswer {
-        (self.handler)(request).await
+    /// Answers a request. It is carried through even if the caller stops waiting, and `held` is let go when it has ended.
+    pub async fn answer(&self, request: OpenRequest, held: impl Send + 'static) -> OpenAnswer {
+        let answer = carried_through((self.handler)(request), held).await;
+        let broken = || OpenAnswer::text(StatusCode::INTERNAL_SERVER_ERROR, "something went wrong here");
+        answer.unwrap_or_else(broken)
     }
 }

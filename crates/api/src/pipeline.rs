@@ -2,6 +2,7 @@
 
 use crate::api::Api;
 use crate::call::Call;
+use crate::carried_through::carried_through;
 use crate::conflict::retried;
 use crate::endpoint::{Access, Endpoint};
 use crate::error::{ApiError, Failure, Result};
@@ -22,18 +23,11 @@ use std::sync::Arc;
 const DECISIONS_MAX: u32 = 10;
 
 impl Api {
-    /// Answers a request. What it commits is carried through even if the caller stops waiting.
-    pub async fn answer(self: &Arc<Self>, request: Request) -> Answer {
+    /// Answers a request. It is carried through even if the caller stops waiting, and `held` is let go when it has ended.
+    pub async fn answer(self: &Arc<Self>, request: Request, held: impl Send + 'static) -> Answer {
         let api = self.clone();
-        let span = tracing::Span::current();
-        let work = tracing::Instrument::instrument(async move { api.run(request).await }, span);
-        match tokio::spawn(work).await {
-            Ok(answer) => answer,
-            Err(error) => {
-                tracing::error!(%error, "a request's task ended early");
-                Answer::error(&ApiError::internal())
-            }
-        }
+        let answer = carried_through(async move { api.run(request).await }, held).await;
+        answer.unwrap_or_else(|| Answer::error(&ApiError::internal()))
     }
 
     /// The answer to a request for which there is no endpoint.

@@ -41,7 +41,6 @@ enum Page {
     Undecided,
     Nothing,
     Busy,
-    Broken,
 }
 
 #[derive(Template)]
@@ -61,18 +60,10 @@ impl Page {
 }
 
 async fn answer(request: OpenRequest) -> OpenAnswer {
-    // On a task of its own, so that a browser that goes away does not stop what it began.
-    match tokio::spawn(async move { try_answer(&request).await }).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(failure)) => {
-            tracing::error!(?failure, "authentication page");
-            Page::Busy.answer(StatusCode::SERVICE_UNAVAILABLE)
-        }
-        Err(error) => {
-            tracing::error!(%error, "authentication page");
-            Page::Broken.answer(StatusCode::INTERNAL_SERVER_ERROR)
-        }
-    }
+    try_answer(&request).await.unwrap_or_else(|failure| {
+        tracing::error!(?failure, "authentication page");
+        Page::Busy.answer(StatusCode::SERVICE_UNAVAILABLE)
+    })
 }
 
 async fn try_answer(request: &OpenRequest) -> Result<OpenAnswer> {

@@ -21,14 +21,6 @@ pub fn register(registry: &mut Registry) {
 }
 
 async fn receive(request: OpenRequest) -> OpenAnswer {
-    // On a task of its own, so that a processor that hangs up does not stop what it began.
-    tokio::spawn(receive_all(request)).await.unwrap_or_else(|error| {
-        tracing::error!(%error, "a processor's notices");
-        OpenAnswer::status(StatusCode::INTERNAL_SERVER_ERROR)
-    })
-}
-
-async fn receive_all(request: OpenRequest) -> OpenAnswer {
     let Some(attempts) = request.services.extension::<Attempts>() else {
         return OpenAnswer::status(StatusCode::NOT_FOUND);
     };

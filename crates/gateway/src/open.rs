@@ -12,7 +12,7 @@ use std::time::Duration;
 
 /// Answers one of them.
 pub async fn answer(edge: &Edge, route: &OpenRoute, request: HttpRequest) -> Response {
-    let Ok(_running) = edge.running.clone().try_acquire_owned() else {
+    let Ok(place) = edge.running.clone().try_acquire_owned() else {
         let wait = [(RETRY_AFTER, "1")];
         return (StatusCode::TOO_MANY_REQUESTS, wait, "too many requests; try again").into_response();
     };
@@ -30,7 +30,7 @@ pub async fn answer(edge: &Edge, route: &OpenRoute, request: HttpRequest) -> Res
             headers: parts.headers,
             body,
         };
-        response(route.answer(request).await)
+        response(route.answer(request, place).await)
     };
     tokio::time::timeout(limit, work).await.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response())
 }

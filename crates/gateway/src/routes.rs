@@ -93,7 +93,7 @@ async fn answer(
     body: Body,
     request_id: &Arc<str>,
 ) -> Answer {
-    let Ok(_running) = edge.running.clone().try_acquire_owned() else {
+    let Ok(place) = edge.running.clone().try_acquire_owned() else {
         return Answer::error(&ApiError::overloaded());
     };
     let limit = Duration::from_millis(edge.gateway.limits.request_timeout_ms);
@@ -111,7 +111,7 @@ async fn answer(
         let request_id = request_id.clone();
         let path = path.into();
         let request = Request { endpoint, path_params, path, params, idempotency_key, request_id, caller };
-        Ok::<_, ApiError>(edge.gateway.api.answer(request).await)
+        Ok::<_, ApiError>(edge.gateway.api.answer(request, place).await)
     };
     match tokio::time::timeout(limit, work).await {
         Ok(Ok(answer)) => answer,

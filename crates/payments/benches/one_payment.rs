@@ -54,7 +54,7 @@ impl World {
             request_id: "req_1".into(),
             ..Request::new(endpoint, &[], params, self.caller.clone())
         };
-        let answer = self.api.answer(request).await;
+        let answer = self.api.answer(request, ()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
         answer.body
     }

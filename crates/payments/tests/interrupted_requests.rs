@@ -85,7 +85,7 @@ async fn a_publishable_key_sees_no_more_of_an_answer_that_the_worker_has_stored(
         let caller = Caller { key: KeyKind::Publishable, ..testkit::caller(&world.tenant) };
         let idempotency_key = Some("order 8".to_owned());
         let request = Request { idempotency_key, ..Request::new(endpoint, &[("id", id)], params, caller) };
-        world.api.answer(request).await
+        world.api.answer(request, ()).await
     };
     world.ledger.break_at_next_commit();
     assert_eq!(confirm().await.status, 503);

@@ -101,7 +101,7 @@ impl World {
             request_id: "req_1".into(),
             ..Request::new(endpoint, path_params, params, caller(&self.tenant))
         };
-        self.api.answer(request).await
+        self.api.answer(request, ()).await
     }
 
     pub async fn object(&self, path: &str, id: &str) -> Value {
@@ -146,7 +146,7 @@ impl World {
             headers,
             body: body.to_owned().into(),
         };
-        route.answer(request).await
+        route.answer(request, ()).await
     }
 
     /// Sends a notice about an attempt, signed with [`SECRET`]; returns the status of the answer.
