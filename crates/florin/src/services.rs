@@ -33,7 +33,7 @@ pub struct Services {
     pub worker_poll: Duration,
 }
 
-/// Says whether the server can answer requests now; the error says why not.
+/// Says whether the server can answer requests now; the error says why not, in words for strangers.
 pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
 
 impl Services {
@@ -110,10 +110,13 @@ impl Services {
                 if let Err(reason) = clock.vouches_for(clock.now()) {
                     return Err(format!("the clock cannot be trusted: {reason}"));
                 }
-                match tokio::time::timeout(READINESS_TIMEOUT, database::ping(&pool)).await {
-                    Ok(answered) => answered.map_err(|error| with_causes(&error)),
-                    Err(_) => Err(format!("the database has not answered for {READINESS_TIMEOUT:?}")),
-                }
+                let error = match tokio::time::timeout(READINESS_TIMEOUT, database::ping(&pool)).await {
+                    Ok(Ok(())) => return Ok(()),
+                    Ok(Err(error)) => with_causes(&error),
+                    Err(_) => format!("nothing within {READINESS_TIMEOUT:?}"),
+                };
+                tracing::warn!(error, "not ready: the database does not answer");
+                Err("the database does not answer".to_owned())
             })
         })
     }

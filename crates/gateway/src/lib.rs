@@ -22,7 +22,7 @@ use tokio::sync::Semaphore;
 pub struct Gateway {
     pub api: Arc<Api>,
     pub identity: Arc<dyn Identity>,
-    /// Whether requests can be served now; the error says why not.
+    /// Whether requests can be served now; the error says why not, and is shown to strangers.
     pub ready: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
     /// What `/metrics` answers.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,

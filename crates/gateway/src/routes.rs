@@ -32,7 +32,6 @@ async fn ready(State(edge): State<Arc<Edge>>) -> Response {
     match (edge.gateway.ready)().await {
         Ok(()) => Json(serde_json::json!({ "status": "ok" })).into_response(),
         Err(reason) => {
-            tracing::warn!(reason, "not ready");
             let body = serde_json::json!({ "status": "unavailable", "reason": reason });
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }

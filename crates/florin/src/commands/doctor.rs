@@ -2,7 +2,7 @@
 
 use super::Command;
 use crate::arguments::WhichDatabase;
-use crate::exit_code::Code;
+use crate::exit_code::{Code, explain};
 use crate::output::Output;
 use crate::private_postgres::installations::{self, OLDEST};
 use crate::{config, dev_state, migrations};
@@ -183,7 +183,7 @@ async fn schema(config: &DatabaseConfig) -> Check {
         Ok(pending) => {
             Check::new("schema", Verdict::Broken, format!("run `florin migrate`; behind: {}", pending.join(", ")))
         }
-        Err(error) => Check::new("schema", Verdict::Broken, format!("{error:#}")),
+        Err(error) => Check::new("schema", Verdict::Broken, explain(&error)),
     }
 }
 

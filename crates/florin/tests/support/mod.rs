@@ -4,6 +4,7 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use platform::database::{DatabaseUrl, connect};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -68,6 +69,18 @@ pub fn serve_command(place: &Path, role: &str) -> (Command, String) {
     let mut command = florin(place);
     command.args(["serve", "--role", role]).stderr(std::fs::File::create(place.join("serve.log")).expect("a file"));
     (command, address)
+}
+
+/// Runs SQL as the owner of the tables of a running `florin dev`.
+pub fn sql(place: &Path, statements: &str) {
+    let state = std::fs::read(place.join(".florin/state.json")).expect("florin dev runs");
+    let state: Value = serde_json::from_slice(&state).expect("its state is JSON");
+    let url = DatabaseUrl::from(state["database_owner_url"].as_str().expect("a URL"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let client = connect(&url, TIMEOUT).await.expect("PostgreSQL answers");
+        client.batch_execute(statements).await.expect("SQL that is valid");
+    });
 }
 
 /// A running server; it ends when it is stopped or dropped.

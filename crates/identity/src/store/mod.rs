@@ -38,7 +38,7 @@ const KINDS: &[(KeyKind, &str)] = &[(KeyKind::Secret, "secret"), (KeyKind::Publi
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
-fn failed(error: impl std::error::Error) -> IdentityError {
+fn failed(error: impl std::error::Error + 'static) -> IdentityError {
     IdentityError(with_causes(&error))
 }
 

@@ -60,7 +60,7 @@ pub async fn connect(url: &DatabaseUrl, timeout: Duration) -> Result<Client, Dat
     };
     tokio::spawn(async move {
         if let Err(error) = connection.await {
-            tracing::debug!(%error, "a database connection was lost");
+            tracing::debug!(error = with_causes(&error), "a database connection was lost");
         }
     });
     Ok(client)
