@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
-use support::{Server, answer, directory, eventually, florin, get, run, serve_command, text};
+use support::{Server, answer, directory, eventually, florin, get, run, serve_command, sql, text};
 
 #[test]
 fn a_request_in_flight_is_answered_before_the_server_ends() {
@@ -88,4 +88,25 @@ fn config_show_masks_passwords() {
     ] {
         assert!(shown.contains(line), "{shown}");
     }
+}
+
+#[test]
+fn refuses_a_database_that_acknowledges_what_is_not_on_its_disk() {
+    let place = directory();
+    let dev = Server::dev(place.path(), &[]);
+    for set in [
+        "ALTER ROLE florin_service SET synchronous_commit = off",
+        "ALTER ROLE florin_service RESET synchronous_commit; ALTER DATABASE florin SET synchronous_commit = off",
+    ] {
+        sql(place.path(), set);
+        let (mut command, _) = serve_command(place.path(), "worker");
+        let refused = command.stderr(std::process::Stdio::piped()).output().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{}", text(&refused));
+        let said = text(&refused);
+        assert!(said.contains("synchronous_commit is off for the role florin_service"), "{said}");
+        let doctor = run(place.path(), &["doctor"]);
+        assert!(text(&doctor).contains("turn on what is off: synchronous_commit"), "{}", text(&doctor));
+    }
+    sql(place.path(), "ALTER DATABASE florin RESET synchronous_commit");
+    assert_eq!(dev.stop(), Some(0));
 }

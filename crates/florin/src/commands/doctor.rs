@@ -145,10 +145,10 @@ async fn database(config: &DatabaseConfig) -> Vec<Check> {
     let shown = format!("PostgreSQL {} at {}", facts.version, config.url);
     let mut checks = vec![
         Check::new("database", if too_old { Verdict::Broken } else { Verdict::Ok }, shown),
-        if facts.durable {
+        if facts.is_durable() {
             Check::new("durability", Verdict::Ok, "fsync, full_page_writes and synchronous_commit are on")
         } else {
-            let advice = "turn fsync, full_page_writes and synchronous_commit on: payments would be lost";
+            let advice = format!("turn on what is off: {}; payments would be lost", facts.off.join(", "));
             Check::new("durability", Verdict::Broken, advice)
         },
     ];

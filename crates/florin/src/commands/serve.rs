@@ -8,6 +8,7 @@ use crate::output::Output;
 use crate::{migrations, roles, run_roles};
 use anyhow::{Context, bail};
 use clap::Args;
+use platform::database::{DatabaseConfig, store};
 use platform::{Shutdown, telemetry};
 use std::net::TcpListener;
 
@@ -56,6 +57,7 @@ async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::R
     if migrate {
         migrations::migrate(&config.database).await?;
     }
+    require_durable(&config.database).await?;
     let pending = migrations::pending(&config.database).await?;
     if !pending.is_empty() {
         bail!("the schema is not up to date ({}); run `florin migrate`, or start with --migrate", pending.join(", "));
@@ -66,4 +68,20 @@ async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::R
         Ok(())
     })
     .await
+}
+
+/// Refuses a database that acknowledges what is not on its disk. PostgreSQL's other settings are its administrator's affair.
+async fn require_durable(database: &DatabaseConfig) -> anyhow::Result<()> {
+    let facts = store::server_facts(&database.connect().await?).await?;
+    if facts.off.iter().any(|setting| setting == "synchronous_commit") {
+        return Err(Failure::usage(format!(
+            "synchronous_commit is off for the role {} in this database: payments that were acknowledged would be lost when \
+             PostgreSQL or its machine stops; set it to on",
+            facts.role
+        )));
+    }
+    for setting in facts.off {
+        tracing::warn!(setting, "off in PostgreSQL: payments would be lost when its machine stops");
+    }
+    Ok(())
 }

@@ -31,6 +31,7 @@ use cost_meter::Meter;
 use journal::Journal;
 use load_generator::{Load, measure};
 use pgbench::Pgbench;
+use platform::database::store::ServerFacts;
 use platform::database::{Client, DatabaseConfig, connect, store as server};
 use preparation::Place;
 use report::{Report, Row, Yardstick};
@@ -192,7 +193,7 @@ impl Bench {
         Ok(Report {
             url: access.url.to_string(),
             version: env!("CARGO_PKG_VERSION"),
-            durable: facts.as_ref().map(|facts| facts.durable),
+            durable: facts.as_ref().map(ServerFacts::is_durable),
             postgres: facts.map(|facts| facts.version),
             cpus: std::thread::available_parallelism().map_or(1, usize::from),
             seconds: self.seconds,

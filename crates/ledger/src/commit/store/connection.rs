@@ -1,6 +1,6 @@
 //! The committers' own connections: few, set up for writing, with their statements prepared.
 
-use super::read_statements::{ReadStatements, SETTINGS};
+use super::read_statements::{DURABLE, ReadStatements, SETTINGS};
 use super::write_statement::{self, Basis, RowSet};
 use crate::commit::state_cache::StateCache;
 use deadpool::managed::Manager;
@@ -25,6 +25,10 @@ impl Connection {
     pub async fn open(pool: &Pool) -> Result<Self, String> {
         let client = pool.manager().create().await.map_err(|error| with_causes(&error))?;
         client.batch_execute(SETTINGS).await.map_err(|error| with_causes(&error))?;
+        let default = client.query_one(DURABLE, &[]).await.and_then(|row| row.try_get::<_, String>(0));
+        if default.map_err(|error| with_causes(&error))? == "off" {
+            tracing::error!("synchronous_commit is off by default, and turned on for commits: see `florin doctor`");
+        }
         let prepared = ReadStatements::prepare(&client).await.map_err(|error| with_causes(&error))?;
         Ok(Connection { client, prepared, writing: HashMap::new(), cache: StateCache::default() })
     }

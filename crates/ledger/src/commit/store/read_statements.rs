@@ -20,6 +20,12 @@ pub(crate) const SETTINGS: &str = "\
     SET statement_timeout = '5s'; SET lock_timeout = '100ms'; SET idle_in_transaction_session_timeout = '5s'; \
     SET application_name = 'florin committer'";
 
+/// Has commits wait for the disk even where that is turned off by default, and tells what the default is. What it is set to
+/// stays so for the connection, also when the default is changed; more than `on` asks for is left as it is.
+pub(crate) const DURABLE: &str = "SELECT d.value, set_config('synchronous_commit', \
+    CASE d.value WHEN 'off' THEN 'on' ELSE d.value END, false) \
+    FROM (SELECT current_setting('synchronous_commit') AS value OFFSET 0) d";
+
 pub(crate) const BEGIN: &str = "BEGIN";
 
 macro_rules! statements {

@@ -15,8 +15,9 @@ pub struct ServerFacts {
     pub version_num: i32,
     /// `server_version`, as text for people.
     pub version: String,
-    /// Whether a commit survives a power failure: `fsync`, `synchronous_commit` and `full_page_writes` are on.
-    pub durable: bool,
+    /// Those of `fsync`, `full_page_writes` and `synchronous_commit` that are off, for this role in this database. Each
+    /// has to be on if a commit is to survive a power failure.
+    pub off: Vec<String>,
     /// The role that the connection acts for.
     pub role: String,
     pub superuser: bool,
@@ -35,17 +36,24 @@ pub async fn time(client: &Client) -> Result<Timestamp, DatabaseError> {
     Ok(time.map(from_sql_time).unwrap_or_default())
 }
 
+impl ServerFacts {
+    /// Whether a commit survives a power failure.
+    pub fn is_durable(&self) -> bool {
+        self.off.is_empty()
+    }
+}
+
 pub async fn server_facts(client: &Client) -> Result<ServerFacts, DatabaseError> {
     const FACTS: &str = "SELECT current_setting('server_version_num')::int4, current_setting('server_version'), \
-        current_setting('fsync') = 'on' AND current_setting('full_page_writes') = 'on' \
-            AND current_setting('synchronous_commit') <> 'off', \
+        ARRAY(SELECT name FROM pg_settings WHERE setting = 'off' \
+            AND name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name), \
         current_user::text, \
         (SELECT rolsuper FROM pg_roles WHERE rolname = current_user)";
     let row = client.query_one(FACTS, &[]).await?;
     Ok(ServerFacts {
         version_num: row.try_get(0)?,
         version: row.try_get(1)?,
-        durable: row.try_get(2)?,
+        off: row.try_get(2)?,
         role: row.try_get(3)?,
         superuser: row.try_get::<_, Option<bool>>(4)?.unwrap_or(false),
     })
