@@ -1,15 +1,16 @@
-//! What is done without a request: what the worker does with an object that is due, and jobs of each tenant.
+//! What is done without a request: what the worker does with an object that is due, and jobs for tenants.
 
 use crate::call::Call;
 use crate::error::{Failure, Result};
 use crate::resource::decoded;
+use crate::services::Services;
 use contracts::Stored;
 use domain::{FallsDue, Versioned, retries};
 use futures_util::future::BoxFuture;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
-use types::{Kind, ObjectId};
+use types::{Kind, ObjectId, TenantId, Timestamp};
 
 pub(crate) type DueHandler = Arc<dyn Fn(Call, &Stored) -> Result<BoxFuture<'static, Result<()>>> + Send + Sync>;
 
@@ -54,9 +55,14 @@ async fn postponed<T: FallsDue>(call: &Call, id: ObjectId) -> Result<()> {
     Ok(())
 }
 
-/// Something that is done for each tenant again and again.
+/// Something that is done for tenants again and again: for those for which there is something to do.
 pub struct Job {
     pub name: &'static str,
     pub every: Duration,
+    pub(crate) find: JobTenants,
     pub(crate) run: Arc<dyn Fn(Call) -> BoxFuture<'static, Result<()>> + Send + Sync>,
 }
+
+/// The tenants for which there is something to do at a time.
+pub(crate) type JobTenants =
+    Arc<dyn Fn(Arc<Services>, Timestamp) -> BoxFuture<'static, Result<Vec<TenantId>>> + Send + Sync>;

@@ -1,7 +1,7 @@
 //! Where the areas enter their kinds of object, their endpoints, and what is done without a request.
 
 use crate::call::Call;
-use crate::due::{DueHandlers, Job};
+use crate::due::{DueHandlers, Job, JobTenants};
 use crate::endpoint::{Access, Endpoint, Endpoints, Handler, Returns};
 use crate::error::Result;
 use crate::extensions::Extensions;
@@ -12,12 +12,14 @@ use crate::params::{Param, ParamGroup};
 use crate::reply::Reply;
 use crate::resource::Resource;
 use crate::search::{self, SearchField, SearchParams};
+use crate::services::Services;
 use contracts::ListQuery;
 use domain::{FallsDue, Object, Versioned};
 use http::Method;
 use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
+use types::{TenantId, Timestamp};
 
 /// Everything that the areas have entered.
 #[derive(Default)]
@@ -49,13 +51,17 @@ impl Registry {
         self.due.add::<R::Object, F, D>(when_due);
     }
 
-    /// Something that the worker does for each tenant, again and again.
-    pub fn job<F, R>(&mut self, name: &'static str, every: Duration, run: F)
+    /// Something that the worker does for tenants again and again: each time that a multiple of `every` since 1970 has come,
+    /// for the tenants that `find` finds then. That is asked once for all of them, and must be cheap.
+    pub fn job<T, S, F, R>(&mut self, name: &'static str, every: Duration, find: T, run: F)
     where
+        T: Fn(Arc<Services>, Timestamp) -> S + Send + Sync + 'static,
+        S: Future<Output = Result<Vec<TenantId>>> + Send + 'static,
         F: Fn(Call) -> R + Send + Sync + 'static,
         R: Future<Output = Result<()>> + Send + 'static,
     {
-        self.jobs.push(Job { name, every, run: Arc::new(move |call| Box::pin(run(call))) });
+        let find: JobTenants = Arc::new(move |services, now| Box::pin(find(services, now)));
+        self.jobs.push(Job { name, every, find, run: Arc::new(move |call| Box::pin(run(call))) });
     }
 
     /// A path that is served without an API key, whatever the method.

@@ -1,5 +1,5 @@
-//! What happens without a request: objects that are due are given to their kinds, jobs are done for each tenant, and old
-//! idempotency keys are deleted.
+//! What happens without a request: objects that are due are given to their kinds, jobs are done for the tenants that need
+//! them, and old idempotency keys are deleted.
 
 use crate::api::Api;
 use crate::call::Call;
@@ -9,7 +9,7 @@ use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use contracts::{Caller, Due, KeyKind, Stored, Tenant};
 use domain::Version;
 use futures_util::{StreamExt, stream};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use types::{ObjectId, TenantId, Timestamp};
@@ -20,7 +20,14 @@ const PAGE: u32 = 100;
 const OBJECTS_AT_A_TIME: usize = 16;
 /// How many tenants are dealt with side by side: one whose processor hangs does not hold up the others.
 const TENANTS_AT_A_TIME: usize = 16;
-/// How often old idempotency keys are deleted.
+/// For how many tenants a job is done in a round, and how many of them side by side. When something is to do for all tenants
+/// at the same moment, neither what falls due nor their payments may have to wait for it.
+const JOB_TENANTS_A_ROUND: usize = 64;
+const JOB_TENANTS_AT_A_TIME: usize = 4;
+/// How often all that is due is read. In between only what has fallen due since a while before is: what has been due for
+/// longer rests for longer.
+const SWEEP_EVERY: Duration = Duration::from_secs(60);
+/// How often deleting old idempotency keys is begun.
 const FORGET_EVERY: Duration = Duration::from_secs(3600);
 /// How long an object that a look did not change is left alone: at first, and at most.
 const REST_MIN: Duration = Duration::from_secs(1);
@@ -29,10 +36,22 @@ const REST_MAX: Duration = Duration::from_secs(300);
 /// The worker, with its memory between two rounds.
 #[derive(Debug, Default)]
 pub struct Worker {
-    /// When each job was done last.
-    jobs: HashMap<&'static str, Timestamp>,
+    jobs: HashMap<&'static str, Progress>,
+    /// When deleting old keys was begun last, and whether there are more of them.
     forgot: Timestamp,
+    more_to_forget: bool,
+    /// When all that is due was read last.
+    swept: Timestamp,
     rests: HashMap<(TenantId, ObjectId), Rest>,
+}
+
+/// How far a job has got.
+#[derive(Debug, Default)]
+struct Progress {
+    /// When its tenants were looked for last.
+    looked: Timestamp,
+    /// The tenants that were found, without those for which it is done.
+    tenants: VecDeque<TenantId>,
 }
 
 /// An object was looked at and did not change: it is looked at again, but less and less often.
@@ -51,9 +70,10 @@ impl Rest {
     }
 }
 
-/// Whether `every` has passed since `last`, which is then now.
+/// Whether a multiple of `every` since 1970 has passed since `last`, which is then now.
 fn is_time(last: &mut Timestamp, every: Duration, now: Timestamp) -> bool {
-    let is_time = last.plus(every) <= now;
+    let count = |time: Timestamp| u128::from(time.millis().unsigned_abs()) / every.as_millis().max(1);
+    let is_time = *last < now && count(*last) < count(now);
     if is_time {
         *last = now;
     }
@@ -70,25 +90,26 @@ impl Worker {
         }
         self.wake_due(api, now).await;
         for job in &api.jobs {
-            if is_time(self.jobs.entry(job.name).or_default(), job.every, now) {
-                do_for_all(api, job).await;
-            }
+            self.jobs.entry(job.name).or_default().go_on(api, job, now).await;
         }
-        if is_time(&mut self.forgot, FORGET_EVERY, now) {
-            forget_keys(api, now).await;
+        if is_time(&mut self.forgot, FORGET_EVERY, now) || self.more_to_forget {
+            self.more_to_forget = forget_keys(api, now).await;
         }
     }
 
-    /// Deals with all objects that are due, page by page.
+    /// Deals with the objects that are due, page by page.
     async fn wake_due(&mut self, api: &Arc<Api>, now: Timestamp) {
+        let sweeps = is_time(&mut self.swept, SWEEP_EVERY, now);
+        let since = if sweeps { Timestamp::default() } else { self.swept.minus(SWEEP_EVERY) };
         let mut before = std::mem::take(&mut self.rests);
         let mut after: Option<Due> = None;
         loop {
-            let page = match api.services.ledger.due(now, after.as_ref(), PAGE).await {
+            let page = match api.services.ledger.due(since..=now, after.as_ref(), PAGE).await {
                 Ok(page) => page,
                 Err(error) => {
                     tracing::warn!(%error, "the worker cannot read what is due");
                     self.rests.extend(before);
+                    self.swept = Timestamp::default();
                     return;
                 }
             };
@@ -109,23 +130,53 @@ impl Worker {
                 .for_each_concurrent(TENANTS_AT_A_TIME, |(tenant, due)| wake_all(api, tenant, due))
                 .await;
             if is_last {
-                return;
+                break;
             }
+        }
+        if !sweeps {
+            // They were not read now.
+            self.rests.extend(before);
         }
     }
 }
 
-fn caller_of(tenant: Tenant) -> Caller {
-    Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false }
+impl Progress {
+    /// Looks for the job's tenants when it is time to, and does the job for some of those that were found.
+    async fn go_on(&mut self, api: &Arc<Api>, job: &Job, now: Timestamp) {
+        if is_time(&mut self.looked, job.every, now) {
+            match (job.find)(api.services.clone(), now).await {
+                Ok(found) => self.tenants = found.into(),
+                Err(failure) => {
+                    tracing::warn!(job = job.name, ?failure, "the worker cannot find the tenants of a job");
+                    self.looked = Timestamp::default();
+                }
+            }
+        }
+        let some = self.tenants.len().min(JOB_TENANTS_A_ROUND);
+        stream::iter(self.tenants.drain(..some))
+            .for_each_concurrent(JOB_TENANTS_AT_A_TIME, |tenant| async move {
+                let Some(caller) = caller(api, tenant).await else { return };
+                let call = Call::background(&api.services, &caller, None);
+                logged(&caller.tenant, job.name, (job.run)(call).await);
+            })
+            .await;
+    }
+}
+
+/// The worker as a caller who acts for a tenant; `None` if the tenant is not there, or cannot be read now.
+async fn caller(api: &Api, tenant: TenantId) -> Option<Caller> {
+    match api.services.identity.tenant(tenant).await {
+        Ok(found) => found.map(|tenant| Caller { tenant: Arc::new(tenant), key: KeyKind::Secret, livemode: false }),
+        Err(error) => {
+            tracing::warn!(%tenant, %error, "the worker cannot read the tenant");
+            None
+        }
+    }
 }
 
 /// Deals with objects of one tenant side by side: each may have to wait for a processor that does not answer.
 async fn wake_all(api: &Arc<Api>, tenant: TenantId, due: Vec<Stored>) {
-    let caller = match api.services.identity.tenant(tenant).await {
-        Ok(Some(tenant)) => caller_of(tenant),
-        Ok(None) => return,
-        Err(error) => return tracing::warn!(%tenant, %error, "the worker cannot read the tenant"),
-    };
+    let Some(caller) = caller(api, tenant).await else { return };
     let caller = &caller;
     stream::iter(due)
         .for_each_concurrent(OBJECTS_AT_A_TIME, |stored| async move {
@@ -143,24 +194,15 @@ async fn wake(api: &Arc<Api>, caller: &Caller, stored: &Stored) -> Result<()> {
     handler(Call::background(&api.services, caller, None), stored)?.await
 }
 
-async fn do_for_all(api: &Arc<Api>, job: &Job) {
-    let tenants = match api.services.identity.tenants().await {
-        Ok(tenants) => tenants,
-        Err(error) => return tracing::warn!(%error, "the worker cannot read the tenants"),
-    };
-    stream::iter(tenants)
-        .for_each_concurrent(TENANTS_AT_A_TIME, |tenant| async move {
-            let caller = caller_of(tenant);
-            let call = Call::background(&api.services, &caller, None);
-            logged(&caller.tenant, job.name, (job.run)(call).await);
-        })
-        .await;
-}
-
-async fn forget_keys(api: &Arc<Api>, now: Timestamp) {
-    let before = Timestamp::from_seconds(now.seconds().saturating_sub_unsigned(IDEMPOTENCY_LIFETIME.as_secs()));
-    if let Err(error) = api.services.ledger.forget_idempotency(before).await {
-        tracing::warn!(%error, "the worker cannot delete old idempotency keys");
+/// Deletes some old idempotency keys; returns whether there are more.
+async fn forget_keys(api: &Api, now: Timestamp) -> bool {
+    match api.services.ledger.forget_idempotency(now.minus(IDEMPOTENCY_LIFETIME)).await {
+        Ok(more) => more,
+        Err(error) => {
+            tracing::warn!(%error, "the worker cannot delete old idempotency keys");
+            // Begun anew in an hour.
+            false
+        }
     }
 }
 
@@ -176,6 +218,18 @@ fn logged(tenant: &Tenant, what: impl std::fmt::Display, result: Result<()>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_done_again_and_again_is_done_at_midnight_too() {
+        let midnight = Timestamp::from_seconds(1_795_219_200);
+        let mut last = Timestamp::default();
+        for (before_midnight_ms, is) in
+            [(3_600_000, true), (1, true), (0, true), (-1, false), (-599_999, false), (-600_000, true)]
+        {
+            let now = Timestamp::from_millis(midnight.millis() - before_midnight_ms);
+            assert_eq!(is_time(&mut last, Duration::from_secs(600), now), is, "{before_midnight_ms}");
+        }
+    }
 
     #[test]
     fn an_object_that_does_not_change_is_looked_at_less_often() {

@@ -3,6 +3,7 @@
 use async_trait::async_trait;
 use domain::account::Account;
 use domain::commit::{Answer, Commit, Index, Version};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId, TenantId, Timestamp, Untrusted};
 
@@ -11,6 +12,9 @@ pub const FIRST_POSITION: i64 = 1;
 
 /// How long an idempotency key belongs to its first request, once that is answered. An older key can be used again.
 pub const IDEMPOTENCY_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+
+/// See [`Ledger::tenants_with_past_days`]: more days with funds than the worker is ever late.
+pub const DAYS_LOOKED_AT: u32 = 10;
 
 /// The only writer of money, and the reader of what was written.
 #[async_trait]
@@ -46,12 +50,23 @@ pub trait Ledger: Send + Sync {
     /// The record of an idempotency key; `None` if it was never used, or [is over](IdempotencyRecord::is_over).
     async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError>;
 
-    /// Objects of all tenants whose due time is not after `now`, in the order of due times. With `after`, only those
-    /// that come after that one.
-    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError>;
+    /// Objects of all tenants whose due time is one of `times`, in the order of due times. With `after`, only those that
+    /// come after that one.
+    async fn due(
+        &self,
+        times: RangeInclusive<Timestamp>,
+        after: Option<&Due>,
+        limit: u32,
+    ) -> Result<Vec<Due>, LedgerError>;
 
-    /// Deletes the idempotency keys of all tenants that are older than `before` and answered; returns how many.
-    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError>;
+    /// The tenants that have something left on the accounts of a day, or of a day before: accounts whose code is `prefix`,
+    /// a name, and a day (`liabilities/pending/usd/2026-11-23`), and whose posted balance is not zero. Accounts stay when
+    /// they are empty; only the newest [`DAYS_LOOKED_AT`] of each tenant and name are certain to be looked at.
+    async fn tenants_with_past_days(&self, prefix: &str, day: Timestamp) -> Result<Vec<TenantId>, LedgerError>;
+
+    /// Deletes idempotency keys of all tenants that are older than `before` and answered, in one short step; returns whether
+    /// there may be more of them.
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<bool, LedgerError>;
 }
 
 /// Where a commit is in the log.

@@ -24,6 +24,7 @@ const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What roles and commands work with.
 pub struct Services {
+    pub database: DatabaseConfig,
     pub pool: Pool,
     pub clock: Arc<dyn Clock>,
     pub ledger: Arc<PgLedger>,
@@ -54,6 +55,7 @@ impl Services {
             areas::registry(processors),
         );
         Ok(Services {
+            database: config.database.clone(),
             pool,
             clock,
             ledger,

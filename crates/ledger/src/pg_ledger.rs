@@ -10,6 +10,7 @@ use contracts::ledger::{
 };
 use deadpool_postgres::Pool;
 use domain::commit::{Commit, Version};
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tokio::sync::oneshot::Receiver;
 use types::{Clock, ObjectId, TenantId, Timestamp};
@@ -103,11 +104,20 @@ impl Ledger for PgLedger {
         Ok(record.filter(|record| !record.is_over(now)))
     }
 
-    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
-        self.reader.due(now, after, limit).await
+    async fn due(
+        &self,
+        times: RangeInclusive<Timestamp>,
+        after: Option<&Due>,
+        limit: u32,
+    ) -> Result<Vec<Due>, LedgerError> {
+        self.reader.due(times, after, limit).await
     }
 
-    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+    async fn tenants_with_past_days(&self, prefix: &str, day: Timestamp) -> Result<Vec<TenantId>, LedgerError> {
+        self.reader.tenants_with_past_days(prefix, day).await
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<bool, LedgerError> {
         self.reader.forget_idempotency(before).await
     }
 }

@@ -10,21 +10,23 @@ use api::object;
 use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::{Audience, Expandable, Resource, Schema};
+use api::services::Services;
 use domain::books::balance::{Funds, Posted, Snapshot, is_release_due, release};
 use domain::books::chart::{AVAILABLE_PREFIX, PENDING_PREFIX, pending_date};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use std::time::Duration;
-use types::{Currency, Kind, Timestamp};
+use types::{Currency, Kind, TenantId, Timestamp};
 
-/// How often the worker looks for funds that have become available. They do so at midnight, and count as available before
-/// they are moved.
-const RELEASE_EVERY: Duration = Duration::from_secs(60);
+/// How often the worker looks for funds that have become available: at midnight, when they do, and again for what was
+/// committed about then. They count as available before they are moved.
+const RELEASE_EVERY: Duration = Duration::from_secs(600);
 
 pub fn register(registry: &mut Registry) {
     registry.resource::<Balances>();
     registry.get("/v1/balance", Returns::Object(Kind::Balance), retrieve);
-    registry.job("funds becoming available", RELEASE_EVERY, release_funds);
+    registry.job("funds becoming available", RELEASE_EVERY, with_funds_to_release, release_funds);
 }
 
 /// What was posted to the accounts that begin so.
@@ -44,6 +46,10 @@ async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
     accounts.extend(posted(&call, AVAILABLE_PREFIX).await?);
     let funds = Funds::of(&accounts, call.now);
     Ok(Reply::value(render(&funds, Some(call.tenant().settings.default_currency), call.caller.livemode)))
+}
+
+async fn with_funds_to_release(services: Arc<Services>, now: Timestamp) -> Result<Vec<TenantId>> {
+    Ok(services.ledger.tenants_with_past_days(PENDING_PREFIX, now).await?)
 }
 
 /// Moves funds whose day has come from pending to available.

@@ -7,6 +7,7 @@ use contracts::ledger::{
 };
 use domain::commit::{Commit, Version};
 use std::hint::black_box;
+use std::ops::RangeInclusive;
 use types::{ObjectId, TenantId, Timestamp};
 
 /// Accepts every commit and keeps none.
@@ -47,11 +48,15 @@ impl Ledger for EmptyLedger {
         Ok(None)
     }
 
-    async fn due(&self, _: Timestamp, _: Option<&Due>, _: u32) -> Result<Vec<Due>, LedgerError> {
+    async fn due(&self, _: RangeInclusive<Timestamp>, _: Option<&Due>, _: u32) -> Result<Vec<Due>, LedgerError> {
         Ok(Vec::new())
     }
 
-    async fn forget_idempotency(&self, _: Timestamp) -> Result<u64, LedgerError> {
-        Ok(0)
+    async fn tenants_with_past_days(&self, _: &str, _: Timestamp) -> Result<Vec<TenantId>, LedgerError> {
+        Ok(Vec::new())
+    }
+
+    async fn forget_idempotency(&self, _: Timestamp) -> Result<bool, LedgerError> {
+        Ok(false)
     }
 }

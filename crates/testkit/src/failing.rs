@@ -8,6 +8,7 @@ use contracts::ledger::{
 };
 use domain::commit::{Commit, Version};
 use futures_util::future::BoxFuture;
+use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use types::{ObjectId, TenantId, Timestamp};
@@ -103,11 +104,20 @@ impl Ledger for FailingLedger {
         self.model.idempotency(tenant, key).await
     }
 
-    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
-        self.model.due(now, after, limit).await
+    async fn due(
+        &self,
+        times: RangeInclusive<Timestamp>,
+        after: Option<&Due>,
+        limit: u32,
+    ) -> Result<Vec<Due>, LedgerError> {
+        self.model.due(times, after, limit).await
     }
 
-    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+    async fn tenants_with_past_days(&self, prefix: &str, day: Timestamp) -> Result<Vec<TenantId>, LedgerError> {
+        self.model.tenants_with_past_days(prefix, day).await
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<bool, LedgerError> {
         self.model.forget_idempotency(before).await
     }
 }

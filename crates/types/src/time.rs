@@ -30,6 +30,10 @@ impl Timestamp {
         Timestamp(self.0.saturating_add(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    pub fn minus(self, duration: Duration) -> Self {
+        Timestamp(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
+    }
+
     /// Midnight UTC of the same day.
     pub const fn day(self) -> Self {
         Timestamp(self.0.div_euclid(DAY_MS) * DAY_MS)

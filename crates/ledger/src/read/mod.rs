@@ -6,6 +6,7 @@ use contracts::ledger::{Balance, Due, EventQuery, IdempotencyRecord, LedgerError
 use deadpool_postgres::Pool;
 use domain::commit::Version;
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 use store::idempotency::Keys;
 use store::objects::Objects;
 use store::query::QueryPool;
@@ -84,15 +85,24 @@ impl Reader {
         self.keys.record(tenant, key).await
     }
 
-    pub async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+    pub async fn due(
+        &self,
+        times: RangeInclusive<Timestamp>,
+        after: Option<&Due>,
+        limit: u32,
+    ) -> Result<Vec<Due>, LedgerError> {
         let after = match after.and_then(|last| Some((last.stored.index.due?, last))) {
             Some((due, last)) => Some((due, self.number(last.tenant).await?, last.stored.id)),
             None => None,
         };
-        due::due(&self.queries, now, after, limit).await
+        due::due(&self.queries, times, after, limit).await
     }
 
-    pub async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
+    pub async fn tenants_with_past_days(&self, prefix: &str, day: Timestamp) -> Result<Vec<TenantId>, LedgerError> {
+        balances::tenants_with_past_days(&self.queries, prefix, day).await
+    }
+
+    pub async fn forget_idempotency(&self, before: Timestamp) -> Result<bool, LedgerError> {
         idempotency::forget(&self.queries, before).await
     }
 }

@@ -3,6 +3,7 @@
 mod clock;
 mod config;
 mod connection;
+mod leadership;
 pub mod store;
 mod time;
 mod url;
@@ -12,6 +13,7 @@ pub use clock::{CLOCK_SKEW_MAX, DatabaseClock};
 pub use config::DatabaseConfig;
 pub use connection::{connect, ping};
 pub use deadpool_postgres::Pool;
+pub use leadership::Leadership;
 pub use time::{from_sql_time, to_sql_time};
 pub use tokio_postgres::Client;
 pub use url::DatabaseUrl;

@@ -127,7 +127,7 @@ async fn compare_reads(random: &mut Random, one: &Subject, other: &Subject, plac
 
 /// The first due objects of the subject's own tenant: there may be other tenants on the same ledger.
 async fn due(subject: &Subject, now: Timestamp, limit: usize) -> Vec<Stored> {
-    let due = subject.ledger.due(now, None, 10_000).await.unwrap();
+    let due = subject.ledger.due(Timestamp::default()..=now, None, 10_000).await.unwrap();
     due.into_iter().filter(|due| due.tenant == subject.tenant).map(|due| due.stored).take(limit).collect()
 }
 

@@ -99,10 +99,13 @@ pub async fn old_keys_are_forgotten(subject: Subject) {
     assert_eq!((record.created, record.answer), (now, body("two")));
 
     subject.written(subject.draft().key("young", Step::Begin, body("three"))).await;
-    assert_eq!(subject.ledger.forget_idempotency(now).await.unwrap(), 0);
-    assert_eq!(subject.ledger.forget_idempotency(first).await.unwrap(), 0);
+    let forget = async |before| while subject.ledger.forget_idempotency(before).await.unwrap() {};
+    let known = async |key| subject.ledger.idempotency(subject.tenant, key).await.unwrap().is_some();
+    forget(now).await;
+    forget(first).await;
+    assert!(known("old").await && known("young").await);
     let later = subject.clock.advance(Duration::from_millis(1));
-    assert_eq!(subject.ledger.forget_idempotency(later).await.unwrap(), 2);
-    assert_eq!(subject.ledger.idempotency(subject.tenant, "young").await.unwrap(), None);
+    forget(later).await;
+    assert!(!known("old").await && !known("young").await);
     assert_eq!(subject.clock.now(), later);
 }

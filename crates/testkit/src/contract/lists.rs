@@ -249,7 +249,7 @@ pub async fn due_objects_come_in_order(mut subject: Subject) {
     .await;
     let due = async |seconds, limit| -> Vec<ObjectId> {
         let at = now.plus(Duration::from_secs(seconds));
-        let due = subject.ledger.due(at, None, limit).await.unwrap();
+        let due = subject.ledger.due(now..=at, None, limit).await.unwrap();
         assert!(due.iter().all(|due| due.tenant == subject.tenant));
         due.iter().map(|due| due.stored.id).collect()
     };
@@ -258,9 +258,11 @@ pub async fn due_objects_come_in_order(mut subject: Subject) {
     assert_eq!(due(60, 10).await, [docs[1].id, docs[3].id, docs[0].id]);
     assert_eq!(due(60, 2).await, [docs[1].id, docs[3].id]);
     let at = now.plus(Duration::from_secs(60));
-    let first = subject.ledger.due(at, None, 1).await.unwrap();
-    let others = subject.ledger.due(at, first.last(), 10).await.unwrap();
+    let first = subject.ledger.due(now..=at, None, 1).await.unwrap();
+    let others = subject.ledger.due(now..=at, first.last(), 10).await.unwrap();
     assert_eq!(others.iter().map(|due| due.stored.id).collect::<Vec<_>>(), [docs[3].id, docs[0].id]);
+    let late = subject.ledger.due(now.plus(Duration::from_millis(10_001))..=at, None, 10).await.unwrap();
+    assert_eq!(late.iter().map(|due| due.stored.id).collect::<Vec<_>>(), [docs[3].id, docs[0].id]);
     let mut done = docs[1].clone();
     done.index.due = None;
     subject.written(subject.draft().update(&mut done, None, json!({}))).await;

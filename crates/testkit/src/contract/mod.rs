@@ -85,5 +85,6 @@ suite! { $
         an_account_keeps_its_currency_and_rule
         balances_do_not_wrap
         concurrent_refunds_do_not_overdraw
+        tenants_with_a_balance_of_a_past_day_are_found
     }
 }

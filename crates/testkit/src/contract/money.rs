@@ -1,11 +1,14 @@
 //! Transfers, holds, rules.
 
 use crate::build::{self, Doc, Draft};
+use crate::clock::ManualClock;
 use crate::subject::Subject;
 use contracts::ledger::{Balance, CommitError};
 use domain::account::{Account, Rule};
 use domain::commit::{Action, Transfer};
 use serde_json::json;
+use std::time::Duration;
+use types::{Clock, Timestamp};
 use uuid::Uuid;
 
 /// An object that transfers are made for, and two accounts.
@@ -209,4 +212,52 @@ pub async fn concurrent_refunds_do_not_overdraw(subject: Subject) {
     }
     assert_eq!(made, 14);
     assert_eq!(books.subject.balance("liabilities/purse").await.credit_balance(), 2);
+}
+
+pub async fn tenants_with_a_balance_of_a_past_day_are_found(subject: Subject) {
+    let mut books = Books::open(subject).await;
+    let cash = books.cash.clone();
+    let account =
+        |name: &str, number| build::open_account(&format!("liabilities/pending/{name}/{}", books_day(number).date()));
+    let found = async |books: &Books, number| {
+        let found =
+            books.subject.ledger.tenants_with_past_days("liabilities/pending/", books_day(number)).await.unwrap();
+        assert!(found.iter().all(|tenant| *tenant == books.subject.tenant));
+        !found.is_empty()
+    };
+    assert!(!found(&books, 9).await, "no account of a day");
+    // Other accounts before, between and after those of the days.
+    for code in
+        ["liabilities/aaa", "liabilities/pending", "liabilities/pending0", "liabilities/pendings/usd/2026-11-21"]
+    {
+        let posted = books.between(Action::Post, (&cash, &build::open_account(code)), 5);
+        books.make(&[posted]).await.unwrap();
+    }
+    assert!(!found(&books, 9).await);
+
+    // The second name begins with the first one.
+    for name in ["usd", "usdx", "zar"] {
+        let (early, late) = (account(name, 1), account(name, 3));
+        let posted = [books.between(Action::Post, (&cash, &early), 5), books.between(Action::Post, (&cash, &late), 7)];
+        books.make(&posted).await.unwrap();
+        assert!(!found(&books, 0).await && found(&books, 1).await && found(&books, 2).await, "{name}");
+        let held = books.between(Action::Hold, (&early, &cash), 5);
+        books.make(&[held]).await.unwrap();
+        assert!(found(&books, 1).await, "what is held is not gone");
+        let back = books.between(Action::Post, (&early, &cash), 5);
+        books.make(&[back]).await.unwrap();
+        assert!(!found(&books, 2).await && found(&books, 3).await && found(&books, 4).await, "{name}");
+        // Debits count too.
+        let more = books.between(Action::Post, (&late, &cash), 17);
+        books.make(&[more]).await.unwrap();
+        assert!(!found(&books, 2).await && found(&books, 3).await, "{name}");
+        let back = books.between(Action::Post, (&cash, &late), 10);
+        books.make(&[back]).await.unwrap();
+        assert!(!found(&books, 9).await, "{name}");
+    }
+}
+
+/// A day, counted from the one on which the books were opened.
+fn books_day(number: u64) -> Timestamp {
+    ManualClock::new().now().plus(Duration::from_secs(number * 86_400))
 }

@@ -14,6 +14,7 @@ use contracts::ledger::{
 use domain::commit::{Answer, Commit, Transfer, Version};
 use queries::{fits, is_event_of, page};
 use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
 use std::sync::{Arc, Mutex, MutexGuard};
 use types::{Clock, ObjectId, TenantId, Timestamp};
 
@@ -111,10 +112,15 @@ impl Ledger for ModelLedger {
         self.read(tenant, |books| books.keys.get(key).filter(|record| !expired(record, now)).cloned())
     }
 
-    async fn due(&self, now: Timestamp, after: Option<&Due>, limit: u32) -> Result<Vec<Due>, LedgerError> {
+    async fn due(
+        &self,
+        times: RangeInclusive<Timestamp>,
+        after: Option<&Due>,
+        limit: u32,
+    ) -> Result<Vec<Due>, LedgerError> {
         let tenants = self.tenants.lock().unwrap();
         let of_tenant = |(tenant, books): (&TenantId, &Books)| {
-            let due = books.objects.values().filter(|stored| stored.index.due.is_some_and(|due| due <= now));
+            let due = books.objects.values().filter(|stored| stored.index.due.is_some_and(|due| times.contains(&due)));
             due.map(|stored| Due { tenant: *tenant, stored: (**stored).clone() }).collect::<Vec<_>>()
         };
         let place = |due: &Due| (due.stored.index.due, due.tenant, due.stored.id);
@@ -125,13 +131,27 @@ impl Ledger for ModelLedger {
         Ok(due)
     }
 
-    async fn forget_idempotency(&self, before: Timestamp) -> Result<u64, LedgerError> {
-        let mut forgotten = 0;
-        for books in self.tenants.lock().unwrap().values_mut() {
-            let known = books.keys.len();
-            books.keys.retain(|_, record| record.created >= before || record.answer == Answer::Running);
-            forgotten += known - books.keys.len();
+    async fn tenants_with_past_days(&self, prefix: &str, day: Timestamp) -> Result<Vec<TenantId>, LedgerError> {
+        let day = day.date();
+        let is_left = |balance: &Balance| {
+            let dated = balance.account.code.strip_prefix(prefix).and_then(|rest| rest.split_once('/'));
+            dated.is_some_and(|(_, date)| date <= day.as_str()) && balance.credit_balance() != 0
+        };
+        let tenants = self.tenants.lock().unwrap();
+        let found = tenants.iter().filter(|(_, books)| books.balances.values().any(is_left));
+        Ok(found.map(|(tenant, _)| *tenant).collect())
+    }
+
+    async fn forget_idempotency(&self, before: Timestamp) -> Result<bool, LedgerError> {
+        let mut tenants = self.tenants.lock().unwrap();
+        for books in tenants.values_mut() {
+            let is_old = |record: &IdempotencyRecord| record.created < before && record.answer != Answer::Running;
+            let old = books.keys.values().filter(|record| is_old(record)).map(|record| record.key.clone());
+            if let Some(key) = old.min() {
+                books.keys.remove(&key);
+                return Ok(true);
+            }
         }
-        Ok(forgotten as u64)
+        Ok(false)
     }
 }

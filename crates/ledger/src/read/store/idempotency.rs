@@ -54,10 +54,10 @@ impl LookUp for SingleKey {
     }
 }
 
-/// Deletes the keys of all tenants that are older than `before`; returns how many.
-pub(crate) async fn forget(queries: &QueryPool, before: Timestamp) -> Result<u64, LedgerError> {
+/// Deletes the keys of all tenants that are older than `before`; returns whether there may be more.
+pub(crate) async fn forget(queries: &QueryPool, before: Timestamp) -> Result<bool, LedgerError> {
     let connection = queries.connection().await?;
     let sql = "DELETE FROM ledger.idempotency_keys WHERE created < $1";
     let forgotten = connection.execute(sql, &[&to_sql_time(before)]).await;
-    forgotten.map_err(|error| ReadError::Database(error).into())
+    forgotten.map(|_| false).map_err(|error| ReadError::Database(error).into())
 }

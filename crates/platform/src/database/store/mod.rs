@@ -1,5 +1,6 @@
 //! What can be asked of any PostgreSQL server, and migrations.
 
+pub(super) mod leadership;
 mod migration;
 
 pub use migration::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, as_owner, schema_version};
