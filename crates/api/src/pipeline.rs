@@ -144,7 +144,10 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
                 return Ok(answer);
             }
             if error.kept {
-                call.keep_answer(error.status, &pretty(&error.to_json())).await?;
+                match call.keep_answer(error.status, &pretty(&error.to_json())).await {
+                    Err(Failure::Replay(record)) => return replayed(call, &record, tree).await,
+                    kept => kept?,
+                }
             }
         }
     }

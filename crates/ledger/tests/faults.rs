@@ -220,6 +220,30 @@ async fn a_locked_tenant_holds_up_no_other() {
     ledger.commit(tenant(), charge(50).1).await.unwrap();
 }
 
+/// The same if a session holds a row that a commit changes: the rest of the batch is written.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_locked_row_holds_up_no_other_commit() {
+    let database = prepared(TestDatabase::start().await).await;
+    let ledger = opened(&database, CommitterConfig { unreachable_max_ms: 20_000, ..CommitterConfig::default() });
+    let (mut doc, commit) = charge(1);
+    ledger.commit(tenant(), commit).await.unwrap();
+    let holder = database.connect().await;
+    holder.batch_execute("BEGIN; SELECT FROM ledger.objects FOR UPDATE").await.unwrap();
+    let change = Draft::at(ManualClock::new().now()).update(&mut doc, None, serde_json::json!({"seen": true})).commit();
+    let changed = tokio::spawn({
+        let ledger = ledger.clone();
+        async move { ledger.commit(tenant(), change).await }
+    });
+    let began = Instant::now();
+    for round in 0..10 {
+        let commits = (0..10).map(|seed| charge(100 + round * 10 + seed).1).collect();
+        assert!(all_at_once(&ledger, commits).await.iter().all(Result::is_ok));
+    }
+    assert!(!changed.is_finished() && began.elapsed() < Duration::from_secs(20), "{:?}", began.elapsed());
+    holder.batch_execute("ROLLBACK").await.unwrap();
+    changed.await.unwrap().unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_read_is_a_timeout() {
     let database = prepared(TestDatabase::start().await).await;

@@ -1,11 +1,11 @@
 //! Every acknowledged commit is written exactly once, also when connections are lost or PostgreSQL is killed meanwhile.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, clippy::panic)]
 
 mod support;
 
 use contracts::ledger::{CommitError, IDEMPOTENCY_LIFETIME, Ledger};
-use domain::commit::{Action, Answer, Step};
+use domain::commit::{Action, Answer, Commit, Step};
 use ledger::{CommitterConfig, PgLedger, verify};
 use serde_json::json;
 use std::time::{Duration, Instant};
@@ -129,6 +129,16 @@ async fn whether_a_lost_try_was_written_is_found_out() {
 /// positions.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn of_two_lost_tries_the_right_one_is_found() {
+    of_two_lost_tries(false).await;
+}
+
+/// The same if the commit that is refused in the end has no log row of its own, but others of its batch have.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_lost_tries_the_right_one_is_found_for_a_key_alone() {
+    of_two_lost_tries(true).await;
+}
+
+async fn of_two_lost_tries(key_alone: bool) {
     let database = prepared(TestDatabase::start().await).await;
     let proxy = database.proxy().await;
     let pool = proxy.pool(platform::database::store::SERVICE_ROLE, 4);
@@ -141,7 +151,11 @@ async fn of_two_lost_tries_the_right_one_is_found() {
     let (first, commit) = keyed(1, "used");
     ledger.commit(tenant(), commit).await.unwrap();
     let holder = support::hold_the_lock(&database).await;
-    let batch: Vec<_> = [keyed(2, "new"), keyed(3, "used"), charge(4)].into_iter().collect();
+    let (doc, mut repeated) = keyed(3, "used");
+    if key_alone {
+        repeated = Commit { entries: Vec::new(), objects: Vec::new(), ..repeated };
+    }
+    let batch = [keyed(2, "new"), (doc, repeated), charge(4)];
     let answers: Vec<_> = batch
         .iter()
         .map(|(_, commit)| {

@@ -182,7 +182,10 @@ impl Changes {
             }
         }
         // What is written is checked by the version that it replaces.
-        let relies_on = self.relies_on.iter().copied().filter(|(id, _)| !self.is_written(*id)).collect();
+        let is_checked = |(id, version): &(ObjectId, Version)| {
+            self.objects.iter().any(|tracked| tracked.id == *id && tracked.base == *version)
+        };
+        let relies_on = self.relies_on.iter().copied().filter(|relied| !is_checked(relied)).collect();
         Commit {
             at: self.now,
             relies_on,

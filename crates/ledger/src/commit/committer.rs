@@ -30,6 +30,8 @@ struct Part {
     scope: ReadScope,
     /// Whether what is remembered may be used.
     from_memory: bool,
+    /// Whether it waits for the lock of its first tenant.
+    waits: bool,
     failing_since: Option<Instant>,
     backoff: Duration,
 }
@@ -37,7 +39,7 @@ struct Part {
 impl Part {
     fn new(jobs: Vec<Job>) -> Self {
         let (scope, from_memory) = (ReadScope::WithoutNew, true);
-        Part { jobs, scope, from_memory, failing_since: None, backoff: BACKOFF_MIN }
+        Part { jobs, scope, from_memory, waits: true, failing_since: None, backoff: BACKOFF_MIN }
     }
 
     /// Other jobs of the same batch, which have failed as long.
@@ -67,7 +69,7 @@ impl Committer {
     /// returns the others, to be written in reverse order.
     async fn write(&mut self, mut part: Part) -> Vec<Part> {
         loop {
-            let reason = match self.writer.try_once(&part.jobs, part.scope, part.from_memory).await {
+            let reason = match self.writer.try_once(&part.jobs, part.scope, part.from_memory, part.waits).await {
                 Ok(fates) => return self.conclude(part, fates),
                 Err(TryError::ToBeRead(scope)) => {
                     part.from_memory = false;
@@ -83,34 +85,29 @@ impl Committer {
                 Err(TryError::Refused(reason)) if part.jobs.len() == 1 => {
                     return end(part.jobs, &CommitError::Invalid(reason));
                 }
-                Err(TryError::TooMuch(reason)) if part.jobs.len() == 1 => reason,
+                Err(TryError::RowIsLocked) if part.jobs.len() == 1 => return self.wait_for_lock(part.jobs, LOCKED_MIN),
+                Err(TryError::TooMuch(reason)) if part.jobs.len() == 1 => return self.too_much(part.jobs, &reason),
+                Err(TryError::RowIsLocked) => return halves(part),
                 Err(TryError::Refused(reason) | TryError::TooMuch(reason)) => {
                     tracing::warn!(commits = part.jobs.len(), reason, "a batch cannot be written as a whole");
-                    if self.is_given_up(&mut part) {
-                        return gave_up(part.jobs, reason);
-                    }
                     return halves(part);
                 }
                 Err(TryError::NotWritten(reason)) => reason,
-                Err(TryError::Lost(lost, places, reason)) => {
+                Err(TryError::Lost(places, reason)) => {
                     for (job, place) in part.jobs.iter_mut().zip(places) {
-                        let is_logged = job.is_logged();
-                        job.lost.extend(place.map(|place| lost.place(&place, is_logged)));
+                        job.lost.extend(place);
                     }
                     reason
                 }
             };
-            if self.is_given_up(&mut part) {
-                return gave_up(part.jobs, reason);
+            let since = part.failing_since.get_or_insert_with(Instant::now);
+            if since.elapsed() >= self.unreachable_max {
+                return gave_up(part.jobs, &reason);
             }
             tracing::warn!(commits = part.jobs.len(), reason, "a batch has to be tried again");
             sleep(part.backoff).await;
             part.backoff = BACKOFF_MAX.min(part.backoff * 2);
         }
-    }
-
-    fn is_given_up(&self, part: &mut Part) -> bool {
-        part.failing_since.get_or_insert_with(Instant::now).elapsed() >= self.unreachable_max
     }
 
     /// Answers what is known. Of what is left, each kind is a part of its own.
@@ -122,8 +119,11 @@ impl Committer {
             match fate {
                 Fate::Written(first_position) => job.answer(Ok(Committed { first_position })),
                 // Not everything was read: the commit might have been refused for another reason, which comes first.
-                Fate::Refused(_) if part.scope == ReadScope::WithoutNew => doubtful.push(job),
+                Fate::Refused(_) | Fate::Unclear(_) if part.scope == ReadScope::WithoutNew => doubtful.push(job),
                 Fate::Refused(error) => job.answer(Err(error)),
+                Fate::Unclear(error) => {
+                    job.answer(Err(CommitError::Unavailable(format!("a lost try may still write it; now {error}"))));
+                }
                 Fate::Again => again.push(job),
                 Fate::Busy => busy.push(job),
             }
@@ -138,11 +138,21 @@ impl Committer {
         let (busy, others): (Vec<Job>, Vec<Job>) =
             std::mem::take(&mut part.jobs).into_iter().partition(|job| job.prepared.tenant == first);
         self.wait_for_lock(busy, LOCKED_MIN);
-        if others.is_empty() { Vec::new() } else { vec![part.with(others)] }
+        // One is waited for in a batch: so many locked tenants hold the others up no longer than one.
+        if others.is_empty() { Vec::new() } else { vec![Part { waits: false, ..part.with(others) }] }
+    }
+
+    /// Puts a commit back that was too much for PostgreSQL by itself, once: it holds up all others for as long as it takes.
+    fn too_much(&self, mut jobs: Vec<Job>, reason: &str) -> Vec<Part> {
+        jobs.iter_mut().for_each(|job| job.too_much += 1);
+        if jobs.iter().any(|job| job.too_much > 1) {
+            return gave_up(jobs, reason);
+        }
+        self.wait_for_lock(jobs, LOCKED_MIN)
     }
 
     /// Puts commits back whose tenants' locks are not free, unless they have waited for too long.
-    fn wait_for_lock(&self, busy: Vec<Job>, at_least: Duration) {
+    fn wait_for_lock(&self, busy: Vec<Job>, at_least: Duration) -> Vec<Part> {
         let (late, busy): (Vec<Job>, Vec<Job>) =
             busy.into_iter().partition(|job| job.arrived.elapsed() >= self.unreachable_max);
         if let Some(job) = late.first() {
@@ -151,6 +161,7 @@ impl Committer {
         }
         end(late, &CommitError::Unavailable("the tenant's books are locked".to_owned()));
         self.queue.put_back(busy, at_least);
+        Vec::new()
     }
 }
 
@@ -168,7 +179,7 @@ fn end(jobs: Vec<Job>, error: &CommitError) -> Vec<Part> {
     Vec::new()
 }
 
-fn gave_up(jobs: Vec<Job>, reason: String) -> Vec<Part> {
+fn gave_up(jobs: Vec<Job>, reason: &str) -> Vec<Part> {
     tracing::error!(commits = jobs.len(), reason, "a batch was given up");
-    end(jobs, &CommitError::Unavailable(reason))
+    end(jobs, &CommitError::Unavailable(reason.to_owned()))
 }

@@ -39,7 +39,7 @@ impl Committers {
     pub fn enqueue(&self, prepared: PreparedCommit) -> Result<oneshot::Receiver<Answer>, CommitError> {
         let (answer, answered) = oneshot::channel();
         let at = usize::try_from(prepared.tenant.unsigned_abs()).unwrap_or_default() % self.queues.len();
-        let job = Job { prepared, answer, arrived: Instant::now(), lost: Vec::new() };
+        let job = Job { prepared, answer, arrived: Instant::now(), lost: Vec::new(), too_much: 0 };
         self.queues[at].put(job)?;
         Ok(answered)
     }
@@ -58,11 +58,11 @@ impl Drop for Committers {
     }
 }
 
-/// Closes a committer's queue when the committer can no longer serve it.
+/// Abandons a committer's queue when the committer can no longer serve it.
 struct Served(Arc<Queue>);
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.0.close();
+        self.0.abandon();
     }
 }

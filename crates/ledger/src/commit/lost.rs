@@ -2,35 +2,26 @@
 
 use super::accept::Place;
 use crate::log::hash::Hash;
-use std::sync::Arc;
 
 /// Where a lost try would have written a commit.
 #[derive(Clone, Debug)]
 pub(crate) struct LostPlace {
-    /// The try, by its number. What a try writes is written in one transaction.
-    pub of_try: u64,
     pub position: i64,
     /// The hash of its log row; `None` if it has none.
     pub row: Option<Hash>,
-    /// The number of the transaction, if it was read.
-    pub transaction: Option<Arc<str>>,
+    /// Whether the try may still be carried out: it needs nothing but a message that is on its way. (One whose locks were
+    /// taken before is over as soon as the lock is free.)
+    may_come: bool,
 }
 
-/// A try that was lost.
-#[derive(Clone, Debug)]
-pub(crate) struct LostTry {
-    pub number: u64,
-    pub transaction: Option<Arc<str>>,
-}
+impl LostPlace {
+    /// `logged` says whether the commit has log entries; `may_come`, whether the try took its locks by itself.
+    pub fn new(place: &Place, logged: bool, may_come: bool) -> Self {
+        LostPlace { position: place.position, row: logged.then_some(place.head.hash), may_come }
+    }
 
-impl LostTry {
-    /// The place that it gave a commit; `logged` says whether that has log entries.
-    pub fn place(&self, place: &Place, logged: bool) -> LostPlace {
-        LostPlace {
-            of_try: self.number,
-            position: place.position,
-            row: logged.then_some(place.head.hash),
-            transaction: self.transaction.clone(),
-        }
+    /// Whether the try may still be committed when the tenant's log goes on at `next`, and its lock is held.
+    pub fn may_come(&self, next: i64) -> bool {
+        self.may_come && next <= self.position
     }
 }

@@ -27,7 +27,7 @@ pub(crate) fn entered_queue() {
     gauge!("florin_commit_queue_depth").increment(1.0);
 }
 
-fn left_queue() {
+pub(crate) fn left_queue() {
     gauge!("florin_commit_queue_depth").decrement(1.0);
 }
 

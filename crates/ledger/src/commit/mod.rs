@@ -10,6 +10,7 @@ pub(crate) mod metrics;
 mod one_try;
 mod prepared;
 mod queue;
+mod rests;
 mod state;
 mod state_cache;
 mod store;

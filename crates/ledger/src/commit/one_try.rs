@@ -1,13 +1,13 @@
 //! One try at writing a batch: reads what is not remembered, checks the commits, and writes those that are accepted.
 
 use super::accept::Place;
-use super::lost::LostTry;
+use super::lost::LostPlace;
 use super::metrics;
 use super::prepared::PreparedCommit;
 use super::queue::Job;
 use super::state::TenantState;
 use super::store::connection::Connection;
-use super::store::read_state::{BatchState, read_state};
+use super::store::read_state::read_state;
 use super::store::settled::settled;
 use super::store::write_batch::{Written, roll_back, write_batch};
 use super::store::write_statement::Basis;
@@ -18,8 +18,7 @@ use crate::store::round_trip;
 use contracts::ledger::CommitError;
 use deadpool_postgres::Pool;
 use platform::database::with_causes;
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What became of one commit.
 #[derive(Debug)]
@@ -27,6 +26,8 @@ pub(super) enum Fate {
     /// It is written; its first log entry has this position.
     Written(i64),
     Refused(CommitError),
+    /// It is refused, but a lost try may still write it.
+    Unclear(CommitError),
     /// The lock of its tenant is not free.
     Busy,
     /// Nothing yet: it is to be tried again.
@@ -40,14 +41,16 @@ pub(super) enum TryError {
     ToBeRead(ReadScope),
     /// The lock of the first commit's tenant was waited for in vain.
     FirstIsLocked,
+    /// A row that it changes is locked by another session.
+    RowIsLocked,
     /// Some value cannot be stored.
     Refused(String),
-    /// It took too much time or memory.
+    /// It took too much time or memory, or met a row that cannot be read.
     TooMuch(String),
     /// Another try may succeed.
     NotWritten(String),
-    /// The next try has to find out whether it is written.
-    Lost(LostTry, Vec<Option<Place>>, String),
+    /// The next try has to find out whether each commit is written at this place.
+    Lost(Vec<Option<LostPlace>>, String),
 }
 
 /// Whether a commit is accepted, and where it goes; `None` if its tenant's lock is not free.
@@ -58,35 +61,38 @@ pub(super) struct Writer {
     pool: Pool,
     /// Kept from one batch to the next.
     connection: Option<Connection>,
-    /// How many tries were lost.
-    lost: u64,
 }
 
 impl Writer {
     /// Connects at the first try.
     pub fn new(pool: Pool) -> Self {
-        Writer { pool, connection: None, lost: 0 }
+        Writer { pool, connection: None }
     }
 
-    /// One try. Unless it is certain that its transaction has ended, the connection is closed.
-    pub async fn try_once(&mut self, jobs: &[Job], scope: ReadScope, from_memory: bool) -> Result<Vec<Fate>, TryError> {
+    /// One try. `waits`: for the lock of the first commit's tenant. Unless it is certain that its transaction has ended,
+    /// the connection is closed.
+    pub async fn try_once(
+        &mut self,
+        jobs: &[Job],
+        scope: ReadScope,
+        from_memory: bool,
+        waits: bool,
+    ) -> Result<Vec<Fate>, TryError> {
         let mut connection = self.connection().await.map_err(TryError::NotWritten)?;
         let touched = Touched::by(jobs.iter().map(|job| &job.prepared), scope);
         let is_lost = jobs.iter().any(|job| !job.lost.is_empty());
-        // Without a log row nothing makes PostgreSQL refuse what is out of date.
-        let is_logged = jobs.iter().any(|job| job.is_logged());
-        let may_remember = from_memory && is_logged && !is_lost && scope == ReadScope::WithoutNew;
+        let may_remember = from_memory && !is_lost && scope == ReadScope::WithoutNew;
         let remembered = may_remember.then(|| connection.cache.states(&touched)).flatten();
-        let (basis, mut states, transaction) = match remembered {
-            Some(states) => (Basis::Remembered, states, None),
+        let (basis, mut states) = match remembered {
+            Some(states) => (Basis::Remembered, states),
             None => {
-                let read = self.read(&mut connection, jobs, &touched).await;
+                let first = jobs.first().map(|job| job.prepared.tenant).filter(|_| waits);
+                let read = read(&mut connection, &touched, first).await;
                 if matches!(read, Err(TryError::FirstIsLocked)) {
                     self.leave(connection).await;
                     return Err(TryError::FirstIsLocked);
                 }
-                let BatchState { tenants, transaction } = read?;
-                (Basis::Read, tenants, transaction.map(Arc::from))
+                (Basis::Read, read?)
             }
         };
         metrics::batch_tried(if basis == Basis::Read { "read" } else { "known" });
@@ -97,52 +103,37 @@ impl Writer {
                 return Ok(fates);
             }
         }
+        let may_come: Vec<bool> = jobs.iter().map(|job| may_come(job, &states)).collect();
         let verdicts = verdicts(jobs, &mut states);
+        if basis == Basis::Remembered && !each_tenant_is_logged(&verdicts, jobs) {
+            self.connection = Some(connection);
+            return Err(TryError::ToBeRead(ReadScope::WithoutNew));
+        }
         let writes = Writes::of(accepted(&verdicts, jobs), &states);
         if writes.is_empty() {
-            if basis == Basis::Read {
-                self.leave(connection).await;
+            match basis {
+                Basis::Read => self.leave(connection).await,
+                Basis::Remembered => self.connection = Some(connection),
             }
-            return Ok(fates(verdicts));
+            return Ok(fates(verdicts, may_come));
         }
         let written = round_trip::limited(write_batch(&mut connection, basis, &states, &writes)).await;
-        let lost = |reason, number| {
-            let places = verdicts.iter().map(|verdict| Some(*verdict.as_ref()?.as_ref().ok()?)).collect();
-            TryError::Lost(LostTry { number, transaction }, places, reason)
-        };
         match written {
             Ok(Written::Committed) => {
                 let changed =
                     writes.changed_objects.iter().map(|(tenant, write, _)| (*tenant, write.id, write.version));
                 connection.cache.written(&states, changed);
                 self.connection = Some(connection);
-                Ok(fates(verdicts))
+                Ok(fates(verdicts, may_come))
             }
             Ok(Written::RolledBack(error)) => {
                 self.connection = Some(connection);
                 Err(undone(&error, basis, scope))
             }
             Ok(Written::Unsent(error)) => Err(TryError::NotWritten(with_causes(&error))),
-            Ok(Written::Unknown(error)) => Err(lost(with_causes(&error), self.next_lost())),
-            Err(late) => Err(lost(late, self.next_lost())),
+            Ok(Written::Unknown(error)) => Err(lost(&verdicts, jobs, basis, with_causes(&error))),
+            Err(late) => Err(lost(&verdicts, jobs, basis, late)),
         }
-    }
-
-    /// Reads what a batch relies on, under the locks of its tenants.
-    async fn read(
-        &self,
-        connection: &mut Connection,
-        jobs: &[Job],
-        touched: &Touched<'_>,
-    ) -> Result<BatchState, TryError> {
-        let first = jobs.first().map(|job| job.prepared.tenant).unwrap_or_default();
-        let state = read_state(&connection.client, &connection.prepared, touched, first);
-        let state = ended(round_trip::limited(state).await)?;
-        connection.cache.read(&state.tenants);
-        for tenant in touched.tenants.keys().filter(|tenant| !state.tenants.contains_key(tenant)) {
-            connection.cache.shared(*tenant);
-        }
-        Ok(state)
     }
 
     /// The connection of the batch before, or a new one.
@@ -153,18 +144,50 @@ impl Writer {
         }
     }
 
-    /// The number of one more try that was lost.
-    fn next_lost(&mut self) -> u64 {
-        self.lost += 1;
-        self.lost
-    }
-
     /// Ends a transaction in which there is nothing to write, and keeps the connection.
     async fn leave(&mut self, connection: Connection) {
         if matches!(round_trip::limited(roll_back(&connection.client)).await, Ok(Ok(()))) {
             self.connection = Some(connection);
         }
     }
+}
+
+/// Reads what a batch relies on, under the locks of its tenants.
+async fn read(
+    connection: &mut Connection,
+    touched: &Touched<'_>,
+    first: Option<i32>,
+) -> Result<BTreeMap<i32, TenantState>, TryError> {
+    let states = read_state(&connection.client, &connection.prepared, touched, first);
+    let states = ended(round_trip::limited(states).await)?;
+    connection.cache.read(&states);
+    for tenant in touched.tenants.keys().filter(|tenant| !states.contains_key(tenant)) {
+        connection.cache.shared(*tenant);
+    }
+    Ok(states)
+}
+
+/// Whether a lost try may still write the commit. A refusal is then not for certain.
+fn may_come(job: &Job, states: &BTreeMap<i32, TenantState>) -> bool {
+    let next = states.get(&job.prepared.tenant).map_or(0, |state| state.next);
+    job.lost.iter().any(|place| place.may_come(next))
+}
+
+/// Whether there is a new log row of each tenant of which something is accepted: without one, nothing makes PostgreSQL
+/// refuse what is out of date.
+fn each_tenant_is_logged(verdicts: &[Verdict], jobs: &[Job]) -> bool {
+    let tenants = |logged: bool| -> BTreeSet<i32> {
+        let commits = accepted(verdicts, jobs).map(|(_, commit)| commit);
+        commits.filter(|commit| !logged || commit.is_logged()).map(|commit| commit.tenant).collect()
+    };
+    tenants(false) == tenants(true)
+}
+
+fn lost(verdicts: &[Verdict], jobs: &[Job], basis: Basis, reason: String) -> TryError {
+    let place = |(verdict, job): (&Verdict, &Job)| {
+        Some(LostPlace::new(verdict.as_ref()?.as_ref().ok()?, job.prepared.is_logged(), basis == Basis::Remembered))
+    };
+    TryError::Lost(verdicts.iter().zip(jobs).map(place).collect(), reason)
 }
 
 /// Checks each commit against what is stored and what those before it leave.
@@ -179,13 +202,14 @@ fn accepted<'a>(verdicts: &[Verdict], jobs: &'a [Job]) -> impl Iterator<Item = (
     verdicts.iter().zip(jobs).filter_map(accepted)
 }
 
-fn fates(verdicts: Vec<Verdict>) -> Vec<Fate> {
-    let fate = |verdict| match verdict {
+fn fates(verdicts: Vec<Verdict>, may_come: Vec<bool>) -> Vec<Fate> {
+    let fate = |(verdict, may_come)| match verdict {
         Some(Ok(Place { position, .. })) => Fate::Written(position),
+        Some(Err(error)) if may_come => Fate::Unclear(error),
         Some(Err(error)) => Fate::Refused(error),
         None => Fate::Busy,
     };
-    verdicts.into_iter().map(fate).collect()
+    verdicts.into_iter().zip(may_come).map(fate).collect()
 }
 
 /// Looks for commits that lost tries have written. While a tenant's lock is not free, a lost try may still be under way.
@@ -209,14 +233,14 @@ async fn fates_of_lost(
     Ok(fates)
 }
 
-fn job_places(at: usize, job: &Job) -> impl Iterator<Item = (usize, &super::lost::LostPlace, &PreparedCommit)> {
+fn job_places(at: usize, job: &Job) -> impl Iterator<Item = (usize, &LostPlace, &PreparedCommit)> {
     job.lost.iter().map(move |place| (at, place, &job.prepared))
 }
 
 fn ended<T>(result: Result<Result<T, ReadError>, String>) -> Result<T, TryError> {
     match result.map_err(TryError::NotWritten)? {
         Ok(read) => Ok(read),
-        Err(ReadError::Row(error)) => Err(TryError::NotWritten(error.to_string())),
+        Err(ReadError::Row(error)) => Err(TryError::TooMuch(error.to_string())),
         Err(ReadError::Database(error)) => Err(match cause(&error) {
             Cause::Locked => TryError::FirstIsLocked,
             Cause::Timeout | Cause::TooMuch => TryError::TooMuch(with_causes(&error)),
@@ -241,6 +265,7 @@ fn undone(error: &tokio_postgres::Error, basis: Basis, scope: ReadScope) -> TryE
         (Cause::NotAsKnown, _, ReadScope::Everything) if is_duplicate => TryError::Refused(reason),
         (Cause::Content, ..) => TryError::Refused(reason),
         (Cause::Timeout | Cause::TooMuch, ..) => TryError::TooMuch(reason),
-        (Cause::NotAsKnown | Cause::Locked | Cause::Server, ..) => TryError::NotWritten(reason),
+        (Cause::Locked, Basis::Read, _) => TryError::RowIsLocked,
+        (Cause::NotAsKnown | Cause::Server, ..) => TryError::NotWritten(reason),
     }
 }

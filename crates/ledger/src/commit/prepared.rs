@@ -22,6 +22,11 @@ impl PreparedCommit {
         Ok(PreparedCommit { tenant, tenant_id, commit, encoded })
     }
 
+    /// Whether it has log entries.
+    pub fn is_logged(&self) -> bool {
+        !self.commit.entries.is_empty()
+    }
+
     /// About how many bytes are sent to PostgreSQL for it.
     pub fn bytes(&self) -> usize {
         let states: usize = self.commit.objects.iter().map(|write| write.state.len()).sum();

@@ -4,16 +4,13 @@
 use super::lost::LostPlace;
 use super::metrics;
 use super::prepared::PreparedCommit;
+use super::rests::Rests;
 use contracts::ledger::{CommitError, Committed};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Notify, oneshot};
 use tokio::time::Instant;
-
-/// How long a tenant whose lock is not free is left alone: at first, and at most.
-const REST_MIN: Duration = Duration::from_millis(1);
-const REST_MAX: Duration = Duration::from_secs(1);
 
 pub(crate) type Answer = Result<Committed, CommitError>;
 
@@ -24,14 +21,11 @@ pub(crate) struct Job {
     pub arrived: Instant,
     /// Where tries that were lost would have written it.
     pub lost: Vec<LostPlace>,
+    /// How often it was too much for PostgreSQL by itself.
+    pub too_much: u32,
 }
 
 impl Job {
-    /// Whether its commit has log entries.
-    pub fn is_logged(&self) -> bool {
-        !self.prepared.commit.entries.is_empty()
-    }
-
     pub fn answer(self, answer: Answer) {
         metrics::answered(&answer, self.arrived.elapsed());
         // The caller may have hung up; the commit is written all the same.
@@ -51,17 +45,8 @@ struct Waiting {
     tenants: HashMap<i32, VecDeque<Job>>,
     /// Tenants with waiting commits, in the order in which they are served.
     turns: VecDeque<i32>,
-    /// Tenants whose lock was not free when it was tried last.
-    rests: HashMap<i32, Rest>,
+    rests: Rests,
     closed: bool,
-}
-
-/// A tenant is left alone, twice as long as the last time.
-#[derive(Clone, Copy)]
-struct Rest {
-    length: Duration,
-    /// `None`: the tenant is to be tried.
-    until: Option<Instant>,
 }
 
 /// What a committer takes at a time at most.
@@ -93,7 +78,7 @@ impl Queue {
             return Err(CommitError::Overloaded);
         }
         jobs.push_back(job);
-        if jobs.len() == 1 && !waiting.is_resting(tenant) {
+        if jobs.len() == 1 && !waiting.rests.holds(tenant) {
             waiting.turns.push_back(tenant);
         }
         drop(waiting);
@@ -135,10 +120,8 @@ impl Queue {
         for job in jobs.into_iter().rev() {
             let tenant = job.prepared.tenant;
             waiting.tenants.entry(tenant).or_default().push_front(job);
-            if !waiting.is_resting(tenant) {
-                let last = waiting.rests.get(&tenant).map_or(Duration::ZERO, |rest| rest.length);
-                let length = (last * 2).max(at_least).clamp(REST_MIN, REST_MAX);
-                waiting.rests.insert(tenant, Rest { length, until: Some(now + length) });
+            if !waiting.rests.holds(tenant) {
+                waiting.rests.begin(tenant, at_least, now);
                 waiting.turns.retain(|turn| *turn != tenant);
             }
         }
@@ -149,9 +132,22 @@ impl Queue {
         let mut waiting = self.locked();
         if !waiting.rests.is_empty() {
             for tenant in tenants {
-                waiting.rests.remove(&tenant);
+                // Others of its commits, which were put back, have lost their turn.
+                if waiting.rests.end(tenant) && waiting.tenants.contains_key(&tenant) {
+                    waiting.turns.push_back(tenant);
+                }
             }
         }
+    }
+
+    /// Rejects new commits, and drops those that wait: their callers hear that the committer has ended.
+    pub fn abandon(&self) {
+        let mut waiting = self.locked();
+        waiting.closed = true;
+        waiting.turns.clear();
+        let jobs = std::mem::take(&mut waiting.tenants);
+        drop(waiting);
+        jobs.values().flatten().for_each(|_| metrics::left_queue());
     }
 
     /// Rejects new commits; those that wait are still taken.
@@ -162,26 +158,11 @@ impl Queue {
 }
 
 impl Waiting {
-    fn is_resting(&self, tenant: i32) -> bool {
-        self.rests.get(&tenant).is_some_and(|rest| rest.until.is_some())
-    }
-
     /// Gives tenants that have rested long enough their turn; returns when the next one has.
     fn wake(&mut self, now: Instant) -> Option<Instant> {
-        let mut next: Option<Instant> = None;
-        for (tenant, rest) in &mut self.rests {
-            match rest.until {
-                Some(until) if until <= now => {
-                    rest.until = None;
-                    if self.tenants.contains_key(tenant) {
-                        self.turns.push_back(*tenant);
-                    }
-                }
-                Some(until) => next = Some(next.map_or(until, |next| next.min(until))),
-                None => (),
-            }
-        }
-        next
+        let woken = self.rests.wake(now);
+        self.turns.extend(woken.into_iter().filter(|tenant| self.tenants.contains_key(tenant)));
+        self.rests.next()
     }
 
     fn take(&mut self, limits: BatchLimits) -> Vec<Job> {
@@ -222,7 +203,7 @@ mod tests {
         let key = IdempotencyWrite { key: "k".to_owned(), fingerprint: [0; 32], step: Step::Begin, answer };
         let commit = Commit { idempotency: Some(key), ..Commit::default() };
         let prepared = PreparedCommit::new(tenant, TenantId(Uuid::nil()), commit).unwrap();
-        Job { prepared, answer: oneshot::channel().0, arrived: Instant::now(), lost: Vec::new() }
+        Job { prepared, answer: oneshot::channel().0, arrived: Instant::now(), lost: Vec::new(), too_much: 0 }
     }
 
     async fn taken(queue: &Queue) -> Vec<i32> {
@@ -278,8 +259,15 @@ mod tests {
                 queue.put(job).unwrap();
             }
         }
+        let mut busy = queue.take(MANY).await.unwrap();
+        let (first, others) = (busy.remove(0), busy);
+        queue.put_back(vec![first], Duration::from_secs(1));
+        for job in others {
+            queue.put(job).unwrap();
+        }
         queue.free([1].into_iter());
         let busy = queue.take(MANY).await.unwrap();
+        assert_eq!(busy.len(), 2, "the one that was put back is not forgotten");
         queue.close();
         queue.put_back(busy, Duration::from_millis(100));
         assert_eq!(taken(&queue).await, [1, 1], "also when the queue is closed");

@@ -7,6 +7,7 @@ use deadpool_postgres::Pool;
 use domain::commit::Version;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
+use std::sync::atomic::{AtomicI64, Ordering};
 use store::idempotency::Keys;
 use store::objects::Objects;
 use store::query::QueryPool;
@@ -19,6 +20,8 @@ pub(crate) struct Reader {
     queries: QueryPool,
     objects: Objects,
     keys: Keys,
+    /// The page of the table of keys with which forgetting goes on.
+    forgetting: AtomicI64,
     tenants: TenantNumbers,
 }
 
@@ -27,6 +30,7 @@ impl Reader {
         Reader {
             objects: Objects::new(pool.clone()),
             keys: Keys::new(pool.clone()),
+            forgetting: AtomicI64::new(0),
             queries: QueryPool::new(pool),
             tenants: TenantNumbers::default(),
         }
@@ -102,8 +106,12 @@ impl Reader {
         balances::tenants_with_past_days(&self.queries, prefix, day).await
     }
 
+    /// One step; whether there are more to do.
     pub async fn forget_idempotency(&self, before: Timestamp) -> Result<bool, LedgerError> {
-        idempotency::forget(&self.queries, before).await
+        let page = self.forgetting.load(Ordering::Relaxed);
+        let next = idempotency::forget(&self.queries, before, page).await?;
+        self.forgetting.store(next.unwrap_or(0), Ordering::Relaxed);
+        Ok(next.is_some())
     }
 }
 

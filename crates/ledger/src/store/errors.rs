@@ -18,7 +18,7 @@ pub(crate) enum Cause {
     Locked,
     /// A statement was canceled because it took too long.
     Timeout,
-    /// It takes more memory than PostgreSQL has.
+    /// It takes more memory than PostgreSQL has, or meets a row that PostgreSQL cannot read.
     TooMuch,
     /// The connection, or the condition of the server: it may pass.
     Server,
@@ -31,6 +31,7 @@ pub(crate) fn cause(error: &tokio_postgres::Error) -> Cause {
         NOT_AS_KNOWN | "23505" => Cause::NotAsKnown,
         "57014" => Cause::Timeout,
         "53200" => Cause::TooMuch,
+        code if code.starts_with("XX") => Cause::TooMuch,
         // Data exceptions, integrity violations, and limits such as the length of an index entry.
         code if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") => Cause::Content,
         _ => Cause::Server,
@@ -38,7 +39,7 @@ pub(crate) fn cause(error: &tokio_postgres::Error) -> Cause {
 }
 
 /// Whether PostgreSQL itself says that the statement failed, and goes on with the session: then all that the transaction
-/// has done is undone. An error that ends the session may come after a commit.
+/// has done is undone. An error that ends the session may come after a commit, and one that a proxy has made up too.
 pub(crate) fn is_undone(error: &tokio_postgres::Error) -> bool {
     let severity = error.as_db_error().and_then(tokio_postgres::error::DbError::parsed_severity);
     severity == Some(tokio_postgres::error::Severity::Error)

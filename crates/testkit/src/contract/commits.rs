@@ -112,10 +112,12 @@ pub async fn what_a_commit_relies_on_must_not_have_changed(mut subject: Subject)
         subject.draft().update(&mut card.clone(), None, json!({})).rely_on(&Doc { version: 3, ..never.clone() });
     let conflict = CommitError::VersionConflict { id: never.id, expected: 3, found: 0 };
     assert_eq!(subject.commit(relied.commit()).await, Err(conflict));
-    for contradiction in [never, card.clone()] {
-        let draft = subject.draft().update(&mut card.clone(), None, json!({})).rely_on(&contradiction);
-        assert!(matches!(subject.commit(draft.commit()).await, Err(CommitError::Invalid(_))), "{contradiction:?}");
-    }
+    let draft = subject.draft().update(&mut card.clone(), None, json!({})).rely_on(&never);
+    assert!(matches!(subject.commit(draft.commit()).await, Err(CommitError::Invalid(_))));
+    // Of an object that it writes itself, a commit may have seen another version before.
+    let draft = subject.draft().update(&mut card.clone(), None, json!({})).rely_on(&Doc { version: 2, ..card.clone() });
+    let conflict = CommitError::VersionConflict { id: card.id, expected: 2, found: 1 };
+    assert_eq!(subject.commit(draft.commit()).await, Err(conflict));
 
     // Of many that replace what the others rely on, no two agree with each other.
     for round in 0..10 {

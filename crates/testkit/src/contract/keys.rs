@@ -89,6 +89,7 @@ pub async fn only_one_of_many_requests_gets_a_key(mut subject: Subject) {
 pub async fn old_keys_are_forgotten(subject: Subject) {
     let first = subject.now();
     subject.written(subject.draft().key("old", Step::Begin, body("one"))).await;
+    subject.written(subject.draft().key("running", Step::Begin, Answer::Running)).await;
     subject.clock.advance(IDEMPOTENCY_LIFETIME);
     let used = subject.commit(subject.draft().key("old", Step::Begin, body("two")).commit()).await;
     assert!(matches!(used, Err(CommitError::KeyUsed(_))), "it is just 30 days old");
@@ -107,5 +108,14 @@ pub async fn old_keys_are_forgotten(subject: Subject) {
     let later = subject.clock.advance(Duration::from_millis(1));
     forget(later).await;
     assert!(!known("old").await && !known("young").await);
+
+    // Of a request that is not answered it is not known what it has done.
+    assert!(known("running").await);
+    let again = subject.draft().key("running", Step::Begin, Answer::Running);
+    assert!(matches!(subject.commit(again.commit()).await, Err(CommitError::KeyUsed(_))));
+    subject.written(subject.draft().key("running", Step::Finish, body("done"))).await;
+    assert!(!known("running").await, "it is answered, and old");
+    forget(later).await;
+    subject.written(subject.draft().key("running", Step::Begin, body("new"))).await;
     assert_eq!(subject.clock.now(), later);
 }

@@ -14,24 +14,17 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::SystemTime;
 use tokio_postgres::{Client, Row};
 
-/// What a batch relies on.
-pub(crate) struct BatchState {
-    /// By tenant; those whose lock is not free are not there.
-    pub tenants: BTreeMap<i32, TenantState>,
-    /// The number of the open transaction in which it was read; `None` if it was remembered.
-    pub transaction: Option<String>,
-}
-
-/// Begins a transaction, takes the tenants' locks, and reads. It waits for the lock of the tenant `first`, and not for the
-/// others. The transaction stays open.
+/// Begins a transaction, takes the tenants' locks, and reads what a batch relies on, by tenant; those whose lock is not
+/// free are left out. It waits for the lock of the tenant `first` if there is one, and not for the others. The transaction
+/// stays open.
 pub(crate) async fn read_state(
     client: &Client,
     prepared: &ReadStatements,
     touched: &Touched<'_>,
-    first: i32,
-) -> Result<BatchState, ReadError> {
-    let others = touched.tenants.keys().copied().filter(|tenant| *tenant != first);
-    let tenants: Vec<i32> = std::iter::once(first).chain(others).collect();
+    first: Option<i32>,
+) -> Result<BTreeMap<i32, TenantState>, ReadError> {
+    let others = touched.tenants.keys().copied().filter(|tenant| Some(*tenant) != first);
+    let tenants: Vec<i32> = first.into_iter().chain(others).collect();
     let locking: [Parameter<'_>; 2] = [&tenants, &first];
     let objects = &touched.objects;
     let object_arrays =
@@ -51,23 +44,22 @@ pub(crate) async fn read_state(
         query(client, &prepared.holds, [&holds.0, &holds.1], holds.0.len()),
     )?;
     let locked: BTreeSet<i32> = locked.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let mut state = BatchState { tenants: BTreeMap::new(), transaction: None };
+    let mut states = BTreeMap::new();
     for row in &heads {
-        state.transaction = Some(row.try_get(2)?);
         let number: i32 = row.try_get(0)?;
         let Some(tenant) = touched.tenants.get(&number).filter(|_| locked.contains(&number)) else { continue };
-        let head = match row.try_get(3)? {
+        let head = match row.try_get(2)? {
             Some(position) => Head {
                 position,
-                hash: <Hash>::try_from(row.try_get::<_, &[u8]>(4)?).map_err(RowError::from)?,
-                time: from_sql_time(row.try_get::<_, SystemTime>(5)?),
+                hash: <Hash>::try_from(row.try_get::<_, &[u8]>(3)?).map_err(RowError::from)?,
+                time: from_sql_time(row.try_get::<_, SystemTime>(4)?),
             },
             None => Head::of_empty_log(*tenant),
         };
-        state.tenants.insert(number, TenantState::new(row.try_get(1)?, head));
+        states.insert(number, TenantState::new(row.try_get(1)?, head));
     }
     let mut add = |row: &Row, add: &dyn Fn(&mut TenantState) -> Result<(), RowError>| -> Result<(), ReadError> {
-        Ok(state.tenants.get_mut(&row.try_get(0)?).map_or(Ok(()), add)?)
+        Ok(states.get_mut(&row.try_get(0)?).map_or(Ok(()), add)?)
     };
     for row in &versions {
         add(row, &|tenant| {
@@ -95,7 +87,7 @@ pub(crate) async fn read_state(
             Ok(())
         })?;
     }
-    Ok(state)
+    Ok(states)
 }
 
 fn account(row: &Row) -> Result<(String, AccountState), RowError> {

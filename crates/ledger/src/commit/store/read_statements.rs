@@ -18,7 +18,8 @@ pub(crate) const SETTINGS: &str = "\
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off; \
     SET jit = off; \
     SET statement_timeout = '5s'; SET lock_timeout = '100ms'; SET idle_in_transaction_session_timeout = '5s'; \
-    SET application_name = 'florin committer'";
+    SET application_name = 'florin committer'; \
+    SELECT set_config('transaction_timeout', '10s', false) WHERE current_setting('server_version_num')::int >= 170000";
 
 /// Has commits wait for the disk even where that is turned off by default, and tells what the default is. What it is set to
 /// stays so for the connection, also when the default is changed; more than `on` asks for is left as it is.
@@ -52,10 +53,9 @@ statements! {
         WHERE CASE WHEN k.tenant = $2 THEN pg_advisory_xact_lock({LOCKS}, k.tenant)::text IS NOT NULL
             ELSE pg_try_advisory_xact_lock({LOCKS}, k.tenant) END"
     );
-    /// The position that each tenant's next log entry gets, position, hash and time of the last log row, and the
-    /// transaction's own number, by which its end can be found out if the connection is lost.
+    /// The position that each tenant's next log entry gets, and position, hash and time of the last log row.
     heads = format!(
-        "SELECT k.tenant, coalesce(l.position + l.size, {FIRST_POSITION}), pg_current_xact_id()::text,
+        "SELECT k.tenant, coalesce(l.position + l.size, {FIRST_POSITION}),
             l.position, l.hash, l.created
         FROM UNNEST($1::int[]) AS k (tenant)
         LEFT JOIN LATERAL (
@@ -86,8 +86,3 @@ statements! {
         FROM UNNEST($1::int[], $2::bigint[], $3::bytea[]) AS n (tenant, position, hash)
         JOIN ledger.log l ON l.tenant = n.tenant AND l.position = n.position AND l.hash = n.hash";
 }
-
-/// The end of a transaction, `committed` or `aborted`; NULL if PostgreSQL does not know it, because it is too old or
-/// was another server's.
-pub(crate) const TRANSACTION_STATUS: &str = "SELECT CASE WHEN $1::text::xid8 < pg_snapshot_xmax(pg_current_snapshot()) \
-    THEN pg_xact_status($1::text::xid8) END";

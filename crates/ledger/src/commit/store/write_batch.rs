@@ -62,8 +62,7 @@ pub(crate) async fn write_batch(
         Basis::Read => match join!(execute, connection.client.batch_execute("COMMIT")) {
             (Ok(_), Ok(())) => Written::Committed,
             // After a failed statement PostgreSQL answers COMMIT with a rollback, and does not call that an error.
-            (Err(error), _) if error.as_db_error().is_some() => Written::RolledBack(error),
-            (_, Err(error)) if is_undone(&error) => Written::RolledBack(error),
+            (Err(error), _) | (Ok(_), Err(error)) if is_undone(&error) => Written::RolledBack(error),
             (Err(error), _) | (_, Err(error)) => Written::Unknown(error),
         },
     }

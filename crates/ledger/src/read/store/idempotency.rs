@@ -1,9 +1,9 @@
 //! Idempotency keys.
 
-use super::query::QueryPool;
+use super::query::{Query, QueryPool};
 use super::together::{Arrays, LookUp, Together};
 use crate::store::column_values::key_id;
-use crate::store::errors::{ReadError, RowError};
+use crate::store::errors::RowError;
 use crate::store::rows::{self, KEY_COLUMNS};
 use contracts::ledger::{IdempotencyRecord, LedgerError};
 use deadpool_postgres::Pool;
@@ -34,6 +34,7 @@ impl LookUp for SingleKey {
 
     const NAME: &'static str = "idempotency keys";
     const CONNECTIONS: usize = 2;
+    const ORDINALITY: usize = 8;
 
     fn sql() -> String {
         format!(
@@ -49,15 +50,32 @@ impl LookUp for SingleKey {
         vec![Box::new(tenants), Box::new(ids)]
     }
 
-    fn found(row: &Row, _: &[Self::Key]) -> Result<(i64, IdempotencyRecord), RowError> {
-        Ok((row.try_get(8)?, rows::idempotency_record(row)?))
+    fn found(row: &Row, _: &Self::Key) -> Result<IdempotencyRecord, RowError> {
+        rows::idempotency_record(row)
     }
 }
 
-/// Deletes the keys of all tenants that are older than `before`; returns whether there may be more.
-pub(crate) async fn forget(queries: &QueryPool, before: Timestamp) -> Result<bool, LedgerError> {
-    let connection = queries.connection().await?;
-    let sql = "DELETE FROM ledger.idempotency_keys WHERE created < $1";
-    let forgotten = connection.execute(sql, &[&to_sql_time(before)]).await;
-    forgotten.map(|_| false).map_err(|error| ReadError::Database(error).into())
+/// Pages of the table that one step looks at.
+const PAGES: i64 = 1_024;
+
+/// Deletes the keys of all tenants that are older than `before` and whose requests are answered, among some pages of the
+/// table from `page` on. Returns the page to go on with; `None` at the table's end.
+///
+/// The table has no index by time, which every payment would have to write to: it is gone through from its beginning to
+/// its end, in steps that each take a moment. Keys that a committer is writing are left for the next time.
+pub(crate) async fn forget(queries: &QueryPool, before: Timestamp, page: i64) -> Result<Option<i64>, LedgerError> {
+    const STEP: &str = "WITH old AS (
+            SELECT ctid FROM ledger.idempotency_keys
+            WHERE ctid >= format('(%s,0)', $2::bigint)::tid AND ctid < format('(%s,0)', $3::bigint)::tid
+                AND created < $1 AND status IS NOT NULL
+            FOR UPDATE SKIP LOCKED
+        ), forgotten AS (
+            DELETE FROM ledger.idempotency_keys i USING old WHERE i.ctid = old.ctid RETURNING 1
+        )
+        SELECT pg_relation_size('ledger.idempotency_keys') > $3::bigint * current_setting('block_size')::bigint,
+            (SELECT count(*) FROM forgotten)";
+    let next = page.saturating_add(PAGES);
+    let query = Query::new(STEP).with(to_sql_time(before)).with(page).with(next);
+    let more: Vec<bool> = queries.read(query, |row| Ok(row.try_get(0)?)).await?;
+    Ok(more.first().is_some_and(|more| *more).then_some(next))
 }

@@ -57,6 +57,7 @@ impl LookUp for SingleObject {
 
     const NAME: &'static str = "single objects";
     const CONNECTIONS: usize = 2;
+    const ORDINALITY: usize = 10;
 
     /// LATERAL with a limit keeps the plan at one index look-up for each object, however large the table is.
     fn sql() -> String {
@@ -76,10 +77,8 @@ impl LookUp for SingleObject {
         vec![Box::new(tenants), Box::new(kinds), Box::new(values)]
     }
 
-    fn found(row: &Row, keys: &[Self::Key]) -> Result<(i64, Stored), RowError> {
-        let at: i64 = row.try_get(10)?;
-        let key = usize::try_from(at - 1).ok().and_then(|at| keys.get(at));
-        Ok((at, rows::object(row, key.map(|key| key.0).unwrap_or_default())?))
+    fn found(row: &Row, key: &Self::Key) -> Result<Stored, RowError> {
+        rows::object(row, key.0)
     }
 }
 

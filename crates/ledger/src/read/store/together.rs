@@ -31,14 +31,17 @@ pub(super) trait LookUp: Send + Sync + 'static {
     /// While one connection waits for PostgreSQL, the others collect what is asked for.
     const CONNECTIONS: usize;
 
+    /// The column that says which key a row is of, counted from 1.
+    const ORDINALITY: usize;
+
     /// A query whose parameters are those of [`arrays`](Self::arrays). It finds one row at most for each key.
     fn sql() -> String;
 
     /// One array for each column of the keys.
     fn arrays(keys: &[Self::Key]) -> Arrays;
 
-    /// Which key a row is of, counted from 1, and what is found.
-    fn found(row: &Row, keys: &[Self::Key]) -> Result<(i64, Self::Found), RowError>;
+    /// What a row says.
+    fn found(row: &Row, key: &Self::Key) -> Result<Self::Found, RowError>;
 }
 
 type Answer<L> = Result<Option<<L as LookUp>::Found>, LedgerError>;
@@ -85,7 +88,7 @@ async fn serve<L: LookUp>(pool: &Pool, queue: &Mutex<mpsc::Receiver<Wanted<L>>>)
         let (keys, answers): (Vec<L::Key>, Vec<_>) =
             wanted.into_iter().map(|wanted| (wanted.key, wanted.answer)).unzip();
         let found: Vec<Answer<L>> = match round_trip::limited(read::<L>(pool, &mut connection, &keys)).await {
-            Ok(Ok(found)) => found.into_iter().map(Ok).collect(),
+            Ok(Ok(found)) => found,
             Ok(Err(error)) => vec![Err(error.into()); keys.len()],
             // The connection is dropped: an answer to the old question may still arrive on it.
             Err(reason) => vec![Err(LedgerError::Unavailable(reason)); keys.len()],
@@ -101,7 +104,7 @@ async fn read<L: LookUp>(
     pool: &Pool,
     connection: &mut Option<(ClientWrapper, Statement)>,
     keys: &[L::Key],
-) -> Result<Vec<Option<L::Found>>, ReadError> {
+) -> Result<Vec<Answer<L>>, ReadError> {
     let (client, statement) = match connection.take().filter(|(client, _)| !client.is_closed()) {
         Some(open) => open,
         None => connect(pool, &L::sql()).await?,
@@ -110,11 +113,13 @@ async fn read<L: LookUp>(
     let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| &**array as _).collect();
     let rows = client.query(&statement, &parameters).await;
     *connection = Some((client, statement));
-    let mut found = vec![None; keys.len()];
+    let mut found: Vec<Answer<L>> = vec![Ok(None); keys.len()];
     for row in rows? {
-        let (at, value) = L::found(&row, keys)?;
-        if let Some(place) = usize::try_from(at - 1).ok().and_then(|at| found.get_mut(at)) {
-            *place = Some(value);
+        let at = row.try_get::<_, i64>(L::ORDINALITY)? - 1;
+        let place = usize::try_from(at).ok().and_then(|at| Some((found.get_mut(at)?, keys.get(at)?)));
+        // A row that cannot be read concerns the one who asked for it.
+        if let Some((answer, key)) = place {
+            *answer = L::found(&row, key).map(Some).map_err(|error| ReadError::Row(error).into());
         }
     }
     Ok(found)
