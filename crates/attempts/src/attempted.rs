@@ -16,8 +16,9 @@ pub trait Attempted: Resource<Object: Target> {
     /// What the caller is shown when an outcome is applied: the attempt's subject, or the decline as an error.
     fn answer(target: &Versioned<Self::Object>, related: &RelatedTo<Self>, answering: Answering) -> Outcome;
 
-    /// What the payer's browser takes back to the merchant's page; `None` if no payer acts for this kind.
-    fn payers_intent(_: &Self::Object) -> Option<PayersIntent> {
+    /// What the payer's browser takes back to the merchant's page from the page of an attempt; `None` if no payer acts for
+    /// this kind.
+    fn payers_intent(_: &Self::Object, _: &Attempt) -> Option<PayersIntent> {
         None
     }
 }
@@ -36,4 +37,26 @@ pub struct Answering<'a> {
 pub struct PayersIntent {
     pub id: ObjectId,
     pub client_secret: String,
+    pub status: RedirectStatus,
+}
+
+/// What the merchant's page is told, as `redirect_status`: how far the intent has got by now, whatever became of the
+/// attempt on whose page the payer was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RedirectStatus {
+    /// It is paid, authorized or set up.
+    Succeeded,
+    /// It goes on without the payer: the processor or the merchant has to act.
+    Pending,
+    Failed,
+}
+
+impl RedirectStatus {
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            RedirectStatus::Succeeded => "succeeded",
+            RedirectStatus::Pending => "pending",
+            RedirectStatus::Failed => "failed",
+        }
+    }
 }

@@ -1,6 +1,7 @@
 //! The page on which a payer authenticates a test card: one button approves, the other fails. The link holds a secret
 //! of the attempt, and is good for that attempt alone: the payer with the link may use it.
 
+use crate::attempted::{PayersIntent, RedirectStatus};
 use crate::targets::{Attempts, Authenticated};
 use api::Registry;
 use api::call::Call;
@@ -128,28 +129,32 @@ fn question(attempt: &Attempt, key: &str) -> OpenAnswer {
     Page::Question { amount, key: key.to_owned() }.answer(StatusCode::OK)
 }
 
-/// Sends the browser back to the merchant, or says how it ended.
+/// Sends the browser back to the merchant, or says how far the intent has got.
 async fn finished(call: &Call, attempt: &Attempt) -> Result<OpenAnswer> {
-    let (status, page) = match attempt.status {
-        Status::Declined => ("failed", Page::Failed),
-        Status::Succeeded | Status::Canceled => ("succeeded", Page::Done),
-        Status::Started | Status::RequiresAction | Status::Pending | Status::Unknown => ("pending", Page::Undecided),
+    let target = call.extension::<Attempts>()?.of(attempt.target)?;
+    let Some(intent) = (target.returned)(call, attempt).await? else {
+        return Ok(Page::Nothing.answer(StatusCode::NOT_FOUND));
+    };
+    let page = match intent.status {
+        RedirectStatus::Succeeded => Page::Done,
+        RedirectStatus::Pending => Page::Undecided,
+        RedirectStatus::Failed => Page::Failed,
     };
     let mut answer = page.answer(StatusCode::OK);
-    let target = call.extension::<Attempts>()?.of(attempt.target)?;
-    if let (Some(url), Some(intent)) = (&attempt.options.return_url, (target.returned)(call, attempt).await?) {
+    if let Some(url) = &attempt.options.return_url {
         answer.status = StatusCode::SEE_OTHER;
-        answer.location = Some(return_url(url, intent.id, &intent.client_secret, status));
+        answer.location = Some(return_url(url, &intent));
     }
     Ok(answer)
 }
 
 /// The merchant's URL, with the parameters that its page needs.
-fn return_url(url: &str, id: ObjectId, secret: &str, status: &str) -> String {
+fn return_url(url: &str, intent: &PayersIntent) -> String {
     let (url, fragment) = url.split_once('#').map_or((url, String::new()), |(url, rest)| (url, format!("#{rest}")));
     let separator = if url.contains('?') { '&' } else { '?' };
-    let name = id.kind.name();
-    format!("{url}{separator}{name}={id}&{name}_client_secret={secret}&redirect_status={status}{fragment}")
+    let PayersIntent { id, client_secret, status } = intent;
+    let (name, status) = (id.kind.name(), status.as_str());
+    format!("{url}{separator}{name}={id}&{name}_client_secret={client_secret}&redirect_status={status}{fragment}")
 }
 
 #[cfg(test)]
@@ -160,8 +165,9 @@ mod tests {
     #[test]
     fn goes_back_to_the_merchants_page() {
         let id = ObjectId::new(Kind::PaymentIntent, Timestamp::from_millis(1), &mut SeededEntropy::new(1));
+        let intent = PayersIntent { id, client_secret: "s".to_owned(), status: RedirectStatus::Succeeded };
         assert_eq!(
-            return_url("https://shop.example/done?order=7#top", id, "s", "succeeded"),
+            return_url("https://shop.example/done?order=7#top", &intent),
             format!(
                 "https://shop.example/done?order=7&payment_intent={id}&payment_intent_client_secret=s&redirect_status=succeeded#top"
             )

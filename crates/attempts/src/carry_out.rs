@@ -173,7 +173,7 @@ pub(crate) async fn authenticated<R: Attempted>(
     }
 }
 
-/// The intent that the payer's browser takes back to the merchant's page.
+/// The intent that the payer's browser takes back to the merchant's page, as it is now.
 pub(crate) async fn returned<R: Attempted>(call: &Call, attempt: &Attempt) -> Result<Option<PayersIntent>> {
-    Ok(R::payers_intent(&*call.referenced::<R::Object>(attempt.target).await?))
+    Ok(R::payers_intent(&*call.referenced::<R::Object>(attempt.target).await?, attempt))
 }

@@ -17,7 +17,7 @@ mod targets;
 mod webhook;
 mod withdraw;
 
-pub use attempted::{Answering, Attempted, PayersIntent, RelatedTo};
+pub use attempted::{Answering, Attempted, PayersIntent, RedirectStatus, RelatedTo};
 pub use authentication_page::authentication_url;
 pub use carry_out::{applied, conditions, run};
 pub use decline::declined;

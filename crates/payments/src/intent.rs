@@ -6,9 +6,10 @@ use api::error::ApiError;
 use api::json::Json;
 use api::resource::{Audience, show};
 use api::{object, params};
-use attempts::authentication_url;
-use domain::payments::intent::{AllowRedirects, NextAction, PaymentError};
+use attempts::{RedirectStatus, authentication_url};
+use domain::payments::intent::{AllowRedirects, NextAction, PaymentError, Status};
 use domain::payments::payment_method::MethodType;
+
 params! {
     pub struct AutomaticPaymentMethodsParams {
         pub enabled: bool,
@@ -87,5 +88,18 @@ pub fn next_action<'a>(action: &'a NextAction, audience: &Audience) -> Json<'a> 
             "type": "use_stripe_sdk",
             "use_stripe_sdk": object! { "type": "three_d_secure_redirect", "stripe_js": url },
         },
+    }
+}
+
+/// What the payer's browser is told of an intent. `goes_on`: it waits for what the payer's authentication leads to, not for
+/// another payment method or another payer's action.
+pub fn redirect_status(status: Status, goes_on: bool) -> RedirectStatus {
+    match status {
+        Status::Succeeded | Status::RequiresCapture => RedirectStatus::Succeeded,
+        Status::Processing => RedirectStatus::Pending,
+        Status::RequiresAction | Status::RequiresConfirmation if goes_on => RedirectStatus::Pending,
+        Status::RequiresAction | Status::RequiresConfirmation | Status::RequiresPaymentMethod | Status::Canceled => {
+            RedirectStatus::Failed
+        }
     }
 }

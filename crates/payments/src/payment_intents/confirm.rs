@@ -4,14 +4,14 @@ use super::chosen_method::chosen_method;
 use super::params::{ConfirmParams, ConfirmationParams};
 use super::refused::refused;
 use super::render::PaymentIntents;
-use crate::intent::check_url;
+use crate::intent::{check_url, redirect_status};
 use crate::payment_methods::PaymentMethods;
 use api::call::{Call, Outcome};
 use api::error::{ApiError, Result};
 use api::reply::Reply;
 use api::resource::show;
 use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run, withdrawn};
-use domain::attempts::{Decline, Options};
+use domain::attempts::{Attempt, Decline, Options};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::confirm::{self, Confirmation};
 use domain::payments::payment_intent::{ConfirmationMethod, PaymentIntent};
@@ -141,7 +141,8 @@ impl Attempted for PaymentIntents {
         }
     }
 
-    fn payers_intent(intent: &PaymentIntent) -> Option<PayersIntent> {
-        Some(PayersIntent { id: intent.id, client_secret: intent.client_secret.clone() })
+    fn payers_intent(intent: &PaymentIntent, attempt: &Attempt) -> Option<PayersIntent> {
+        let status = redirect_status(intent.status, intent.attempt == Some(attempt.id) || intent.authenticated);
+        Some(PayersIntent { id: intent.id, client_secret: intent.client_secret.clone(), status })
     }
 }

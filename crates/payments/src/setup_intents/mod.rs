@@ -6,7 +6,9 @@ mod render;
 pub use render::SetupIntents;
 
 use crate::customer_lookup;
-use crate::intent::{MicrodepositParams, RetrieveParams, automatic_payment_methods, check_url, type_names};
+use crate::intent::{
+    MicrodepositParams, RetrieveParams, automatic_payment_methods, check_url, redirect_status, type_names,
+};
 use crate::payment_methods;
 use api::Registry;
 use api::call::{Call, Outcome};
@@ -18,7 +20,7 @@ use api::reply::Reply;
 use api::resource::show;
 use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run, withdrawn};
 use contracts::{FieldFilter, ListQuery};
-use domain::attempts::Options;
+use domain::attempts::{Attempt, Options};
 use domain::payments::customer::Customer;
 use domain::payments::payment_method::PaymentMethod;
 use domain::payments::setup_intent::{self, Draft, Edit, Setup, SetupIntent, Waiting};
@@ -213,7 +215,8 @@ impl Attempted for SetupIntents {
         }
     }
 
-    fn payers_intent(intent: &SetupIntent) -> Option<PayersIntent> {
-        Some(PayersIntent { id: intent.id, client_secret: intent.client_secret.clone() })
+    fn payers_intent(intent: &SetupIntent, attempt: &Attempt) -> Option<PayersIntent> {
+        let status = redirect_status(intent.status, intent.attempt == Some(attempt.id));
+        Some(PayersIntent { id: intent.id, client_secret: intent.client_secret.clone(), status })
     }
 }
