@@ -177,7 +177,7 @@ impl Resource for Refunds {
             "id": refund.id,
             "object": "refund",
             "amount": refund.amount,
-            "balance_transaction": refund.balance_transaction,
+            "balance_transaction": refund.source.map(|source| source.balance_transaction),
             "charge": refund.charge,
             "created": refund.created.seconds(),
             "currency": refund.currency,
@@ -200,6 +200,10 @@ impl Resource for Refunds {
 }
 
 fn destination(refund: &Refund) -> Json<'_> {
+    if refund.source.is_none() {
+        // An authorization was released: nothing is on its way.
+        return object! { "type": "reversal" };
+    }
     match &refund.reference {
         Some(reference) => object! {
             "reference": reference,

@@ -41,6 +41,17 @@ def test_capture_all(client):
     assert client.v1.charges.capture(charge.id).amount_captured == 2000
 
 
+def test_refunding_an_authorization_releases_it(client):
+    charge = create(client, capture=False)
+    refused(lambda: client.v1.refunds.create(params={"charge": charge.id, "amount": 500}), param="amount")
+    made = client.v1.refunds.create(params={"charge": charge.id})
+    assert (made.status, made.amount, made.balance_transaction) == ("succeeded", 2000, None)
+    released = client.v1.charges.retrieve(charge.id)
+    assert (released.refunded, released.captured, released.amount_refunded) == (True, False, 2000)
+    refused(lambda: client.v1.charges.capture(charge.id), "charge_already_captured")
+    refused(lambda: client.v1.refunds.create(params={"charge": charge.id}), "charge_already_refunded")
+
+
 def test_capture_too_much(client):
     charge = create(client, capture=False)
     refused(lambda: client.v1.charges.capture(charge.id, params={"amount": 2001}), "amount_too_large", "amount")

@@ -52,7 +52,8 @@ def test_only_what_was_captured(client):
 
 def test_what_was_not_paid(client):
     refused(lambda: refund(client, payment_intent=intent(client).id))
-    refused(lambda: refund(client, payment_intent=authorize(client).id))
+    error = refused(lambda: refund(client, payment_intent=authorize(client).id), "charge_not_refundable")
+    assert "cancel the PaymentIntent" in str(error)
     refused(lambda: refund(client))
     refused(lambda: refund(client, charge="ch_nothere"), "resource_missing", "charge")
     refused(lambda: refund(client, payment_intent="pi_nothere"), "resource_missing", "payment_intent")

@@ -17,9 +17,13 @@ pub(super) fn next_attempt(changes: &mut Changes, charge: &Charge, operation: Op
 /// Creates the attempt and notes it in the charge, which refuses other commands until the attempt is over.
 pub(super) fn occupy(changes: &mut Changes, charge: &mut Versioned<Charge>, attempt: Attempt) -> Versioned<Attempt> {
     let attempt = changes.create(attempt, None);
-    let id = attempt.id;
-    changes.update(charge, None, |charge| charge.attempt = Some(id));
+    occupied(changes, charge, attempt.id);
     attempt
+}
+
+/// Notes an attempt in the charge, which refuses other commands until the attempt is over.
+pub(in crate::payments) fn occupied(changes: &mut Changes, charge: &mut Versioned<Charge>, attempt: ObjectId) {
+    changes.update(charge, None, |charge| charge.attempt = Some(attempt));
 }
 
 /// The charge accepts commands again.

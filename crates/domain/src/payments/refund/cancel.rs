@@ -21,6 +21,10 @@ pub fn cancel(
         let message = format!("Refund {} cannot be canceled: its status is {}.", refund.id, refund.status.as_str());
         return Err(Refusal::invalid(message));
     }
+    if refund.source.is_none() {
+        let message = format!("Refund {} cannot be canceled: it releases an authorization.", refund.id);
+        return Err(Refusal::invalid(message));
+    }
     attempts::cancel::begin(changes, attempt, (refund, charge), capabilities, key)
 }
 

@@ -4,14 +4,18 @@ mod cancel;
 mod create;
 mod outcome;
 mod postings;
+mod release;
 
 pub use cancel::{cancel, refuse_to_expire};
-pub use create::{Request, begin};
+pub use create::Request;
 
+use super::charge::Charge;
+use crate::attempts::Attempt;
 use crate::changes::Changes;
 use crate::commit::Index;
 use crate::named::named;
 use crate::object::{Column, ColumnType, Object, Path, Versioned, column};
+use crate::refusal::Refusal;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use types::{Currency, Kind, ObjectId, Timestamp};
@@ -31,7 +35,9 @@ pub struct Refund {
     pub status: Status,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Reason>,
-    pub balance_transaction: ObjectId,
+    /// Absent if nothing was captured: then an authorization is released.
+    #[serde(flatten)]
+    pub source: Option<Source>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure_balance_transaction: Option<ObjectId>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -41,13 +47,19 @@ pub struct Refund {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub metadata: BTreeMap<String, String>,
-    /// It follows which account the money was taken from, and goes back to if the refund fails.
-    pub available_on: Timestamp,
     /// Whether `refund.created` was emitted.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub announced: bool,
     /// The request to the processor.
     pub attempt: ObjectId,
+}
+
+/// Where the money of a refund comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    pub balance_transaction: ObjectId,
+    /// It follows which account the money was taken from, and goes back to if the refund fails.
+    pub available_on: Timestamp,
 }
 
 named! {
@@ -63,6 +75,17 @@ named! {
         Fraudulent = "fraudulent",
         RequestedByCustomer = "requested_by_customer",
     }
+}
+
+/// Begins a refund of what was captured. A charge that was only authorized is released instead.
+pub fn begin(
+    changes: &mut Changes,
+    charge: &mut Versioned<Charge>,
+    request: Request,
+) -> Result<(Versioned<Refund>, Versioned<Attempt>), Refusal> {
+    let is_only_authorized = charge.hold.is_some() && charge.amount_captured == 0;
+    let begin = if is_only_authorized { release::begin } else { create::begin };
+    begin(changes, charge, request)
 }
 
 /// Changes a refund's metadata.
@@ -87,6 +110,22 @@ fn change(
     }
     if !is_first {
         changes.emit(refund, "charge.refund.updated");
+    }
+}
+
+/// Emits `refund.created`, unless that was done.
+fn announce(changes: &mut Changes, refund: &mut Versioned<Refund>) {
+    if !refund.announced {
+        change(changes, refund, "refund.updated", |_| ());
+    }
+}
+
+/// The reasons that the public API knows.
+fn failure_reason(code: &str) -> String {
+    match code {
+        "lost_or_stolen_card" | "expired_or_canceled_card" | "declined" | "insufficient_funds" => code.to_owned(),
+        "expired_card" => "expired_or_canceled_card".to_owned(),
+        _ => "unknown".to_owned(),
     }
 }
 

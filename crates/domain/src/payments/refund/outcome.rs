@@ -1,6 +1,6 @@
 //! What a processor's answer makes of a refund.
 
-use super::{Refund, Status, change, postings};
+use super::{Refund, Source, Status, announce, change, failure_reason, postings, release};
 use crate::attempts::{Decline, Done, Operation, Outcome, Resolution, Target, Unexpected};
 use crate::books::balance_transaction::{BalanceTransaction, Category, NewBalanceTransaction};
 use crate::changes::Changes;
@@ -18,19 +18,24 @@ impl Target for Refund {
         changes: &mut Changes,
         resolution: &Resolution,
     ) -> Result<Option<Decline>, Unexpected> {
-        match resolution.attempt.operation {
-            Operation::Refund => {
-                apply(changes, refund, charge, resolution.outcome);
-                // A refund that fails is a refund with that status, not an error.
-                Ok(None)
-            }
-            other @ (Operation::Authorize
-            | Operation::Sale
-            | Operation::Capture
-            | Operation::Increment
-            | Operation::Void
-            | Operation::Setup) => Err(Unexpected(other)),
+        match (resolution.attempt.operation, refund.source) {
+            // It has ended otherwise.
+            (Operation::Refund, Some(_)) | (Operation::Void, None) if refund.status != Status::Pending => (),
+            (Operation::Refund, Some(source)) => apply(changes, refund, source, charge, resolution.outcome),
+            (Operation::Void, None) => release::apply(changes, refund, charge, resolution.outcome),
+            (
+                other @ (Operation::Authorize
+                | Operation::Sale
+                | Operation::Capture
+                | Operation::Increment
+                | Operation::Void
+                | Operation::Refund
+                | Operation::Setup),
+                _,
+            ) => return Err(Unexpected(other)),
         }
+        // A refund that fails is a refund with that status, not an error.
+        Ok(None)
     }
 
     fn refunded_late(
@@ -41,16 +46,15 @@ impl Target for Refund {
     ) -> bool {
         // What was refunded again meanwhile cannot be taken from the tenant a second time without being asked.
         let is_left = refund.amount <= charge.amount_refundable();
-        if !is_left || !matches!(refund.status, Status::Failed | Status::Canceled) {
-            return false;
-        }
-        let again = statement_line(changes, refund, Category::Refund, -refund.amount);
-        postings::begun(changes, refund);
+        let has_ended = matches!(refund.status, Status::Failed | Status::Canceled);
+        let Some(source) = refund.source.filter(|_| is_left && has_ended) else { return false };
+        let again = statement_line(changes, refund, source, Category::Refund, -refund.amount);
+        postings::begun(changes, refund, source);
         postings::paid_out(changes, refund, &charge.processor);
         change(changes, refund, "refund.updated", |refund| {
             refund.status = Status::Succeeded;
             refund.reference = Some(done.reference.clone());
-            refund.balance_transaction = again;
+            refund.source = Some(Source { balance_transaction: again, ..source });
             refund.failure_balance_transaction = None;
             refund.failure_reason = None;
         });
@@ -61,10 +65,13 @@ impl Target for Refund {
 }
 
 /// Applies what the processor answered.
-fn apply(changes: &mut Changes, refund: &mut Versioned<Refund>, charge: &mut Versioned<Charge>, outcome: &Outcome) {
-    if refund.status != Status::Pending {
-        return;
-    }
+fn apply(
+    changes: &mut Changes,
+    refund: &mut Versioned<Refund>,
+    source: Source,
+    charge: &mut Versioned<Charge>,
+    outcome: &Outcome,
+) {
     match outcome {
         Outcome::Done(done) => {
             postings::paid_out(changes, refund, &charge.processor);
@@ -74,27 +81,24 @@ fn apply(changes: &mut Changes, refund: &mut Versioned<Refund>, charge: &mut Ver
             });
         }
         Outcome::Declined { decline, .. } => {
-            take_back(changes, refund, charge, Status::Failed, Some(&decline.code));
+            take_back(changes, refund, source, charge, (Status::Failed, Some(&decline.code)));
         }
-        Outcome::Canceled => take_back(changes, refund, charge, Status::Canceled, None),
-        Outcome::Pending { .. } | Outcome::Unknown { .. } | Outcome::ActionRequired { .. } => {
-            if !refund.announced {
-                change(changes, refund, "refund.updated", |_| ());
-            }
-        }
+        Outcome::Canceled => take_back(changes, refund, source, charge, (Status::Canceled, None)),
+        Outcome::Pending { .. } | Outcome::Unknown { .. } | Outcome::ActionRequired { .. } => announce(changes, refund),
     }
 }
 
-/// The money stays with the tenant: it goes back to the account that it came from.
+/// The money stays with the tenant: it goes back to the account that it came from. The refund gets that status, and the
+/// reason that the code stands for.
 fn take_back(
     changes: &mut Changes,
     refund: &mut Versioned<Refund>,
+    source: Source,
     charge: &mut Versioned<Charge>,
-    status: Status,
-    failure_code: Option<&str>,
+    (status, failure_code): (Status, Option<&str>),
 ) {
-    let failure = statement_line(changes, refund, Category::RefundFailure, refund.amount);
-    postings::returned(changes, refund);
+    let failure = statement_line(changes, refund, source, Category::RefundFailure, refund.amount);
+    postings::returned(changes, refund, source);
     let event = if status == Status::Failed { "refund.failed" } else { "refund.updated" };
     change(changes, refund, event, |refund| {
         refund.status = status;
@@ -108,23 +112,14 @@ fn take_back(
 }
 
 /// A line of the tenant's statement; `gross` is in minor units.
-fn statement_line(changes: &mut Changes, refund: &Refund, category: Category, gross: i64) -> ObjectId {
+fn statement_line(changes: &mut Changes, refund: &Refund, source: Source, category: Category, gross: i64) -> ObjectId {
     let new = NewBalanceTransaction {
         category,
         source: refund.id,
         gross: Money::new(gross, refund.currency),
         fee: 0,
-        available_on: refund.available_on.max(changes.now),
+        available_on: source.available_on.max(changes.now),
         description: None,
     };
     BalanceTransaction::create(changes, new).id
-}
-
-/// The reasons that the public API knows.
-fn failure_reason(code: &str) -> String {
-    match code {
-        "lost_or_stolen_card" | "expired_or_canceled_card" | "declined" | "insufficient_funds" => code.to_owned(),
-        "expired_card" => "expired_or_canceled_card".to_owned(),
-        _ => "unknown".to_owned(),
-    }
 }

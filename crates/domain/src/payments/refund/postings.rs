@@ -1,6 +1,6 @@
 //! The postings of a refund. `docs/ledger.md` shows them with figures.
 
-use super::Refund;
+use super::{Refund, Source};
 use crate::account::Account;
 use crate::books::chart;
 use crate::changes::Changes;
@@ -10,13 +10,13 @@ fn post(changes: &mut Changes, refund: &Refund, reason: &'static str, accounts: 
     changes.transfer(Action::Post, reason, accounts, refund.amount, refund.id);
 }
 
-fn funds(changes: &Changes, refund: &Refund) -> Account {
-    chart::funds(refund.currency, refund.available_on, changes.now)
+fn funds(changes: &Changes, refund: &Refund, source: Source) -> Account {
+    chart::funds(refund.currency, source.available_on, changes.now)
 }
 
 /// A refund was asked for: the tenant's funds are set aside.
-pub fn begun(changes: &mut Changes, refund: &Refund) {
-    let accounts = (funds(changes, refund), chart::refunds(refund.currency));
+pub fn begun(changes: &mut Changes, refund: &Refund, source: Source) {
+    let accounts = (funds(changes, refund, source), chart::refunds(refund.currency));
     post(changes, refund, "refund", accounts);
 }
 
@@ -27,7 +27,7 @@ pub fn paid_out(changes: &mut Changes, refund: &Refund, processor: &str) {
 }
 
 /// The refund failed or was canceled: the funds are the tenant's again.
-pub fn returned(changes: &mut Changes, refund: &Refund) {
-    let accounts = (chart::refunds(refund.currency), funds(changes, refund));
+pub fn returned(changes: &mut Changes, refund: &Refund, source: Source) {
+    let accounts = (chart::refunds(refund.currency), funds(changes, refund, source));
     post(changes, refund, "refund_returned", accounts);
 }
