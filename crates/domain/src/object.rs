@@ -16,7 +16,7 @@ pub trait Object: Serialize + DeserializeOwned + Clone + PartialEq + Send + Sync
     /// Attributes of the state that are columns of the SQL view.
     const COLUMNS: &'static [Column];
     /// Attributes of the state that the SQL view leaves out, because they give access to something: secrets,
-    /// credentials.
+    /// credentials. A copy that another object keeps has none of them.
     const HIDDEN: &'static [Path];
     /// Whether objects of this kind have something to be done later, so that their index may say when (`due`). The
     /// resource says what.

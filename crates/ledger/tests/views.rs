@@ -4,11 +4,12 @@
 
 mod support;
 
+use contracts::Ledger;
 use domain::SqlView;
 use domain::object::{ColumnType, column};
 use ledger::CommitterConfig;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
-use testkit::build::Doc;
+use testkit::build::{Doc, Draft};
 use testkit::{ManualClock, TestDatabase};
 use tokio_postgres::Client;
 use types::{Clock, Entropy, Kind, ObjectId, SeededEntropy};
@@ -105,4 +106,22 @@ async fn views_follow_their_columns() {
     client.batch_execute("CREATE VIEW mine AS SELECT amount FROM charges").await.unwrap();
     ledger::admin::open_books(&mut client, tenant, &fewer).await.unwrap();
     client.batch_execute(&format!("SELECT * FROM {}.mine", tenant.schema())).await.unwrap();
+}
+
+/// A column showed the whole of an attribute of which the state left a part out.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_column_does_not_show_what_the_state_leaves_out() {
+    let (database, mut client, _) = filled().await;
+    let tenant = support::tenant();
+    const COLUMNS: &[domain::object::Column] = &[column("next_action", ColumnType::Json)];
+    let view = SqlView { kind: Kind::Charge, name: "charges", columns: COLUMNS, hidden: &[&["next_action", "secret"]] };
+    ledger::admin::open_books(&mut client, tenant, &[view]).await.unwrap();
+    let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
+    let now = ManualClock::new().now();
+    let state = serde_json::json!({"next_action": {"secret": "s", "type": "redirect"}});
+    let mut doc = Doc::new(Kind::Charge, now, &mut SeededEntropy::new(99), state);
+    ledger.commit(tenant, Draft::at(now).create(&mut doc, None).commit()).await.unwrap();
+    let sql = format!("SELECT next_action::text FROM {}.charges WHERE id = $1", tenant.schema());
+    let row = client.query_one(&sql, &[&doc.id.to_string()]).await.unwrap();
+    assert_eq!(row.get::<_, String>(0), "{\"type\": \"redirect\"}");
 }

@@ -72,7 +72,7 @@ pub fn payment_error<'a>(error: &'a PaymentError, audience: &Audience) -> Json<'
         .with("message", Some(&decline.message))
         .with("type", Some("card_error"))
         .with("charge", error.charge)
-        .with("payment_method", error.payment_method.as_ref().map(|method| show::<PaymentMethods>(method, audience)))
+        .with("payment_method", Some(show::<PaymentMethods>(&error.payment_method, audience)))
 }
 
 /// Where the payer goes, or what the client library does.

@@ -188,7 +188,8 @@ impl Object for Attempt {
         column("reverses", ColumnType::Text),
         column("conflict", ColumnType::Json),
     ];
-    const HIDDEN: &'static [Path] = &[&["credential"], &["secret"]];
+    // The request's fingerprint is a hash of parameters, among which a card number may be.
+    const HIDDEN: &'static [Path] = &[&["credential"], &["secret"], &["request"]];
     const FALLS_DUE: bool = true;
 
     fn id(&self) -> ObjectId {

@@ -52,9 +52,14 @@ pub struct PaymentError {
     pub decline: Decline,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub charge: Option<ObjectId>,
-    /// As it was then.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub payment_method: Option<Box<PaymentMethod>>,
+    /// As it was then, without its credential.
+    pub payment_method: Box<PaymentMethod>,
+}
+
+impl PaymentError {
+    pub(super) fn new(decline: &Decline, charge: Option<ObjectId>, method: &PaymentMethod) -> Self {
+        PaymentError { decline: decline.clone(), charge, payment_method: Box::new(method.without_credential()) }
+    }
 }
 
 /// What the payer has to do.

@@ -103,7 +103,7 @@ impl Object for SetupAttempt {
         column("usage", ColumnType::Text),
         column("three_d_secure", ColumnType::Boolean),
     ];
-    const HIDDEN: &'static [Path] = &[&["setup_error", "payment_method", "credential"]];
+    const HIDDEN: &'static [Path] = &[];
     const FALLS_DUE: bool = false;
 
     fn id(&self) -> ObjectId {

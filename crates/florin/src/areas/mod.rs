@@ -1,6 +1,8 @@
 //! The areas of the API: which crates have resources.
 
 #[cfg(test)]
+mod hidden;
+#[cfg(test)]
 mod sql_page;
 #[cfg(test)]
 mod surface;

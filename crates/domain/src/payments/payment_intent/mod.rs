@@ -228,12 +228,7 @@ impl Object for PaymentIntent {
         column("cancellation_reason", ColumnType::Text),
         column("metadata", ColumnType::Json),
     ];
-    const HIDDEN: &'static [Path] = &[
-        &["client_secret"],
-        &["next_action", "secret"],
-        &["next_action", "url"],
-        &["last_payment_error", "payment_method", "credential"],
-    ];
+    const HIDDEN: &'static [Path] = &[&["client_secret"], &["next_action", "secret"], &["next_action", "url"]];
     const FALLS_DUE: bool = true;
     const ACTED_ON: bool = true;
 

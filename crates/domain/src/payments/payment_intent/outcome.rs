@@ -250,7 +250,7 @@ fn failed(
     decline: &Decline,
     charge: Option<ObjectId>,
 ) {
-    let error = PaymentError { decline: decline.clone(), charge, payment_method: Some(Box::new(method.clone())) };
+    let error = PaymentError::new(decline, charge, method);
     changes.update(intent, Some("payment_intent.payment_failed"), |intent| {
         intent.status = Status::RequiresPaymentMethod;
         intent.attempt = None;

@@ -27,7 +27,9 @@ pub struct PaymentMethod {
     pub metadata: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_redisplay: Option<AllowRedisplay>,
-    /// The processor's name for the card. It is of no use without the processor, and is never shown.
+    /// The processor's name for the card. It is of no use without the processor, and is never shown. Empty in a copy that
+    /// another object keeps.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
     pub credential: String,
     /// Whether the payer has authenticated it for payments without the payer.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
@@ -71,6 +73,13 @@ named! {
     /// The types of payment methods.
     pub enum MethodType {
         Card = "card",
+    }
+}
+
+impl PaymentMethod {
+    /// A copy for another object to keep: what charges the card is stored once.
+    pub(in crate::payments) fn without_credential(&self) -> Self {
+        PaymentMethod { credential: String::new(), ..self.clone() }
     }
 }
 

@@ -134,11 +134,7 @@ fn apply(
             None
         }
         Outcome::Declined { decline, .. } => {
-            let error = PaymentError {
-                decline: decline.clone(),
-                charge: None,
-                payment_method: Some(Box::new((**method).clone())),
-            };
+            let error = PaymentError::new(decline, None, method);
             changes.update(intent, Some("setup_intent.setup_failed"), |intent| {
                 intent.status = Status::RequiresPaymentMethod;
                 intent.attempt = None;

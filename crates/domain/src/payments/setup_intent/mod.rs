@@ -99,12 +99,7 @@ impl Object for SetupIntent {
         column("cancellation_reason", ColumnType::Text),
         column("metadata", ColumnType::Json),
     ];
-    const HIDDEN: &'static [Path] = &[
-        &["client_secret"],
-        &["next_action", "secret"],
-        &["next_action", "url"],
-        &["last_setup_error", "payment_method", "credential"],
-    ];
+    const HIDDEN: &'static [Path] = &[&["client_secret"], &["next_action", "secret"], &["next_action", "url"]];
     const FALLS_DUE: bool = false;
     const ACTED_ON: bool = true;
 

@@ -96,14 +96,15 @@ fn of_kind(tenant: i32, view: &SqlView) -> String {
         .collect();
     let (kind, customer) = (view.kind.code(), Kind::Customer.code());
     let hidden: String = view.hidden.iter().map(|path| format!(" #- '{{{}}}'", path.join(","))).collect();
-    // OFFSET keeps PostgreSQL from reading and parsing the state again for each column.
+    // What is hidden is left out before any column is made of the state. OFFSET keeps PostgreSQL from reading and parsing
+    // the state again for each column.
     format!(
         "SELECT ledger.object_id(o.kind, o.id) AS id, ledger.id_time(o.id) AS created, o.version, o.status,
             ledger.object_id({customer}::smallint, o.customer) AS customer,
             ledger.object_id(o.parent_kind, o.parent) AS parent,
-            {attributes} s.state{hidden} AS state,
+            {attributes} s.state,
             o.id AS uuid, o.customer AS customer_uuid, o.parent AS parent_uuid
-        FROM ledger.objects o CROSS JOIN LATERAL (SELECT {STATE}::jsonb AS state OFFSET 0) s
+        FROM ledger.objects o CROSS JOIN LATERAL (SELECT {STATE}::jsonb{hidden} AS state OFFSET 0) s
         WHERE o.tenant = {tenant} AND o.kind = {kind}"
     )
 }
