@@ -1,6 +1,7 @@
 //! Events: log entries that have a public type, each with its object as it was then.
 
-use crate::error::ApiError;
+use crate::call::Call;
+use crate::error::{ApiError, Result};
 use crate::kinds::Kinds;
 use crate::resource::Audience;
 use crate::version::API_VERSION;
@@ -14,7 +15,27 @@ pub fn event_id(entry: &LogEntry) -> EventId {
 }
 
 /// Log entries as events, in the same order. Entries without a public type are left out.
-pub fn render_events(kinds: &Kinds, audience: &Audience, entries: &[LogEntry]) -> Result<Vec<Value>, ApiError> {
+pub async fn render_events(call: &Call, mut entries: Vec<LogEntry>) -> Result<Vec<Value>> {
+    let kinds = &call.services.kinds;
+    let mut told_again: Vec<&mut LogEntry> = entries.iter_mut().filter(|entry| is_told_again(kinds, entry)).collect();
+    if !told_again.is_empty() {
+        // Such an entry has no change of its own: the change is that of the version before.
+        let before: Vec<_> = told_again.iter().map(|entry| (entry.object, entry.version - 2)).collect();
+        let states = call.services.ledger.objects_at(call.tenant_id(), &before).await?;
+        for (entry, state) in told_again.iter_mut().zip(states) {
+            entry.before = state.map(|stored| stored.state);
+        }
+    }
+    Ok(render(kinds, &call.audience(), &entries)?)
+}
+
+fn is_told_again(kinds: &Kinds, entry: &LogEntry) -> bool {
+    let facts = kinds.facts(entry.object.kind);
+    let told_again = facts.map_or(&[][..], |facts| facts.events_told_again);
+    entry.event_type.as_deref().is_some_and(|event_type| told_again.contains(&event_type))
+}
+
+fn render(kinds: &Kinds, audience: &Audience, entries: &[LogEntry]) -> Result<Vec<Value>, ApiError> {
     let mut shown = Vec::with_capacity(entries.len());
     for entry in entries {
         let Some(event_type) = entry.event_type.as_deref() else { continue };

@@ -24,6 +24,8 @@ pub trait Resource: 'static {
     const LISTED: Option<&'static str> = None;
     /// Event types that carry `previous_attributes`; those that end in `.updated` always do.
     const EVENTS_WITH_PREVIOUS: &'static [&'static str];
+    /// Event types that tell the change of the event before them once more, under another name.
+    const EVENTS_TOLD_AGAIN: &'static [&'static str] = &[];
     /// The object as of this state, in the attributes' customary order.
     fn render<'a>(object: &'a Self::Object, audience: &Audience) -> Json<'a>;
 }

@@ -171,6 +171,7 @@ impl Resource for Refunds {
 
     const PUBLIC: &'static [&'static str] = &[];
     const EVENTS_WITH_PREVIOUS: &'static [&'static str] = &[];
+    const EVENTS_TOLD_AGAIN: &'static [&'static str] = &["charge.refund.updated"];
 
     fn render<'a>(refund: &'a Refund, _: &Audience) -> Json<'a> {
         object! {

@@ -43,7 +43,7 @@ async fn list(call: Call, params: FilterParams) -> Result<Reply> {
     let (created_from, created_until) = params.list.created.map_or((None, None), |range| (range.from, range.until));
     let query = EventQuery { paging, types, created_from, created_until, object: None };
     let page = call.services.ledger.events(call.tenant_id(), &query).await.map_err(Failure::of_query)?;
-    let data = render_events(&call.services.kinds, &call.audience(), &page.items)?;
+    let data = render_events(&call, page.items).await?;
     Ok(Reply::value(list::envelope(data, page.has_more, &call.path)))
 }
 
@@ -51,7 +51,7 @@ async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
     let id = call.path_text("id");
     let position = position("id", id).map_err(|_| missing(id, None))?;
     let entry = entry_at(&call, position, id).await?.ok_or_else(|| missing(id, None))?;
-    let shown = render_events(&call.services.kinds, &call.audience(), &[entry])?.pop();
+    let shown = render_events(&call, vec![entry]).await?.pop();
     Ok(Reply::value(shown.ok_or_else(ApiError::internal)?))
 }
 

@@ -93,6 +93,25 @@ def test_pending_refund(client, log):
     assert made.data.object.to_dict()["status"] == "pending"
     assert updated.data.object.to_dict()["status"] == "succeeded"
     assert updated.data.previous_attributes.to_dict()["status"] == "pending"
+    again = log.of("charge.refund.updated")[-1]
+    assert again.data.to_dict() == updated.data.to_dict()
+
+
+def test_an_updated_refund(client, log):
+    made = client.v1.refunds.create(params={"payment_intent": pay(client).id, "metadata": {"a": "1"}})
+    client.v1.refunds.update(made.id, params={"metadata": {"a": "2"}})
+    for event_type in ("refund.updated", "charge.refund.updated"):
+        [event] = log.of(event_type)
+        assert event.data.previous_attributes.to_dict() == {"metadata": {"a": "1"}}
+
+
+def test_every_update_says_what_changed(client):
+    """Of all that the tests before have done."""
+    events = client.v1.events.list(params={"limit": 100}).auto_paging_iter()
+    updates = [event for event in events if event.type.endswith(".updated")]
+    assert len(updates) >= 5
+    for event in updates:
+        assert event.data.previous_attributes.to_dict(), event.type
 
 
 def test_customers(client, log):

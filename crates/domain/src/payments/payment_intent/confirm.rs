@@ -75,6 +75,7 @@ pub fn begin(
         intent.payment_method = Some(method);
         intent.attempt = Some(attempt_id);
         intent.next_action = None;
+        intent.last_payment_error = None;
         intent.authenticated = false;
     });
     Ok(attempt)

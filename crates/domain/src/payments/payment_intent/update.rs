@@ -38,7 +38,7 @@ pub fn allowed(intent: &PaymentIntent, is_decisive: bool) -> Result<(), Refusal>
     Err(Refusal::new("payment_intent_unexpected_state", message))
 }
 
-/// Changes an intent.
+/// Changes an intent. Why the last attempt failed is forgotten, whatever changes.
 pub fn update(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, edit: Edit) -> Result<(), Refusal> {
     let Edit { described: mut next, is_decisive, method, waiting } = edit;
     allowed(intent, is_decisive)?;
@@ -52,6 +52,7 @@ pub fn update(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, edit
         let is_ready = next.payment_method.is_some();
         next.status = if is_ready { Status::RequiresConfirmation } else { Status::RequiresPaymentMethod };
     }
+    next.last_payment_error = None;
     changes.update(intent, None, |intent| *intent = next);
     Ok(())
 }

@@ -90,7 +90,9 @@ pub fn begin(
 
 /// Changes a refund's metadata.
 pub fn update(changes: &mut Changes, refund: &mut Versioned<Refund>, metadata: BTreeMap<String, String>) {
-    changes.update_if_changed(refund, "refund.updated", |refund| refund.metadata = metadata);
+    if refund.metadata != metadata {
+        change(changes, refund, "refund.updated", |refund| refund.metadata = metadata);
+    }
 }
 
 /// Changes a refund; the first event of a refund is `refund.created`, whatever `event` says.

@@ -86,7 +86,8 @@ pub struct Edit<'a> {
     pub waiting: Option<Waiting>,
 }
 
-/// Changes an intent. Another payment method gives up the attempt that waits for the payer.
+/// Changes an intent. Another payment method gives up the attempt that waits for the payer, and why the last one failed is
+/// forgotten.
 pub fn update(changes: &mut Changes, intent: &mut Versioned<SetupIntent>, edit: Edit) -> Result<(), Refusal> {
     intent.check_open("updated")?;
     let gives_up = edit.method.is_some();
@@ -113,6 +114,7 @@ fn change(
         }
         next.attempt = None;
         next.next_action = None;
+        next.last_setup_error = None;
     }
     changes.update(intent, None, |intent| *intent = next);
     Ok(())

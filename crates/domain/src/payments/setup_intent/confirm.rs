@@ -52,6 +52,7 @@ pub fn begin(
         intent.attempt = Some(attempt_id);
         intent.latest_attempt = Some(setup_attempt_id);
         intent.next_action = None;
+        intent.last_setup_error = None;
     });
     Ok((attempt, setup_attempt))
 }
