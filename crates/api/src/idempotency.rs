@@ -1,7 +1,7 @@
 //! Idempotency keys: how far a request has got with its key, and which keys are in use in this process.
 
 use crate::form::Node;
-use contracts::KeyKind;
+use contracts::{Caller, KeyKind};
 use domain::commit::RequestKey;
 use http::Method;
 use sha2::{Digest, Sha256};
@@ -39,13 +39,15 @@ impl Drop for Guard {
     }
 }
 
-/// What makes two requests the same: method, path, parameters, and how much the key may see.
-pub fn fingerprint(method: &Method, path: &str, params: &Node, kind: KeyKind) -> [u8; 32] {
+/// What makes two requests the same: method, path, parameters, and what the caller's API key has a part in: how much is shown,
+/// and whether it is `livemode`.
+pub fn fingerprint(method: &Method, path: &str, params: &Node, caller: &Caller) -> [u8; 32] {
     let mut text = Vec::with_capacity(256);
     text.extend_from_slice(method.as_str().as_bytes());
     text.push(b' ');
     text.extend_from_slice(path.as_bytes());
-    text.push(if kind == KeyKind::Secret { b'\n' } else { b'\r' });
+    text.push(if caller.key == KeyKind::Secret { b'\n' } else { b'\r' });
+    text.push(if caller.livemode { b'l' } else { b't' });
     params.canonical(&mut text);
     Sha256::digest(&text).into()
 }

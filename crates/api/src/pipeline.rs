@@ -15,7 +15,7 @@ use crate::params::Param;
 use crate::replay::replay;
 use crate::reply::Reply;
 use crate::request::{Answer, Request};
-use contracts::{IdempotencyRecord, KeyKind};
+use contracts::{Caller, IdempotencyRecord, KeyKind};
 use http::Method;
 use std::sync::Arc;
 
@@ -58,7 +58,7 @@ impl Api {
         }
         let key = match idempotency_key {
             Some(key) if endpoint.method == Method::POST => {
-                Some(Arc::new(checked_key(key, &endpoint, &path, &params, caller.key)?))
+                Some(Arc::new(checked_key(key, &endpoint, &path, &params, &caller)?))
             }
             _ => None,
         };
@@ -154,10 +154,10 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
     Err(Failure::Error(error))
 }
 
-fn checked_key(key: String, endpoint: &Endpoint, path: &str, params: &Node, kind: KeyKind) -> Result<Key, ApiError> {
+fn checked_key(key: String, endpoint: &Endpoint, path: &str, params: &Node, caller: &Caller) -> Result<Key, ApiError> {
     if key.is_empty() || key.chars().count() > idempotency::KEY_MAX {
         let message = format!("Idempotency keys are 1 to {} characters long.", idempotency::KEY_MAX);
         return Err(ApiError::invalid(message));
     }
-    Ok(Key::new(key, idempotency::fingerprint(&endpoint.method, path, params, kind)))
+    Ok(Key::new(key, idempotency::fingerprint(&endpoint.method, path, params, caller)))
 }

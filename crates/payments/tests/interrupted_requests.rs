@@ -97,6 +97,40 @@ async fn a_publishable_key_sees_no_more_of_an_answer_that_the_worker_has_stored(
     assert!(answer.body.contains("requires_payment_method") && !answer.body.contains("margin"), "{}", answer.body);
 }
 
+/// What a live key was told of objects is repeated for it, whoever stored it; with a test key it is another request.
+#[tokio::test]
+async fn an_answer_is_repeated_with_the_livemode_of_its_key() {
+    for (method, interrupted, status) in [
+        ("pm_card_visa", false, 200),
+        ("pm_card_visa", true, 200),
+        ("pm_card_visa_chargeDeclined", false, 402),
+        ("pm_card_visa_chargeDeclined", true, 402),
+    ] {
+        let world = world(1);
+        let pay = async |livemode| {
+            let mut params = Node::empty();
+            let form = format!("amount=2000&currency=usd&confirm=true&payment_method={method}");
+            params.decode(form.as_bytes()).unwrap();
+            let endpoint = world.api.endpoints.get(&http::Method::POST, "/v1/payment_intents").unwrap().clone();
+            let caller = Caller { livemode, ..testkit::caller(&world.tenant) };
+            let idempotency_key = Some("order 10".to_owned());
+            world.api.answer(Request { idempotency_key, ..Request::new(endpoint, &[], params, caller) }).await
+        };
+        if interrupted {
+            world.ledger.break_at_next_commit();
+            assert_eq!(pay(true).await.status, 503);
+            world.ledger.repair();
+            world.clock.advance(LEASE + Duration::from_secs(1));
+            Worker::default().round(&world.api).await;
+        }
+        let answer = pay(true).await;
+        assert_eq!((answer.status, answer.replayed), (status, interrupted), "{}", answer.body);
+        assert!(answer.body.contains("\"livemode\": true") && !answer.body.contains("\"livemode\": false"));
+        assert_eq!(pay(true).await.body, answer.body);
+        assert_eq!(pay(false).await.status, 400, "another mode is another request");
+    }
+}
+
 /// A read that was stopped by its time limit, after the processor had been asked, became the answer to the key: it looked
 /// like a refusal, and the outcome replaced it later.
 #[tokio::test]
