@@ -97,7 +97,7 @@ async fn a_publishable_key_sees_no_more_of_an_answer_that_the_worker_has_stored(
     assert!(answer.body.contains("requires_payment_method") && !answer.body.contains("margin"), "{}", answer.body);
 }
 
-/// What a live key was told of objects is repeated for it, whoever stored it; with a test key it is another request.
+/// What a live key was told of objects is repeated for it, also if a worker stored it; with a test key it is another request.
 #[tokio::test]
 async fn an_answer_is_repeated_with_the_livemode_of_its_key() {
     for (method, interrupted, status) in [

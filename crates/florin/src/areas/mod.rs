@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod hidden;
 #[cfg(test)]
+mod in_process;
+#[cfg(test)]
+mod kept_answers;
+#[cfg(test)]
 mod sql_page;
 #[cfg(test)]
 mod surface;

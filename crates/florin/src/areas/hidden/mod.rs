@@ -2,21 +2,14 @@
 
 mod store;
 
-use super::{registry, sql_views};
-use api::Api;
-use api::Environment;
-use api::form::Node;
-use api::request::{Answer, Request};
+use super::{in_process, sql_views};
 use contracts::Ledger;
 use domain::object::Path;
 use ledger::{CommitterConfig, PgLedger};
 use platform::database::store::{ANALYST_ROLE, SERVICE_ROLE};
-use processors::{ProcessorsConfig, Surroundings};
-use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeSet;
-use std::sync::Arc;
-use testkit::{ManualClock, OneTenant, TestDatabase, caller, tenant};
+use testkit::{ManualClock, TestDatabase, tenant};
 use types::Kind;
 
 const RETURN: &str = "return_url=https%3A%2F%2Fshop.example.com";
@@ -35,13 +28,6 @@ fn requests() -> Vec<(&'static str, String)> {
         ("/v1/charges", "amount=2000&currency=usd&source=tok_visa".to_owned()),
         ("/v1/charges", "amount=2000&currency=usd&source=tok_chargeDeclined".to_owned()),
     ]
-}
-
-async fn post(api: &Arc<Api>, path: &str, form: &str) -> Answer {
-    let mut params = Node::empty();
-    params.decode(form.as_bytes()).unwrap();
-    let endpoint = api.endpoints.get(&Method::POST, path).unwrap().clone();
-    api.answer(Request::new(endpoint, &[], params, caller(&tenant()))).await
 }
 
 fn at(state: &Value, path: Path) -> &Value {
@@ -65,12 +51,9 @@ async fn analysts_see_no_value_that_a_kind_hides() {
     ledger::admin::migrate(&mut admin).await.unwrap();
     ledger::admin::open_books(&mut admin, tenant.id, &views).await.unwrap();
     let ledger = PgLedger::new(database.pool(SERVICE_ROLE, 4), clock.clone(), CommitterConfig::default());
-    let processors = ProcessorsConfig::default().build(&Surroundings { clock: clock.clone() }).unwrap();
-    let environment = Environment { public_url: "http://localhost".into() };
-    let identity = Arc::new(OneTenant(tenant.clone()));
-    let api = Api::new(ledger.clone(), identity, clock, environment, registry(processors));
+    let api = in_process::api(ledger.clone(), clock);
     for (path, form) in requests() {
-        let answer = post(&api, path, &form).await;
+        let answer = in_process::post(&api, path, "", &form).await;
         assert!(matches!(answer.status, 200 | 402), "{path} {form}: {}", answer.body);
     }
 

@@ -1,0 +1,25 @@
+//! The whole API in the tests' process, without HTTP.
+
+use super::registry;
+use api::form::Node;
+use api::{Answer, Api, Environment, Request};
+use contracts::Ledger;
+use processors::{ProcessorsConfig, Surroundings};
+use reqwest::Method;
+use std::sync::Arc;
+use testkit::{ManualClock, OneTenant, caller, tenant};
+
+/// For one tenant, whose payments go to the sandbox.
+pub fn api(ledger: Arc<dyn Ledger>, clock: Arc<ManualClock>) -> Arc<Api> {
+    let processors = ProcessorsConfig::default().build(&Surroundings { clock: clock.clone() }).unwrap();
+    let environment = Environment { public_url: "http://localhost".into() };
+    Api::new(ledger, Arc::new(OneTenant(tenant())), clock, environment, registry(processors))
+}
+
+/// A request of that tenant with its secret test key; `id` is the one in the path, if it has one.
+pub async fn post(api: &Arc<Api>, path: &str, id: &str, form: &str) -> Answer {
+    let mut params = Node::empty();
+    params.decode(form.as_bytes()).unwrap();
+    let endpoint = api.endpoints.get(&Method::POST, path).unwrap_or_else(|| panic!("no such endpoint: {path}")).clone();
+    api.answer(Request::new(endpoint, &[("id", id)], params, caller(&tenant()))).await
+}
