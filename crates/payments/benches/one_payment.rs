@@ -86,8 +86,8 @@ fn decide(now: Timestamp, method: &PaymentMethod, conditions: &Conditions) -> Co
     let confirmation = confirm::Confirmation::default();
     let mut attempt = confirm::begin(&mut changes, &mut intent, &method, "sandbox", confirmation).unwrap();
     let done = Outcome::Done(Done { reference: "reference".to_owned(), ..Done::default() });
-    let mut method = Some(method);
-    let applied = attempts::apply(&mut changes, &mut attempt, &mut intent, &mut method, conditions, &done);
+    let mut payment = payment_intent::Payment { method: Some(method), customer: None };
+    let applied = attempts::apply(&mut changes, &mut attempt, &mut intent, &mut payment, conditions, &done);
     assert_eq!(applied, Ok(None));
     changes.into_commit()
 }

@@ -3,7 +3,7 @@
 use api::call::Call;
 use api::error::{ApiError, Result};
 use domain::payments::customer::Customer;
-use domain::{Object, Versioned};
+use domain::{Changes, Object, Versioned};
 use types::ObjectId;
 
 /// The customer that a parameter names.
@@ -15,12 +15,18 @@ pub async fn of_param(call: &Call, param: &str, id: &str) -> Result<Versioned<Cu
     Ok(customer)
 }
 
-/// The id of the customer that the parameter `customer` names, if it is given.
-pub async fn id_of_param(call: &Call, id: Option<&str>) -> Result<Option<ObjectId>> {
-    match id {
-        Some(id) => Ok(Some(of_param(call, "customer", id).await?.id)),
-        None => Ok(None),
-    }
+/// The customer that the parameter `customer` names, if it is given. What is decided for a customer relies on that it is not
+/// deleted meanwhile.
+pub async fn decided_for(call: &Call, changes: &mut Changes, id: Option<&str>) -> Result<Option<Versioned<Customer>>> {
+    let Some(id) = id else { return Ok(None) };
+    let customer = of_param(call, "customer", id).await?;
+    changes.rely_on(&customer);
+    Ok(Some(customer))
+}
+
+/// The same, if only the id matters.
+pub async fn id_decided_for(call: &Call, changes: &mut Changes, id: Option<&str>) -> Result<Option<ObjectId>> {
+    Ok(decided_for(call, changes, id).await?.map(|customer| customer.id))
 }
 
 /// The customer in the path.

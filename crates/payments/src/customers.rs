@@ -15,6 +15,7 @@ use api::resource::{Audience, Expandable, Resource, Schema, reference};
 use api::search::{FieldKind, SearchField, field, indexed};
 use api::{object, params};
 use contracts::{FieldFilter, ListQuery};
+use domain::Versioned;
 use domain::payments::customer::{self, Customer, Details};
 use domain::payments::payment_method::{PaymentMethod, may_attach};
 use types::{Kind, ObjectId};
@@ -104,14 +105,18 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
 async fn update(call: Call, params: DetailParams) -> Result<Reply> {
     let mut customer = of_path(&call, "id").await?;
     let mut details = customer.details.clone();
-    match default_method(&params) {
-        Some(Unsettable::Set(id)) => details.default_payment_method = Some(own_method(&call, customer.id, &id).await?),
-        Some(Unsettable::Unset) => details.default_payment_method = None,
-        None => (),
-    }
+    let default = match default_method(&params) {
+        Some(Unsettable::Set(id)) => Some(own_method(&call, customer.id, &id).await?),
+        Some(Unsettable::Unset) => {
+            details.default_payment_method = None;
+            None
+        }
+        None => None,
+    };
+    details.default_payment_method = default.as_ref().map(|method| method.id).or(details.default_payment_method);
     params.apply(&mut details)?;
     let mut changes = call.changes();
-    customer::update(&mut changes, &mut customer, details);
+    customer::update(&mut changes, &mut customer, details, default.as_ref());
     call.commit_and_show::<Customers>(changes, &customer).await
 }
 
@@ -133,13 +138,13 @@ fn default_method(params: &DetailParams) -> Option<Unsettable<String>> {
 }
 
 /// A payment method that is attached to the customer.
-async fn own_method(call: &Call, customer: ObjectId, id: &str) -> Result<ObjectId> {
+async fn own_method(call: &Call, customer: ObjectId, id: &str) -> Result<Versioned<PaymentMethod>> {
     let method = match ObjectId::parse(Kind::PaymentMethod, id) {
         Some(id) => call.load::<PaymentMethod>(id).await?,
         None => None,
     };
     let own = method.filter(|method| method.customer == Some(customer));
-    Ok(own.ok_or_else(|| not_attached(id))?.id)
+    Ok(own.ok_or_else(|| not_attached(id))?)
 }
 
 fn not_attached(id: &str) -> ApiError {

@@ -10,12 +10,14 @@ use domain::commit::{Commit, Version};
 use futures_util::future::BoxFuture;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use types::{ObjectId, TenantId, Timestamp};
 
-/// The model, from which no object can be read between a commit that breaks it and its repair.
+/// The model, from which no object can be read between a commit that breaks it and its repair; and what another caller does can be
+/// put right before a commit.
 pub struct FailingLedger {
     model: Arc<ModelLedger>,
+    meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
     breaks: AtomicBool,
     broken: AtomicBool,
     delay: OnceLock<Delay>,
@@ -27,6 +29,7 @@ impl FailingLedger {
     pub fn new(model: Arc<ModelLedger>) -> Arc<Self> {
         Arc::new(FailingLedger {
             model,
+            meanwhile: Mutex::new(None),
             breaks: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             delay: OnceLock::new(),
@@ -39,6 +42,11 @@ impl FailingLedger {
         F: Future<Output = ()> + Send + 'static,
     {
         let _ = self.delay.set(Box::new(move || Box::pin(delay())));
+    }
+
+    /// Before the next commit is written, this is done: what it commits is written first.
+    pub fn before_next_commit(&self, meanwhile: impl Future<Output = ()> + Send + 'static) {
+        *self.meanwhile.lock().unwrap() = Some(Box::pin(meanwhile));
     }
 
     /// The ledger behind, which is never slow and never fails.
@@ -61,6 +69,10 @@ impl FailingLedger {
 #[async_trait]
 impl Ledger for FailingLedger {
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
+        let meanwhile = self.meanwhile.lock().unwrap().take();
+        if let Some(meanwhile) = meanwhile {
+            meanwhile.await;
+        }
         if let Some(delay) = self.delay.get() {
             delay().await;
         }

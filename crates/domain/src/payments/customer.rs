@@ -17,6 +17,10 @@ pub struct Customer {
     pub details: Details,
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub deleted: bool,
+    /// How many payment methods were ever attached. With it the customer changes whenever one is attached, so that a decision
+    /// about all of them conflicts with one that comes.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub attached: u32,
 }
 
 /// What callers say about a customer.
@@ -59,20 +63,48 @@ pub fn create(
     details: Details,
     method: Option<&mut Versioned<PaymentMethod>>,
 ) -> Versioned<Customer> {
-    let customer = Customer { id: changes.new_id(Kind::Customer), created: changes.now, details, deleted: false };
+    let id = changes.new_id(Kind::Customer);
+    let attached = u32::from(method.is_some());
+    let customer = Customer { id, created: changes.now, details, deleted: false, attached };
     let customer = changes.create(customer, Some("customer.created"));
     if let Some(method) = method {
-        payment_method::attach(changes, method, customer.id);
+        payment_method::attach(changes, method, id);
     }
     customer
 }
 
-/// Changes what is said about a customer.
-pub fn update(changes: &mut Changes, customer: &mut Versioned<Customer>, details: Details) {
+/// Makes a payment method a customer's. The caller has asked [`payment_method::may_attach`].
+pub fn attach(changes: &mut Changes, customer: &mut Versioned<Customer>, method: &mut Versioned<PaymentMethod>) {
+    payment_method::attach(changes, method, customer.id);
+    changes.update(customer, None, |customer| customer.attached = customer.attached.saturating_add(1));
+}
+
+/// Saves a payment method that has paid or was set up to the customer, if there is one who was not deleted meanwhile.
+pub(super) fn save(
+    changes: &mut Changes,
+    customer: Option<&mut Versioned<Customer>>,
+    method: &mut Versioned<PaymentMethod>,
+) {
+    if let Some(customer) = customer.filter(|customer| !customer.deleted && method.customer.is_none()) {
+        attach(changes, customer, method);
+    }
+}
+
+/// Changes what is said about a customer. `default` is the payment method that the details name, and was attached to the customer
+/// when it was looked at.
+pub fn update(
+    changes: &mut Changes,
+    customer: &mut Versioned<Customer>,
+    details: Details,
+    default: Option<&Versioned<PaymentMethod>>,
+) {
+    if let Some(method) = default {
+        changes.rely_on(method);
+    }
     changes.update_if_changed(customer, "customer.updated", |customer| customer.details = details);
 }
 
-/// Deletes a customer and detaches its payment methods, which are all given.
+/// Deletes a customer and detaches its payment methods, which are all given; one that is attached meanwhile is a conflict.
 pub fn delete(
     changes: &mut Changes,
     customer: &mut Versioned<Customer>,
@@ -90,6 +122,8 @@ pub fn delete(
 /// Takes a payment method from its customer.
 pub fn detach(changes: &mut Changes, customer: &mut Versioned<Customer>, method: &mut Versioned<PaymentMethod>) {
     payment_method::detach(changes, method);
+    // It may become the default meanwhile.
+    changes.rely_on(customer);
     if customer.details.default_payment_method == Some(method.id) {
         changes.update(customer, Some("customer.updated"), |customer| customer.details.default_payment_method = None);
     }

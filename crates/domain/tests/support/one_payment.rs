@@ -7,7 +7,7 @@ use domain::commit::{Action, Commit};
 use domain::payments::charge::{self, Charge, capture};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::{
-    self, CaptureMethod, CardOptions, Draft, IfAvailable, PaymentIntent, cancel, confirm, increment,
+    self, CaptureMethod, CardOptions, Draft, IfAvailable, Payment, PaymentIntent, cancel, confirm, increment,
 };
 use domain::payments::payment_method::{self, PaymentMethod};
 use domain::payments::refund::{self, Refund};
@@ -184,12 +184,12 @@ impl World {
         let charge = self.charge.clone().filter(|charge| intent.latest_charge == Some(charge.id));
         let begun = match (command, charge) {
             (Command::Confirm, _) => {
-                let mut method = Some(self.method.clone());
+                let mut payment = Payment { method: Some(self.method.clone()), customer: None };
                 let confirmation = confirm::Confirmation::default();
                 if let Ok(attempt) = confirm::begin(&mut changes, &mut intent, &self.method, "sandbox", confirmation) {
-                    self.attempt(changes, attempt, (&mut intent, &mut method), says);
+                    self.attempt(changes, attempt, (&mut intent, &mut payment), says);
                     self.intent = intent;
-                    self.method = method.expect("it stays");
+                    self.method = payment.method.expect("it stays");
                 }
                 return;
             }

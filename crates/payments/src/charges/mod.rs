@@ -5,6 +5,7 @@ mod render;
 pub use render::Charges;
 
 use crate::contact::{ShippingParams, check_email};
+use crate::customer_lookup;
 use crate::payment_methods;
 use crate::statement::checked_statement;
 use api::Registry;
@@ -97,11 +98,8 @@ pub fn register(registry: &mut Registry) {
 }
 
 async fn create(call: Call, params: CreateParams) -> Result<Reply> {
-    let customer = match &params.customer {
-        Some(id) => Some(call.param_object::<Customer>("customer", id).await?),
-        None => None,
-    };
     let mut changes = call.changes();
+    let customer = customer_lookup::decided_for(&call, &mut changes, params.customer.as_deref()).await?;
     let mut method = source(&call, &mut changes, params.source.as_deref(), customer.as_ref()).await?;
     let details = Details {
         description: params.description,
@@ -166,11 +164,11 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
 
 async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     let mut charge = call.path_object::<Charge>("id").await?;
+    let mut changes = call.changes();
     let customer = match &params.customer {
         // A charge that has a customer refuses another one, known or not.
-        Some(id) if charge.customer.is_none() => Some(call.param_object::<Customer>("customer", id).await?.id),
-        Some(_) => charge.customer,
-        None => None,
+        Some(_) if charge.customer.is_some() => charge.customer,
+        id => customer_lookup::id_decided_for(&call, &mut changes, id.as_deref()).await?,
     };
     let details = Details {
         customer,
@@ -182,7 +180,6 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
         user_report: params.fraud_details.and_then(|details| chosen(Some(details.user_report))),
         ..Details::default()
     };
-    let mut changes = call.changes();
     charge::update(&mut changes, &mut charge, details, &call.tenant().settings.statement_descriptor)?;
     call.commit_and_show::<Charges>(changes, &charge).await
 }

@@ -14,7 +14,7 @@ use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor
 use domain::attempts::{Attempt, Decline, Options};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::confirm::{self, Confirmation};
-use domain::payments::payment_intent::{ConfirmationMethod, PaymentIntent};
+use domain::payments::payment_intent::{ConfirmationMethod, Payment, PaymentIntent};
 use domain::payments::payment_method::PaymentMethod;
 use domain::{Changes, Refusal, Versioned};
 
@@ -102,7 +102,8 @@ pub async fn confirm_with(
     let processor = preferred_processor(call)?.facts().name;
     let attempt = confirm::begin(&mut changes, &mut intent, &method, processor, confirmation)
         .map_err(|refusal| refused(call, &intent, refusal))?;
-    run::<PaymentIntents>(call, changes, attempt, intent, Some(method)).await
+    let customer = call.referenced_if_any(intent.saves_to()).await?;
+    run::<PaymentIntents>(call, changes, attempt, intent, Payment { method: Some(method), customer }).await
 }
 
 /// A decline as an error that shows the intent.
@@ -126,13 +127,16 @@ pub fn declined_intent(
 }
 
 impl Attempted for PaymentIntents {
-    async fn related(call: &Call, intent: &PaymentIntent) -> Result<Option<Versioned<PaymentMethod>>> {
-        call.referenced_if_any(intent.payment_method).await
+    async fn related(call: &Call, intent: &PaymentIntent) -> Result<Payment> {
+        Ok(Payment {
+            method: call.referenced_if_any(intent.payment_method).await?,
+            customer: call.referenced_if_any(intent.saves_to()).await?,
+        })
     }
 
     fn answer(
         intent: &Versioned<PaymentIntent>,
-        method: &Option<Versioned<PaymentMethod>>,
+        Payment { method, .. }: &Payment,
         Answering { call, decline, .. }: Answering,
     ) -> Outcome {
         match decline {

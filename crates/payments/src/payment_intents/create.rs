@@ -29,11 +29,12 @@ pub async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     }
     let types = params.description.payment_method_types.as_ref();
     intent.automatic_payment_methods = automatic_payment_methods(params.automatic_payment_methods.as_ref(), types);
-    intent.customer = customer_lookup::id_of_param(&call, params.description.customer.as_deref()).await?;
+    intent.customer =
+        customer_lookup::id_decided_for(&call, &mut changes, params.description.customer.as_deref()).await?;
     let method = chosen_method(&call, &mut changes, &params.details).await?;
     params.description.apply(intent)?;
     params.details.apply(intent)?;
-    let intent = payment_intent::create(&mut changes, draft, method.as_deref())?;
+    let intent = payment_intent::create(&mut changes, draft, method.as_ref())?;
     if confirms {
         return confirm_with(&call, changes, intent, method, params.confirmation).await;
     }
@@ -68,13 +69,13 @@ pub async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     described.amount = params.amount.unwrap_or(described.amount);
     described.currency = params.currency.unwrap_or(described.currency);
     check_amount(described.amount, described.currency)?;
-    let customer = customer_lookup::id_of_param(&call, params.description.customer.as_deref()).await?;
+    let customer = customer_lookup::id_decided_for(&call, &mut changes, params.description.customer.as_deref()).await?;
     described.customer = customer.or(described.customer);
     let method = chosen_method(&call, &mut changes, &params.details).await?;
     params.description.apply(&mut described)?;
     params.details.apply(&mut described)?;
     let mut waiting = call.referenced_if_any(intent.attempt.filter(|_| is_decisive)).await?;
-    let edit = Edit { described, is_decisive, method: method.as_deref(), waiting: waiting.as_mut() };
+    let edit = Edit { described, is_decisive, method: method.as_ref(), waiting: waiting.as_mut() };
     let updated = payment_intent::update::update(&mut changes, &mut intent, edit);
     withdrawn::<PaymentIntents, _>(&call, updated).await?;
     call.commit_and_show::<PaymentIntents>(changes, &intent).await

@@ -110,7 +110,7 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
 }
 
 async fn attach(call: Call, params: AttachParams) -> Result<Reply> {
-    let customer = customer_lookup::of_param(&call, "customer", &params.customer).await?;
+    let mut customer = customer_lookup::of_param(&call, "customer", &params.customer).await?;
     let mut changes = call.changes();
     let id = call.path_text("id");
     let mut method = match card::from_test_name(&call, &mut changes, id).await? {
@@ -124,7 +124,7 @@ async fn attach(call: Call, params: AttachParams) -> Result<Reply> {
         call.commit(changes, &Err(error.clone())).await?;
         return Err(error.into());
     }
-    payment_method::attach(&mut changes, &mut method, customer.id);
+    customer::attach(&mut changes, &mut customer, &mut method);
     call.commit_and_show::<PaymentMethods>(changes, &method).await
 }
 

@@ -58,17 +58,18 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     }
     let types = params.details.payment_method_types.as_ref();
     intent.automatic_payment_methods = automatic_payment_methods(params.automatic_payment_methods.as_ref(), types);
-    describe(&call, intent, params.details).await?;
+    describe(&call, &mut changes, intent, params.details).await?;
     let method = chosen_method(&call, &mut changes, intent, params.method).await?;
-    let intent = setup_intent::create(&mut changes, draft, method.as_deref())?;
+    let intent = setup_intent::create(&mut changes, draft, method.as_ref())?;
     if confirms {
         return confirm_with(&call, changes, intent, method, params.confirmation).await;
     }
     call.commit_and_show::<SetupIntents>(changes, &intent).await
 }
 
-async fn describe(call: &Call, intent: &mut SetupIntent, params: DetailParams) -> Result<()> {
-    intent.customer = customer_lookup::id_of_param(call, params.customer.as_deref()).await?.or(intent.customer);
+async fn describe(call: &Call, changes: &mut Changes, intent: &mut SetupIntent, params: DetailParams) -> Result<()> {
+    let customer = customer_lookup::id_decided_for(call, changes, params.customer.as_deref()).await?;
+    intent.customer = customer.or(intent.customer);
     assign(&mut intent.description, params.description);
     params.metadata.unwrap_or_default().apply(&mut intent.metadata)?;
     if let Some(types) = params.payment_method_types {
@@ -115,9 +116,9 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
     intent.check_open("updated").map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
     let mut described = (*intent).clone();
-    describe(&call, &mut described, params.details).await?;
+    describe(&call, &mut changes, &mut described, params.details).await?;
     let method = chosen_method(&call, &mut changes, &mut described, params.method).await?;
-    let edit = Edit { described, method: method.as_deref(), waiting: waiting(&call, &intent).await? };
+    let edit = Edit { described, method: method.as_ref(), waiting: waiting(&call, &intent).await? };
     let updated = setup_intent::update(&mut changes, &mut intent, edit);
     withdrawn::<SetupIntents, _>(&call, updated).await?;
     call.commit_and_show::<SetupIntents>(changes, &intent).await
@@ -130,7 +131,7 @@ async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let mut changes = call.changes();
     let mut described = (*intent).clone();
     let method = chosen_method(&call, &mut changes, &mut described, params.method).await?;
-    let edit = Edit { described, method: method.as_deref(), waiting: waiting(&call, &intent).await? };
+    let edit = Edit { described, method: method.as_ref(), waiting: waiting(&call, &intent).await? };
     let prepared = setup_intent::prepare(&mut changes, &mut intent, edit);
     withdrawn::<SetupIntents, _>(&call, prepared).await?;
     let method = match (method, intent.payment_method) {
@@ -163,7 +164,8 @@ async fn confirm_with(
     let with = (options, call.request_key());
     let (attempt, setup_attempt) = setup_intent::begin(&mut changes, &mut intent, &method, processor, currency, with)
         .map_err(|refusal| refused(call, &intent, refusal))?;
-    let setup = Setup { method: Some(method), setup_attempt: Some(setup_attempt) };
+    let customer = call.referenced_if_any(intent.customer).await?;
+    let setup = Setup { method: Some(method), setup_attempt: Some(setup_attempt), customer };
     run::<SetupIntents>(call, changes, attempt, intent, setup).await
 }
 
@@ -205,6 +207,7 @@ impl Attempted for SetupIntents {
         Ok(Setup {
             method: call.referenced_if_any(intent.payment_method).await?,
             setup_attempt: call.referenced_if_any(intent.latest_attempt).await?,
+            customer: call.referenced_if_any(intent.customer).await?,
         })
     }
 

@@ -30,6 +30,7 @@ pub fn begin(
     request: Request,
 ) -> Result<(Versioned<Charge>, Versioned<Attempt>), Refusal> {
     may_use(method, request.customer)?;
+    changes.rely_on(method);
     check_amount(request.money.amount, request.money.currency)?;
     let id = changes.new_id(Kind::Charge);
     let operation = if request.capture { Operation::Sale } else { Operation::Authorize };

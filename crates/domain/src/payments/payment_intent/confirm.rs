@@ -44,12 +44,13 @@ pub fn prepare(
 pub fn begin(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
-    method: &PaymentMethod,
+    method: &Versioned<PaymentMethod>,
     processor: &str,
     confirmation: Confirmation,
 ) -> Result<Versioned<Attempt>, Refusal> {
     allowed(intent)?;
     intent.check_method(method)?;
+    changes.rely_on(method);
     let operation = if intent.captures_automatically() { Operation::Sale } else { Operation::Authorize };
     let (currency, target, subject) = (intent.currency, intent.id, intent.id);
     let new = New { processor, operation, currency, target, subject, credential: &method.credential };

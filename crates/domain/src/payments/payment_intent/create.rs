@@ -29,11 +29,12 @@ impl Draft {
 pub fn create(
     changes: &mut Changes,
     Draft(mut intent): Draft,
-    method: Option<&PaymentMethod>,
+    method: Option<&Versioned<PaymentMethod>>,
 ) -> Result<Versioned<PaymentIntent>, Refusal> {
     check_amount(intent.amount, intent.currency)?;
     if let Some(method) = method {
         intent.check_method(method)?;
+        changes.rely_on(method);
         intent.payment_method = Some(method.id);
         intent.status = Status::RequiresConfirmation;
     }

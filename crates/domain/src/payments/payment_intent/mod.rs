@@ -14,6 +14,7 @@ pub mod update;
 
 pub use create::{Draft, create};
 pub use details::{AmountDetails, AmountShipping, PaymentDetails};
+pub use outcome::Payment;
 
 use super::intent::{AllowRedirects, FutureUsage, NextAction, PaymentError, Status, ThreeDSecure, unexpected_state};
 use super::payment_method::PaymentMethod;
@@ -196,6 +197,11 @@ impl PaymentIntent {
     /// What the payment method is kept for.
     pub fn future_usage(&self) -> Option<FutureUsage> {
         self.card_options.setup_future_usage.or(self.setup_future_usage)
+    }
+
+    /// The customer that the payment method is saved to when it has paid.
+    pub fn saves_to(&self) -> Option<ObjectId> {
+        self.customer.filter(|_| self.future_usage().is_some())
     }
 
     /// Whether its amount, currency and payment method may still be changed.

@@ -8,17 +8,25 @@ use crate::attempts::{
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::charge::{self, Charge, Features, Statement};
+use crate::payments::customer::{self, Customer};
 use crate::payments::intent::{FutureUsage, NextAction, PaymentError, Status};
 use crate::payments::payment_method::{self, PaymentMethod};
 use types::{Money, ObjectId};
 
+/// What goes with an intent that is being paid.
+pub struct Payment {
+    /// Absent if the intent was declined, or changed, since the attempt began.
+    pub method: Option<Versioned<PaymentMethod>>,
+    /// The customer to save the payment method to, if that is asked for.
+    pub customer: Option<Versioned<Customer>>,
+}
+
 impl Target for PaymentIntent {
-    /// The payment method; absent if the intent was declined, or changed, since the attempt began.
-    type Related = Option<Versioned<PaymentMethod>>;
+    type Related = Payment;
 
     fn apply(
         intent: &mut Versioned<Self>,
-        method: &mut Self::Related,
+        Payment { method, customer }: &mut Self::Related,
         changes: &mut Changes,
         resolution: &Resolution,
     ) -> Result<Option<Decline>, Unexpected> {
@@ -26,7 +34,7 @@ impl Target for PaymentIntent {
             Operation::Sale | Operation::Authorize => match method {
                 // The attempt was given up meanwhile; its outcome is recorded in the attempt alone.
                 _ if intent.attempt != Some(resolution.attempt.id) => Ok(None),
-                Some(method) => Ok(apply(changes, intent, method, resolution)),
+                Some(method) => Ok(apply(changes, intent, (method, customer.as_mut()), resolution)),
                 None => Err(Unexpected(resolution.attempt.operation)),
             },
             other @ (Operation::Capture
@@ -74,13 +82,13 @@ impl Target for PaymentIntent {
 fn apply(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
-    method: &mut Versioned<PaymentMethod>,
+    (method, customer): (&mut Versioned<PaymentMethod>, Option<&mut Versioned<Customer>>),
     resolution: &Resolution,
 ) -> Option<Decline> {
     let Resolution { attempt, outcome, conditions, .. } = *resolution;
     match outcome {
         Outcome::Done(done) => {
-            paid(changes, intent, method, attempt, conditions, done);
+            paid(changes, intent, (method, customer), attempt, conditions, done);
             None
         }
         Outcome::Declined { decline, .. } => {
@@ -130,7 +138,7 @@ fn apply(
 fn paid(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
-    method: &mut Versioned<PaymentMethod>,
+    (method, customer): (&mut Versioned<PaymentMethod>, Option<&mut Versioned<Customer>>),
     attempt: &Attempt,
     conditions: &Conditions,
     done: &Done,
@@ -140,7 +148,7 @@ fn paid(
     charge::outcome::succeed(changes, &mut charge, attempt, conditions, done);
     charge.features = features(intent, conditions, charge.amount);
     let (id, amount, capture_before) = (charge.id, charge.amount, charge.capture_before);
-    keep_method(changes, intent, method);
+    keep_method(changes, intent, method, customer);
     if captured {
         changes.create(charge, Some("charge.succeeded"));
         changes.update(intent, Some("payment_intent.succeeded"), |intent| {
@@ -181,22 +189,22 @@ fn features(intent: &PaymentIntent, conditions: &Conditions, amount: i64) -> Fea
     }
 }
 
-/// A payment method is attached to the customer if that was asked for; otherwise it cannot be used again.
-fn keep_method(changes: &mut Changes, intent: &PaymentIntent, method: &mut Versioned<PaymentMethod>) {
-    let usage = intent.future_usage();
-    let set_up = usage == Some(FutureUsage::OffSession);
-    match (intent.customer, usage) {
-        _ if method.customer.is_some() => {
-            if set_up && !method.set_up {
-                changes.update(method, None, |method| method.set_up = true);
-            }
-        }
-        (Some(customer), Some(_)) => changes.update(method, Some("payment_method.attached"), |method| {
-            method.customer = Some(customer);
-            method.set_up |= set_up;
-        }),
-        _ => payment_method::mark_used(changes, method),
+/// A payment method is saved to the customer if that was asked for, and the customer was not deleted meanwhile; otherwise it
+/// cannot be used again.
+fn keep_method(
+    changes: &mut Changes,
+    intent: &PaymentIntent,
+    method: &mut Versioned<PaymentMethod>,
+    customer: Option<&mut Versioned<Customer>>,
+) {
+    let customer = customer.filter(|customer| !customer.deleted);
+    if method.customer.is_none() && customer.is_none() {
+        return payment_method::mark_used(changes, method);
     }
+    if intent.future_usage() == Some(FutureUsage::OffSession) {
+        changes.update(method, None, |method| method.set_up = true);
+    }
+    customer::save(changes, customer, method);
 }
 
 /// A new charge of the intent.

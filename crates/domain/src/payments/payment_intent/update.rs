@@ -17,7 +17,7 @@ pub struct Edit<'a> {
     /// Whether amount, currency, customer, payment method or the like change: how much is paid, and with what.
     pub is_decisive: bool,
     /// The payment method that replaces the one before.
-    pub method: Option<&'a PaymentMethod>,
+    pub method: Option<&'a Versioned<PaymentMethod>>,
     /// The attempt that waits for the payer, which a decisive change gives up.
     pub waiting: Option<&'a mut Versioned<Attempt>>,
 }
@@ -45,6 +45,7 @@ pub fn update(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, edit
     check_amount(next.amount, next.currency)?;
     if let Some(method) = method {
         next.check_method(method)?;
+        changes.rely_on(method);
         next.payment_method = Some(method.id);
     }
     if is_decisive {

@@ -48,15 +48,20 @@ impl Draft {
 pub fn create(
     changes: &mut Changes,
     Draft(mut intent): Draft,
-    method: Option<&PaymentMethod>,
+    method: Option<&Versioned<PaymentMethod>>,
 ) -> Result<Versioned<SetupIntent>, Refusal> {
-    choose(&mut intent, method)?;
+    choose(changes, &mut intent, method)?;
     Ok(changes.create(intent, Some("setup_intent.created")))
 }
 
-fn choose(intent: &mut SetupIntent, method: Option<&PaymentMethod>) -> Result<(), Refusal> {
+fn choose(
+    changes: &mut Changes,
+    intent: &mut SetupIntent,
+    method: Option<&Versioned<PaymentMethod>>,
+) -> Result<(), Refusal> {
     if let Some(method) = method {
         may_use(intent, method)?;
+        changes.rely_on(method);
         intent.payment_method = Some(method.id);
         intent.status = Status::RequiresConfirmation;
     }
@@ -82,7 +87,7 @@ pub struct Edit<'a> {
     /// The intent with what callers may describe.
     pub described: SetupIntent,
     /// The payment method that replaces the one before.
-    pub method: Option<&'a PaymentMethod>,
+    pub method: Option<&'a Versioned<PaymentMethod>>,
     pub waiting: Option<Waiting>,
 }
 
@@ -107,7 +112,7 @@ fn change(
     gives_up: bool,
 ) -> Result<(), Refusal> {
     let Edit { described: mut next, method, waiting } = edit;
-    choose(&mut next, method)?;
+    choose(changes, &mut next, method)?;
     if gives_up {
         if let Some(mut waiting) = waiting {
             waiting.give_up(changes)?;

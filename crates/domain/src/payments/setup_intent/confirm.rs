@@ -8,6 +8,7 @@ use crate::attempts::{
 use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
+use crate::payments::customer::{self, Customer};
 use crate::payments::intent::{FutureUsage, NextAction, PaymentError, Status, ThreeDSecure};
 use crate::payments::payment_method::PaymentMethod;
 use crate::payments::setup_attempt::{self, SetupAttempt};
@@ -20,19 +21,22 @@ pub struct Setup {
     pub method: Option<Versioned<PaymentMethod>>,
     /// The confirmation under way; absent before the first.
     pub setup_attempt: Option<Versioned<SetupAttempt>>,
+    /// The customer to save the payment method to.
+    pub customer: Option<Versioned<Customer>>,
 }
 
 /// Begins to set up a payment method. `currency` is the tenant's: no money moves.
 pub fn begin(
     changes: &mut Changes,
     intent: &mut Versioned<SetupIntent>,
-    method: &PaymentMethod,
+    method: &Versioned<PaymentMethod>,
     processor: &str,
     currency: Currency,
     (options, key): (Options, Option<RequestKey>),
 ) -> Result<(Versioned<Attempt>, Versioned<SetupAttempt>), Refusal> {
     intent.check_open("confirmed")?;
     may_use(intent, method)?;
+    changes.rely_on(method);
     let secret = changes.new_secret(24);
     let (target, subject) = (intent.id, intent.id);
     let new = New { processor, operation: Operation::Setup, currency, target, subject, credential: &method.credential };
@@ -71,7 +75,7 @@ impl Target for SetupIntent {
                 // The attempt was given up meanwhile; its outcome is recorded in the attempt alone.
                 _ if intent.attempt != Some(resolution.attempt.id) => Ok(None),
                 (Some(method), Some(setup_attempt)) => {
-                    let decline = apply(changes, intent, method, resolution);
+                    let decline = apply(changes, intent, (method, setup.customer.as_mut()), resolution);
                     let error = intent.last_setup_error.as_ref().filter(|_| decline.is_some());
                     setup_attempt::record(changes, setup_attempt, resolution.attempt, error);
                     Ok(decline)
@@ -119,13 +123,16 @@ fn wait(changes: &mut Changes, intent: &mut Versioned<SetupIntent>, setup: &mut 
 fn apply(
     changes: &mut Changes,
     intent: &mut Versioned<SetupIntent>,
-    method: &mut Versioned<PaymentMethod>,
+    (method, customer): (&mut Versioned<PaymentMethod>, Option<&mut Versioned<Customer>>),
     resolution: &Resolution,
 ) -> Option<Decline> {
     let Resolution { attempt, outcome, .. } = *resolution;
     match outcome {
         Outcome::Done(_) => {
-            keep_method(changes, intent, method);
+            if intent.usage == FutureUsage::OffSession {
+                changes.update(method, None, |method| method.set_up = true);
+            }
+            customer::save(changes, customer, method);
             changes.update(intent, Some("setup_intent.succeeded"), |intent| {
                 intent.status = Status::Succeeded;
                 intent.attempt = None;
@@ -172,20 +179,5 @@ fn apply(
             }
             None
         }
-    }
-}
-
-/// Attaches the payment method to the customer, and notes that it is set up.
-fn keep_method(changes: &mut Changes, intent: &SetupIntent, method: &mut Versioned<PaymentMethod>) {
-    let set_up = method.set_up || intent.usage == FutureUsage::OffSession;
-    match intent.customer {
-        Some(customer) if method.customer.is_none() => {
-            changes.update(method, Some("payment_method.attached"), |method| {
-                method.customer = Some(customer);
-                method.set_up = set_up;
-            });
-        }
-        _ if method.set_up != set_up => changes.update(method, None, |method| method.set_up = set_up),
-        _ => (),
     }
 }
