@@ -21,5 +21,5 @@ pub async fn post(api: &Arc<Api>, path: &str, id: &str, form: &str) -> Answer {
     let mut params = Node::empty();
     params.decode(form.as_bytes()).unwrap();
     let endpoint = api.endpoints.get(&Method::POST, path).unwrap_or_else(|| panic!("no such endpoint: {path}")).clone();
-    api.answer(Request::new(endpoint, &[("id", id)], params, caller(&tenant()))).await
+    api.answer(Request::new(endpoint, &[("id", id)], params, caller(&tenant())), ()).await
 }
