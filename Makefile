@@ -9,7 +9,7 @@ FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/flori
 export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults test-scale lint fmt tidy deny doctor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-durability: test-setup build ## kill the server and PostgreSQL under load, 
 
 test-faults: test-setup build ## make the processor unreliable, kill the server, and check that unknown is never failed
 	FLORIN_BIN="$(FLORIN)" tests/faults/run
+
+test-scale: setup ## read behind two million commits, and print pages and times (takes some minutes)
+	cargo test --package ledger --profile $(PROFILE) --test bounded_reads -- --ignored --nocapture --test-threads 1
 
 .PHONY: test-setup
 test-setup:

@@ -138,6 +138,11 @@ pub(crate) fn to_sql_type(tenant: i32, event_type: &str) -> String {
     format!("{tenant}/{event_type}")
 }
 
+/// The public type that is in the column so; what is of no tenant is returned as it is.
+pub(crate) fn from_sql_type(stored: &str) -> &str {
+    stored.split_once('/').map_or(stored, |(_, event_type)| event_type)
+}
+
 /// The public types of a commit, each once, separated by commas; `None` without any. A text for the same reason as in
 /// [`terms_text`].
 pub(crate) fn types_text<'a>(tenant: i32, types: impl Iterator<Item = &'a str>) -> Option<String> {
@@ -167,6 +172,7 @@ mod tests {
         let terms = vec![1, -5, i64::MAX];
         let stored = terms.iter().map(|term| to_sql_term(7, *term)).collect();
         assert_eq!(from_sql_terms(7, Some(stored)), terms);
+        assert_eq!(from_sql_type(&to_sql_type(7, "charge.succeeded")), "charge.succeeded");
         for other in [(POST, Some(hold), false), (POST, None, true), (HOLD, None, true), (VOID_HOLD, Some(hold), false)]
         {
             assert!(action(other).is_err(), "{other:?}");

@@ -1,10 +1,12 @@
 //! Lists and searches of objects.
 
+use super::objects::kinds_and_values;
 use super::query::{FEW, Query, QueryPool};
 use crate::store::column_values::to_sql_term;
 use crate::store::rows::{self, OBJECT_COLUMNS, STATE};
 use contracts::ledger::{FieldFilter, LedgerError, ListQuery, Operator, Stored};
 use domain::commit::term;
+use std::collections::BTreeSet;
 use types::Timestamp;
 use uuid::Uuid;
 
@@ -23,92 +25,115 @@ fn is_number(text: &str) -> bool {
 
 /// The objects on a page in the direction of paging, and one more if there are more.
 pub(crate) async fn objects(queries: &QueryPool, tenant: i32, query: &ListQuery) -> Result<Vec<Stored>, LedgerError> {
-    let among = queries.few(by_terms(tenant, query)).await?;
+    // An object has few others that belong to it.
+    let by_terms = if query.parents.is_empty() { by_terms(tenant, query) } else { None };
+    let among = queries.few(by_terms).await?;
     queries.read(page(tenant, query, among), |row| rows::object(row, tenant)).await
 }
 
-/// The ids of the objects that have all the indexed texts that are asked for, [`FEW`] and one more at most; `None` if
-/// no indexed text is asked for.
+/// The terms of the indexed texts that all objects of the list have.
+fn terms(tenant: i32, query: &ListQuery) -> Vec<i64> {
+    let is_indexed =
+        |field: &&FieldFilter| field.indexed && !field.negated && !query.any_field && field.operator == Operator::Equal;
+    let term = |field: &FieldFilter| term(field.path.iter().map(String::as_str), &field.value);
+    query.fields.iter().filter(is_indexed).map(|field| to_sql_term(tenant, term(field))).collect()
+}
+
+/// The ids of the objects with all the indexed texts that are asked for, [`FEW`] and one more at most; `None` if none is
+/// asked for. The index of terms is the only one that can be
+/// used: it keeps tenants apart by itself.
 fn by_terms(tenant: i32, query: &ListQuery) -> Option<Query> {
-    let terms: Vec<i64> = query
-        .fields
-        .iter()
-        .filter(|field| field.indexed && !field.negated && !query.any_field && field.operator == Operator::Equal)
-        .map(|field| to_sql_term(tenant, term(field.path.iter().map(String::as_str), &field.value)))
-        .collect();
-    // The sums keep PostgreSQL from reading along the primary key instead, in the hope that enough rows match soon.
     let sql = "SELECT o.id FROM ledger.objects o
-        WHERE o.tenant + 0 = $1 AND o.kind + 0 = $2 AND o.terms @> $3 LIMIT $4";
+        WHERE o.tenant + 0 = $1 AND o.kind + 0 = $2::smallint AND o.terms @> $3 AND (o.id BETWEEN $4 AND $5) IS TRUE LIMIT $6";
+    let terms = terms(tenant, query);
     let some = !terms.is_empty();
-    some.then(|| {
-        let query = Query::of(tenant, sql).with(query.kind.code()).with(terms).with(FEW + 1);
-        query.planned_for_values()
-    })
+    let (first, last) = ids(query);
+    some.then(|| Query::of(tenant, sql).with(query.kind.code()).with(terms).with(first).with(last).with(FEW + 1))
 }
 
 /// The query for one page, and one row more. With `among`, only these objects are looked at.
 fn page(tenant: i32, query: &ListQuery, among: Option<Vec<Uuid>>) -> Query {
-    let sql = format!("SELECT {OBJECT_COLUMNS}, {STATE} FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = $2");
-    let mut builder = Query::of(tenant, sql).with(query.kind.code());
+    let (first, last) = ids(query);
+    let mut builder = Query::of(tenant, "").with(query.kind.code()).with(first).with(last);
     if !query.fields.is_empty() {
-        builder = builder.planned_for_values();
+        builder = builder.unprepared();
     }
-    bounds(&mut builder, query);
-    if let Some(among) = among {
-        let place = builder.bind(among);
-        builder.and(&format!("o.id = ANY({place})"));
-    }
-    if let Some(customer) = query.customer {
-        let place = builder.bind(customer.value);
-        builder.and(&format!("o.customer = {place}"));
-    }
-    match query.parents.as_slice() {
-        [] => {}
-        [parent] => {
-            let (value, kind) = (builder.bind(parent.value), builder.bind(parent.kind.code()));
-            builder.and(&format!("o.parent = {value} AND o.parent_kind = {kind}"));
-        }
-        parents => {
-            let values = builder.bind(parents.iter().map(|parent| parent.value).collect::<Vec<_>>());
-            let kinds = builder.bind(parents.iter().map(|parent| parent.kind.code()).collect::<Vec<_>>());
-            builder.and(&format!(
-                "(o.parent, o.parent_kind) IN (SELECT * FROM UNNEST({values}::uuid[], {kinds}::smallint[]))"
-            ));
-        }
-    }
-    if let Some(status) = &query.status {
-        let place = builder.bind(status.clone());
-        builder.and(&format!("o.status = {place}"));
-    }
-    let conditions: Vec<String> = query.fields.iter().map(|field| condition(&mut builder, field)).collect();
-    if !conditions.is_empty() {
-        let joined = conditions.join(if query.any_field { " OR " } else { " AND " });
-        builder.and(&format!("({joined})"));
-    }
-    let direction = if query.paging.ending_before.is_some() { "ASC" } else { "DESC" };
     let limit = builder.bind(i64::from(query.paging.limit) + 1);
-    builder.push(&format!(" ORDER BY o.id {direction} LIMIT {limit}"));
+    let direction = if query.paging.ending_before.is_some() { "ASC" } else { "DESC" };
+    let conditions = conditions(&mut builder, tenant, query);
+    // The index's columns before the id are compared together with it, so that only this index has the order.
+    let by = |column: &str, value: &str| {
+        format!(
+            "SELECT o.* FROM ledger.objects o WHERE o.tenant = $1 AND o.{column} IS NOT NULL
+                AND (o.{column}, o.kind, o.id) >= ({value}, $2, $3) AND (o.{column}, o.kind, o.id) <= ({value}, $2, $4)"
+        )
+    };
+    let order =
+        |column: &str| format!("ORDER BY o.{column} {direction}, o.kind {direction}, o.id {direction} LIMIT {limit}");
+    let source = if let Some(among) = among {
+        let among = builder.bind(among);
+        format!(
+            "SELECT o.* FROM (SELECT a.id FROM UNNEST({among}::uuid[]) a (id) ORDER BY a.id {direction}) a
+            CROSS JOIN LATERAL (
+                SELECT * FROM ledger.objects WHERE tenant = $1 AND kind = $2 AND id = a.id AND id BETWEEN $3 AND $4 LIMIT 1
+            ) o WHERE true{conditions} ORDER BY a.id {direction} LIMIT {limit}"
+        )
+    } else if !query.parents.is_empty() {
+        let (kinds, values) = kinds_and_values(query.parents.iter().collect::<BTreeSet<_>>().into_iter());
+        let (kinds, values) = (builder.bind(kinds), builder.bind(values));
+        format!(
+            "SELECT o.* FROM UNNEST({kinds}::smallint[], {values}::uuid[]) AS p (kind, value) CROSS JOIN LATERAL (
+                {} AND o.parent_kind IS NOT DISTINCT FROM p.kind{conditions} {}
+            ) o",
+            by("parent", "p.value"),
+            order("parent")
+        )
+    } else if let Some(customer) = query.customer {
+        let customer = builder.bind(customer.value);
+        format!("{}{conditions} {}", by("customer", &customer), order("customer"))
+    } else {
+        format!(
+            "SELECT o.* FROM ledger.objects o
+            WHERE o.tenant = $1 AND o.kind = $2 AND o.id >= $3 AND o.id <= $4{conditions}
+            ORDER BY o.id {direction} LIMIT {limit}"
+        )
+    };
+    builder
+        .push(&format!("SELECT {OBJECT_COLUMNS}, {STATE} FROM ({source}) o ORDER BY o.id {direction} LIMIT {limit}"));
     builder
 }
 
-/// Cursors and times of creation are bounds on the id, which begins with the time.
-fn bounds(builder: &mut Query, query: &ListQuery) {
-    if let Some(after) = query.paging.starting_after {
-        let place = builder.bind(after.value);
-        builder.and(&format!("o.id < {place}"));
+/// The first and the last id that a list may have. Cursors and times of creation are bounds on the id, which begins with
+/// the time.
+fn ids(query: &ListQuery) -> (Uuid, Uuid) {
+    let after = query.paging.ending_before.map(|before| before.value.as_u128().saturating_add(1));
+    let from = query.created_from.map(|from| first_id(from, 0).as_u128());
+    let before = query.paging.starting_after.map(|after| after.value.as_u128().saturating_sub(1));
+    let until = query.created_until.map(|until| first_id(until, 1).as_u128().saturating_sub(1));
+    let first = after.max(from).unwrap_or(u128::MIN);
+    let last = before.into_iter().chain(until).min().unwrap_or(u128::MAX);
+    (Uuid::from_u128(first), Uuid::from_u128(last))
+}
+
+/// The conditions that no index is used for, each after an AND.
+fn conditions(builder: &mut Query, tenant: i32, query: &ListQuery) -> String {
+    let mut all = Vec::new();
+    let terms = terms(tenant, query);
+    if !terms.is_empty() {
+        // What has not the terms is passed over before its state is read.
+        all.push(format!("(o.terms @> {}) IS TRUE", builder.bind(terms)));
     }
-    if let Some(before) = query.paging.ending_before {
-        let place = builder.bind(before.value);
-        builder.and(&format!("o.id > {place}"));
+    if let Some(customer) = query.customer {
+        all.push(format!("o.customer IS NOT DISTINCT FROM {}", builder.bind(customer.value)));
     }
-    if let Some(from) = query.created_from {
-        let place = builder.bind(first_id(from, 0));
-        builder.and(&format!("o.id >= {place}"));
+    if let Some(status) = &query.status {
+        all.push(format!("o.status IS NOT DISTINCT FROM {}", builder.bind(status.clone())));
     }
-    if let Some(until) = query.created_until {
-        let place = builder.bind(first_id(until, 1));
-        builder.and(&format!("o.id < {place}"));
+    let fields: Vec<String> = query.fields.iter().map(|field| condition(builder, field)).collect();
+    if !fields.is_empty() {
+        all.push(format!("({})", fields.join(if query.any_field { " OR " } else { " AND " })));
     }
+    all.iter().map(|condition| format!(" AND {condition}")).collect()
 }
 
 /// The smallest id that is made `later` milliseconds after a time.

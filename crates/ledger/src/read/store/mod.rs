@@ -2,6 +2,7 @@
 
 pub(super) mod balances;
 pub(super) mod due;
+mod event_rows;
 pub(super) mod events;
 pub(super) mod idempotency;
 pub(super) mod list;
