@@ -46,8 +46,8 @@ test-durability: test-setup build ## kill the server and PostgreSQL under load, 
 test-faults: test-setup build ## make the processor unreliable, kill the server, and check that unknown is never failed
 	FLORIN_BIN="$(FLORIN)" tests/faults/run
 
-test-scale: setup ## read behind two million commits, and print pages and times (takes some minutes)
-	cargo test --package ledger --profile $(PROFILE) --test bounded_reads -- --ignored --nocapture --test-threads 1
+test-scale: setup ## read behind two million commits, and verify them: prints pages, times and memory (best with PROFILE=release)
+	cargo test --package ledger --profile $(PROFILE) --test bounded_reads --test verify_scale -- --ignored --nocapture --test-threads 1
 
 .PHONY: test-setup
 test-setup:

@@ -52,6 +52,8 @@ CREATE TABLE transfers (
     CHECK (debit <> credit),
     CHECK ((action IN (3, 4)) = (hold IS NOT NULL))
 );
+-- For `florin ledger verify`, which goes through the log and the transfers side by side.
+CREATE INDEX transfers_position ON transfers (tenant, position, ordinal) WHERE position IS NOT NULL;
 CREATE INDEX transfers_hold ON transfers (tenant, hold) WHERE hold IS NOT NULL;
 
 -- One row for each commit, with its log entries in order.

@@ -123,6 +123,7 @@ async fn every_change_is_found() {
         ("UPDATE log SET size = 3 WHERE position = 1", &["positions"]),
         ("UPDATE log SET types = NULL", &["index"]),
         ("UPDATE log SET created = created + interval '1 hour' WHERE position = 6", &["transfers"]),
+        ("UPDATE log SET created = created - interval '1 hour' WHERE position = 6", &["times", "transfers", "hashes"]),
         ("DELETE FROM transfers WHERE action = 3 AND last", &["balances"]),
         ("DELETE FROM transfers WHERE action = 4", &["balances"]),
         ("DELETE FROM transfers WHERE action = 2", &["balances", "holds"]),
@@ -178,7 +179,7 @@ async fn random_books_are_sound_and_long_reports_are_cut() {
     assert!(serde_json::to_string(&report).unwrap().contains("\"check\":\"objects\""));
 }
 
-/// Commits go on while the books are verified, as of one moment.
+/// Commits go on while the books are verified, and the verification takes notice of none that came after its beginning.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn verifying_under_load_finds_nothing() {
     let database = TestDatabase::start().await;
@@ -193,5 +194,34 @@ async fn verifying_under_load_finds_nothing() {
     let acknowledged = load.stop().await;
     let report = report(&database).await;
     assert!(report.is_sound() && report.events == acknowledged.len() as u64, "{report:#?}");
+    assert_eq!(report.position, acknowledged.iter().map(|commit| commit.first_position).max().unwrap());
     assert!(acknowledged.len() > 50, "only {} commits", acknowledged.len());
+}
+
+/// A transaction that stays open keeps PostgreSQL from forgetting the balances of before: updating them becomes slower
+/// from commit to commit.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn verifying_keeps_no_transaction_open() {
+    let database = TestDatabase::start().await;
+    support::prepare(&database, support::tenant()).await;
+    let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
+    for seed in 0..3_000 {
+        ledger.commit(support::tenant(), support::charge(seed).1).await.unwrap();
+    }
+    let observer = database.connect().await;
+    let url = format!("{} application_name=verifier", database.url());
+    let config = platform::database::DatabaseConfig { url: url.as_str().into(), ..Default::default() };
+    let pool = config.pool().unwrap();
+    let verifying = tokio::spawn(async move { verify(&pool, support::tenant(), None).await.unwrap() });
+    let mut seen = 0;
+    while !verifying.is_finished() {
+        let sql = "SELECT state FROM pg_stat_activity WHERE application_name = 'verifier' AND state <> 'idle'";
+        for row in observer.query(sql, &[]).await.unwrap() {
+            assert_eq!(row.get::<_, &str>(0), "active");
+            seen += 1;
+        }
+    }
+    let report = verifying.await.unwrap();
+    assert!(report.is_sound() && report.events == 3_000, "{report:#?}");
+    assert!(seen > 0, "the verifier was never seen at work");
 }

@@ -103,8 +103,8 @@ fn explain(name: &str, report: &Report) -> String {
         many => format!("{many} DIFFERENCES"),
     };
     let mut lines = vec![format!(
-        "{name}: {verdict} ({} events, {} objects, {} transfers, {} accounts, {} ms)",
-        report.events, report.objects, report.transfers, report.accounts, report.duration_ms
+        "{name}: {verdict} up to position {} ({} events, {} objects, {} transfers, {} accounts, {} ms)",
+        report.position, report.events, report.objects, report.transfers, report.accounts, report.duration_ms
     )];
     lines.extend(report.hash.as_ref().map(|hash| format!("  sha256 {hash}")));
     let findings = report.findings.iter();

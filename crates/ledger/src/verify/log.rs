@@ -1,42 +1,80 @@
-//! Checks the log itself: positions have no gap, hashes follow from all that comes before, entries can be read, and the
-//! log is found by the public types that are in it.
+//! Checks the log itself: positions have no gap, time does not run backwards, hashes follow from all that comes before,
+//! entries can be read, the log is found by the public types that are in it, and every transfer is of a row.
 
 use super::report::Report;
-use super::store::{CommitRow, Snapshot, TransferRow};
+use super::store::{Books, CommitRow, Head, TransferRow};
+use super::transfers::Replay;
 use crate::log::entries::decode;
-use crate::log::hash::{self, Hash, HashedAccount, HashedTransfer, Head};
+use crate::log::hash::{self, Hash, HashedAccount, HashedTransfer};
 use crate::store::errors::ReadError;
 use contracts::ledger::FIRST_POSITION;
 use domain::account::Account;
 use domain::commit::Request;
 use std::collections::HashMap;
+use types::Timestamp;
+use uuid::Uuid;
 
 /// The stored accounts, by code: their currency and rule are in the hash of each transfer that touches them.
 type Accounts = HashMap<String, Account>;
 
-pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), ReadError> {
+/// Goes through the rows up to the head, with their transfers. Neither ever changes, so what is read later is as it was
+/// when the head was read.
+pub(super) async fn check(books: &Books, head: &Head, report: &mut Report) -> Result<(), ReadError> {
     let accounts: Accounts =
-        snapshot.accounts().await?.into_iter().map(|balance| (balance.account.code.clone(), balance.account)).collect();
-    let (mut log, mut transfers) = (snapshot.log().await?, snapshot.transfers().await?);
-    let mut transfer = snapshot.next_transfer(&mut transfers).await?;
-    let (mut expected, mut hash) = (FIRST_POSITION, Head::of_empty_log(report.tenant).hash);
-    while let Some(row) = snapshot.next_commit(&mut log).await? {
-        let position = row.log.position;
-        if position != expected {
-            report.find("positions", expected, format!("the log goes on at {position}"));
+        head.accounts.iter().map(|balance| (balance.account.code.clone(), balance.account.clone())).collect();
+    let mut replay = Replay::new(&head.accounts, report);
+    let (mut expected, mut hash) = (FIRST_POSITION, hash::Head::of_empty_log(report.tenant).hash);
+    let mut time = Timestamp::default();
+    let mut read = 0;
+    loop {
+        let rows = books.log(read, head.position).await?;
+        let Some(last) = rows.last().map(|row| row.log.position) else { break };
+        let mut transfers = books.transfers(read, last).await?.into_iter().peekable();
+        for row in rows {
+            let position = row.log.position;
+            if position != expected {
+                report.find("positions", expected, format!("the log goes on at {position}"));
+            }
+            expected = position + i64::from(row.log.size);
+            if row.log.created < time {
+                let detail = format!(
+                    "its time is {} ms before that of the row before",
+                    time.millis() - row.log.created.millis()
+                );
+                report.find("times", position, detail);
+            }
+            time = row.log.created;
+            let mut of_row = Vec::new();
+            while let Some(next) = transfers.next_if(|next| next.position <= position) {
+                replay.step(&next, report);
+                if next.position == position {
+                    check_time(&next, &row, report);
+                    of_row.push(next);
+                } else {
+                    find_stray(report, next.id, next.position);
+                }
+            }
+            hash = check_hash(&hash, &row, &of_row, &accounts, report);
+            check_entries(books, &row, report);
         }
-        expected = position + i64::from(row.log.size);
-        let mut of_row = Vec::new();
-        // `references` finds the transfers that are of no row at all.
-        while let Some(next) = transfer.take_if(|next| next.position <= position) {
-            of_row.extend(Some(next).filter(|next| next.position == position));
-            transfer = snapshot.next_transfer(&mut transfers).await?;
-        }
-        hash = check_hash(&hash, &row, &of_row, &accounts, report);
-        check_entries(snapshot, &row, report);
+        read = last;
     }
+    report.position = head.position;
     report.hash = (expected > FIRST_POSITION).then(|| hash.iter().map(|byte| format!("{byte:02x}")).collect());
+    replay.compare(&head.accounts, report);
     Ok(())
+}
+
+/// A transfer whose position has no log row.
+pub(super) fn find_stray(report: &mut Report, transfer: Uuid, position: i64) {
+    report.find("transfers", transfer, format!("there is no log entry {position}"));
+}
+
+fn check_time(transfer: &TransferRow, row: &CommitRow, report: &mut Report) {
+    if transfer.created != row.log.created {
+        let (position, created) = (row.log.position, row.log.created.millis());
+        report.find("transfers", transfer.id, format!("its log entry {position} is of another time ({created} ms)"));
+    }
 }
 
 /// Compares the row's hash with the one that it should have. Returns the hash that is stored, so that a row that was
@@ -75,7 +113,7 @@ fn hashed<'a>(row: &'a TransferRow, accounts: &'a Accounts) -> Option<HashedTran
     })
 }
 
-fn check_entries(snapshot: &Snapshot<'_>, row: &CommitRow, report: &mut Report) {
+fn check_entries(books: &Books, row: &CommitRow, report: &mut Report) {
     let position = row.log.position;
     let entries = match decode(&row.log.entries) {
         Ok(entries) => entries,
@@ -85,7 +123,7 @@ fn check_entries(snapshot: &Snapshot<'_>, row: &CommitRow, report: &mut Report) 
     if usize::try_from(row.log.size).ok() != Some(entries.len()) {
         report.find("positions", position, format!("it has {} entries, not {}", entries.len(), row.log.size));
     }
-    let expected = snapshot.indexed_types(entries.iter().filter_map(|entry| entry.event_type.as_deref()));
+    let expected = books.indexed_types(entries.iter().filter_map(|entry| entry.event_type.as_deref()));
     if expected != row.types {
         report.find("index", position, format!("its types are indexed as {:?}, not as {expected:?}", row.types));
     }

@@ -15,35 +15,34 @@ use crate::store::errors::ReadError;
 use contracts::ledger::LedgerError;
 use deadpool_postgres::Pool;
 use std::time::Instant;
-use store::Snapshot;
-use tokio_postgres::IsolationLevel;
+use store::Books;
 use types::TenantId;
 
-/// Verifies a tenant's books as of one moment; commits go on meanwhile. Memory grows with the number of accounts and
-/// of open holds, not with the log.
+/// Verifies a tenant's books up to the head that the log has at the beginning; commits go on meanwhile. It reads a page
+/// after the other, each in a transaction of its own, because an old snapshot would keep PostgreSQL from forgetting the
+/// balances of before. Memory grows with the number of accounts and of open holds, not with the log.
 ///
 /// It proves that
-/// - positions have no gap;
+/// - positions have no gap, and time does not run backwards;
 /// - each row of the log has the hash that its entries, its transfers and all rows before it give;
 /// - the versions of each object begin at 1, have no gap, and fold to the stored state and version;
 /// - every log entry is of a stored object, and every transfer of a log entry;
 /// - every transfer is between accounts of one currency, and keeps the rules of amounts and holds;
 /// - no transfer breaks an account's rule;
-/// - the folded balances are those that are stored, and debits equal credits in each currency.
+/// - the folded balances are those that were stored at the beginning, and debits equal credits in each currency.
 ///
 /// With `index_of`, the index of each object is compared too.
 pub async fn verify(pool: &Pool, tenant: TenantId, index_of: Option<&IndexOf>) -> Result<Report, LedgerError> {
     let began = Instant::now();
     let mut report = Report::new(tenant);
-    let mut connection =
+    let connection =
         pool.get().await.map_err(|error| LedgerError::Unavailable(platform::database::with_causes(&error)))?;
     let work = async {
-        let beginning = connection.build_transaction().isolation_level(IsolationLevel::RepeatableRead).read_only(true);
-        let Some(snapshot) = Snapshot::new(beginning.start().await?, tenant).await? else { return Ok(false) };
-        log::check(&snapshot, &mut report).await?;
-        transfers::check(&snapshot, &mut report).await?;
-        objects::check(&snapshot, &mut report, index_of).await?;
-        references::check(&snapshot, &mut report).await?;
+        let Some(books) = Books::open(connection, tenant).await? else { return Ok(false) };
+        let head = books.head().await?;
+        log::check(&books, &head, &mut report).await?;
+        objects::check(&books, &head, &mut report, index_of).await?;
+        references::check(&books, &head, &mut report).await?;
         Ok::<bool, ReadError>(true)
     };
     if !work.await? {

@@ -1,13 +1,14 @@
 //! Checks objects: each is folded from its log entries and compared with what is stored.
 
 use super::report::Report;
-use super::store::{ObjectRow, Snapshot};
+use super::store::{Books, Head};
 use crate::log::entries::{StoredEntry, decode};
 use crate::store::errors::ReadError;
 use contracts::ledger::Stored;
 use domain::commit::Index;
 use domain::patch;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use types::{Kind, ObjectId};
 
 /// Derives from an object's state how the object must be indexed; `None` if it cannot say.
@@ -18,44 +19,70 @@ struct Folded {
     id: ObjectId,
     version: i32,
     state: Value,
+    /// How many entries there were.
+    entries: u64,
 }
 
-/// Folds each object out of the log rows that it refers to. Then the number of entries is compared with that of the
-/// whole log: if they are equal, every log entry is of a stored object.
+/// Log rows that are read at once, whatever objects they are for.
+const ENTRIES: usize = 500;
+
+/// Folds each object out of the log rows that it refers to, as many as there are when it is read: it may have moved on
+/// since the head was read. Then the number of entries up to the head is compared with that of the whole log: if they are
+/// equal, every log entry is of a stored object.
 pub(super) async fn check(
-    snapshot: &Snapshot<'_>,
+    books: &Books,
+    head: &Head,
     report: &mut Report,
     index_of: Option<&IndexOf>,
 ) -> Result<(), ReadError> {
-    let mut objects = snapshot.objects().await?;
-    let mut folded = 0u64;
-    while let Some(object) = snapshot.next_object(&mut objects).await? {
-        folded += check_object(&object, report, index_of);
+    let (mut after, mut entries) = (None, 0u64);
+    loop {
+        let objects = books.objects(after).await?;
+        let Some(last) = objects.last() else { break };
+        after = Some(last.stored.id);
+        let mut folded: Vec<Folded> = objects.iter().map(|object| Folded::new(object.stored.id)).collect();
+        let mut rows: Vec<(usize, i64)> = Vec::new();
+        for (at, object) in objects.iter().enumerate() {
+            rows.extend(object.positions.iter().map(|position| (at, *position)));
+        }
+        for some in rows.chunks(ENTRIES) {
+            let positions: BTreeSet<i64> = some.iter().map(|(_, position)| *position).collect();
+            let found = books.entries(&positions.into_iter().collect::<Vec<_>>()).await?;
+            for (at, position) in some {
+                let Some((folded, json)) = folded.get_mut(*at).zip(found.get(position)) else { continue };
+                let count = folded.take(json, report);
+                entries += if *position <= head.position { count } else { 0 };
+            }
+        }
+        for (folded, object) in folded.iter().zip(&objects) {
+            if folded.entries == 0 {
+                report.find("objects", folded.id, "it is stored, but the log has no entry of it");
+            }
+            compare(folded, &object.stored, report, index_of);
+        }
     }
-    if folded != report.events {
-        let detail = format!("the log has {} entries, of which {folded} are of stored objects", report.events);
+    if entries != report.events {
+        let detail = format!("the log has {} entries, of which {entries} are of stored objects", report.events);
         report.find("objects", "log", detail);
     }
     Ok(())
 }
 
-/// Returns how many log entries the object has.
-fn check_object(object: &ObjectRow, report: &mut Report, index_of: Option<&IndexOf>) -> u64 {
-    let id = object.stored.id;
-    let mut folded = Folded { id, version: 0, state: Value::Null };
-    let mut entries = 0;
-    for json in &object.log {
+impl Folded {
+    fn new(id: ObjectId) -> Self {
+        Folded { id, version: 0, state: Value::Null, entries: 0 }
+    }
+
+    /// Takes the object's entries out of those of a log row; returns how many there are.
+    fn take(&mut self, json: &[u8], report: &mut Report) -> u64 {
+        let (before, id) = (self.entries, self.id);
         // `log` has found the rows that cannot be read.
         for entry in decode(json).unwrap_or_default().iter().filter(|entry| entry.object == id) {
-            fold(&mut folded, entry, report);
-            entries += 1;
+            fold(self, entry, report);
+            self.entries += 1;
         }
+        self.entries - before
     }
-    if entries == 0 {
-        report.find("objects", id, "it is stored, but the log has no entry of it");
-    }
-    compare(&folded, &object.stored, report, index_of);
-    entries
 }
 
 fn fold(folded: &mut Folded, entry: &StoredEntry<'_>, report: &mut Report) {

@@ -1,22 +1,35 @@
-//! Rows that refer to the log or to objects: what they refer to must be there.
+//! Rows that refer to the log or to objects: what they refer to must be there. `log` has found it for transfers up to the
+//! head. What is looked up for a row is read by the same statement as the row, so rows that are written meanwhile are not
+//! taken for wrong ones.
 
+use super::log::find_stray;
 use super::report::Report;
-use super::store::Snapshot;
+use super::store::{Books, Head};
 use crate::store::errors::ReadError;
 
-pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), ReadError> {
-    for (id, position, created) in snapshot.stray_transfers().await? {
-        let detail = match created {
-            None => format!("there is no log entry {position}"),
-            Some(created) => format!("its log entry {position} is of another time ({} ms)", created.millis()),
-        };
-        report.find("transfers", id, detail);
+pub(super) async fn check(books: &Books, head: &Head, report: &mut Report) -> Result<(), ReadError> {
+    let mut after = Some(head.position);
+    while let Some(from) = after {
+        let (stray, last) = books.stray_transfers(from).await?;
+        for (id, position) in stray {
+            find_stray(report, id, position);
+        }
+        after = last;
     }
-    for (id, version) in snapshot.stray_revisions().await? {
-        report.find("versions", id, format!("it has a revision {version}, but it is not stored"));
+    let mut after = Some((None, 0));
+    while let Some(from) = after {
+        let (stray, last) = books.stray_revisions(from).await?;
+        for (id, version) in stray {
+            report.find("versions", id, format!("it has a revision {version}, but it is not stored"));
+        }
+        after = last.map(|(id, version)| (Some(id), version));
     }
-    for key in snapshot.stray_keys().await? {
-        report.find("idempotency", key, "its answer is a version that the object never had");
+    let mut from = 0;
+    while let Some((stray, until)) = books.stray_keys(from).await? {
+        for key in stray {
+            report.find("idempotency", key, "its answer is a version that the object never had");
+        }
+        from = until;
     }
     Ok(())
 }

@@ -16,7 +16,10 @@ pub struct Report {
     pub transfers: u64,
     pub accounts: u64,
     pub duration_ms: u64,
-    /// The hash of the log's last row, in hexadecimal digits: it stands for all that was ever written. `None` if the
+    /// The position of the last row of the log that was verified: it was the last one when the verification began. 0 if
+    /// the log is empty.
+    pub position: i64,
+    /// The hash of that row, in hexadecimal digits: it stands for all that was written up to there. `None` if the
     /// log is empty.
     pub hash: Option<String>,
     /// How many differences there are; `findings` has the first hundred.
@@ -27,7 +30,7 @@ pub struct Report {
 /// A difference between the log and what is stored, or a broken rule.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
-    /// Which check: `positions`, `hashes`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`,
+    /// Which check: `positions`, `times`, `hashes`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`,
     /// `totals` or `idempotency`.
     pub check: &'static str,
     /// The position, transfer, account, object or key.
@@ -44,6 +47,7 @@ impl Report {
             transfers: 0,
             accounts: 0,
             duration_ms: 0,
+            position: 0,
             hash: None,
             findings_total: 0,
             findings: Vec::new(),

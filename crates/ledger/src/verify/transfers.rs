@@ -1,8 +1,7 @@
 //! Checks transfers, and the balances that they add up to.
 
 use super::report::Report;
-use super::store::{Snapshot, TransferRow};
-use crate::store::errors::ReadError;
+use super::store::TransferRow;
 use contracts::ledger::Balance;
 use domain::account::Rule;
 use domain::commit::Action;
@@ -56,8 +55,8 @@ struct Hold {
     remaining: i128,
 }
 
-#[derive(Default)]
-struct Replay {
+/// The transfers so far, replayed.
+pub(super) struct Replay {
     /// By code: currency and rule as stored, balances as folded.
     accounts: HashMap<String, (Currency, Rule, Sums)>,
     holds: HashMap<Uuid, Hold>,
@@ -65,25 +64,19 @@ struct Replay {
     last: Option<(i64, i16)>,
 }
 
-pub(super) async fn check(snapshot: &Snapshot<'_>, report: &mut Report) -> Result<(), ReadError> {
-    let stored = snapshot.accounts().await?;
-    let mut replay = Replay::default();
-    for balance in &stored {
-        report.accounts += 1;
-        let account = &balance.account;
-        replay.accounts.insert(account.code.clone(), (account.currency, account.rule, Sums::default()));
-    }
-    let mut transfers = snapshot.transfers().await?;
-    while let Some(transfer) = snapshot.next_transfer(&mut transfers).await? {
-        report.transfers += 1;
-        replay.step(&transfer, report);
-    }
-    compare(&stored, &replay, report);
-    Ok(())
-}
-
 impl Replay {
-    fn step(&mut self, transfer: &TransferRow, report: &mut Report) {
+    pub fn new(stored: &[Balance], report: &mut Report) -> Self {
+        report.accounts = u64::try_from(stored.len()).unwrap_or(u64::MAX);
+        let empty = |balance: &Balance| {
+            let account = &balance.account;
+            (account.code.clone(), (account.currency, account.rule, Sums::default()))
+        };
+        Replay { accounts: stored.iter().map(empty).collect(), holds: HashMap::new(), last: None }
+    }
+
+    /// The next transfer.
+    pub fn step(&mut self, transfer: &TransferRow, report: &mut Report) {
+        report.transfers += 1;
         let expected = match self.last {
             Some((position, ordinal)) if position == transfer.position => ordinal.saturating_add(1),
             _ => 0,
@@ -168,28 +161,29 @@ impl Replay {
             report.find("transfers", transfer.id, format!("it is from {} to itself", transfer.debit));
         }
     }
-}
 
-fn compare(stored: &[Balance], replay: &Replay, report: &mut Report) {
-    let mut totals: BTreeMap<Currency, (Sums, Sums)> = BTreeMap::new();
-    for balance in stored {
-        let code = &balance.account.code;
-        let kept = Sums::of(balance);
-        let folded = replay.accounts.get(code).map(|account| account.2).unwrap_or_default();
-        if folded != kept {
-            report.find("balances", code, format!("its transfers add up to {folded:?}, stored is {kept:?}"));
+    /// Compares what all transfers add up to with what is stored.
+    pub fn compare(self, stored: &[Balance], report: &mut Report) {
+        let mut totals: BTreeMap<Currency, (Sums, Sums)> = BTreeMap::new();
+        for balance in stored {
+            let code = &balance.account.code;
+            let kept = Sums::of(balance);
+            let folded = self.accounts.get(code).map(|account| account.2).unwrap_or_default();
+            if folded != kept {
+                report.find("balances", code, format!("its transfers add up to {folded:?}, stored is {kept:?}"));
+            }
+            if !kept.keeps(balance.account.rule) {
+                report.find("rules", code, format!("as stored it breaks its rule {:?}", balance.account.rule));
+            }
+            let (stored_total, folded_total) = totals.entry(balance.account.currency).or_default();
+            stored_total.add(kept);
+            folded_total.add(folded);
         }
-        if !kept.keeps(balance.account.rule) {
-            report.find("rules", code, format!("as stored it breaks its rule {:?}", balance.account.rule));
-        }
-        let (stored_total, folded_total) = totals.entry(balance.account.currency).or_default();
-        stored_total.add(kept);
-        folded_total.add(folded);
-    }
-    for (currency, (stored_total, folded_total)) in totals {
-        for (what, total) in [("stored", stored_total), ("folded", folded_total)] {
-            if !total.is_balanced() {
-                report.find("totals", currency, format!("debits do not equal credits as {what}: {total:?}"));
+        for (currency, (stored_total, folded_total)) in totals {
+            for (what, total) in [("stored", stored_total), ("folded", folded_total)] {
+                if !total.is_balanced() {
+                    report.find("totals", currency, format!("debits do not equal credits as {what}: {total:?}"));
+                }
             }
         }
     }
