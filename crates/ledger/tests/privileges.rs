@@ -106,3 +106,68 @@ async fn migrations_can_be_repeated() {
     let owners: Vec<String> = one.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
     assert_eq!(owners, [platform::database::store::OWNER_ROLE]);
 }
+
+/// `florin doctor` says so. Whatever table the ledger has, it is looked at.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_privilege_too_many_is_found_on_every_table() {
+    let (database, _) = filled().await;
+    let superuser = database.connect().await;
+    let pool = database.pool(platform::database::store::SERVICE_ROLE, 1);
+    let service = pool.get().await.unwrap();
+    let found = async || ledger::admin::excessive_privileges(&service).await.unwrap();
+    assert_eq!(found().await, Some(Vec::new()));
+    let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'ledger' ORDER BY 1";
+    let tables: Vec<String> = superuser.query(sql, &[]).await.unwrap().iter().map(|row| row.get(0)).collect();
+    assert!(tables.contains(&"log".to_owned()), "{tables:?}");
+    for table in &tables {
+        superuser.batch_execute(&format!("GRANT TRUNCATE ON ledger.{table} TO florin_service")).await.unwrap();
+    }
+    let expected = tables.iter().map(|table| format!("ledger.{table} TRUNCATE")).collect();
+    assert_eq!(found().await, Some(expected));
+    superuser
+        .batch_execute(
+            "REVOKE TRUNCATE ON ALL TABLES IN SCHEMA ledger FROM florin_service;
+            GRANT UPDATE (amount) ON ledger.transfers TO florin_service; GRANT DELETE ON ledger.log TO florin_service",
+        )
+        .await
+        .unwrap();
+    let expected = ["ledger.log DELETE", "ledger.transfers UPDATE"].map(str::to_owned);
+    assert_eq!(found().await, Some(expected.to_vec()));
+}
+
+/// A query of an analyst keeps PostgreSQL from forgetting what is changed meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn analysts_have_limits_of_time() {
+    let (database, _) = filled().await;
+    let superuser = database.connect().await;
+    // Roles belong to the server, which other tests use.
+    let login = format!("ada_{}", std::process::id());
+    let limits = async || -> Vec<String> {
+        let sql = "SELECT rolconfig FROM pg_roles WHERE rolname = 'florin_analyst'";
+        superuser.query_one(sql, &[]).await.unwrap().get(0)
+    };
+    assert_eq!(limits().await, ["statement_timeout=60s", "idle_in_transaction_session_timeout=60s"]);
+    let pool = database.pool(platform::database::store::SERVICE_ROLE, 1);
+    let service = pool.get().await.unwrap();
+    let unlimited = async || -> Vec<String> {
+        let found = ledger::admin::unlimited_analysts(&service).await.unwrap();
+        found.into_iter().filter(|(role, _)| *role == login).map(|(_, setting)| setting).collect()
+    };
+    superuser.batch_execute(&format!("CREATE ROLE {login} LOGIN IN ROLE florin_analyst")).await.unwrap();
+    assert_eq!(unlimited().await, ["idle_in_transaction_session_timeout", "statement_timeout"]);
+    superuser.batch_execute(&format!("ALTER ROLE {login} SET statement_timeout = '5min'")).await.unwrap();
+    assert_eq!(unlimited().await, ["idle_in_transaction_session_timeout"]);
+    superuser
+        .batch_execute(&format!("ALTER ROLE {login} SET idle_in_transaction_session_timeout = '5s'"))
+        .await
+        .unwrap();
+    assert_eq!(unlimited().await, [""; 0]);
+    // What the administrator has chosen stays.
+    superuser.batch_execute("ALTER ROLE florin_analyst SET statement_timeout = '2min'").await.unwrap();
+    ledger::admin::ensure_roles(&superuser).await.unwrap();
+    assert_eq!(limits().await, ["statement_timeout=2min", "idle_in_transaction_session_timeout=60s"]);
+    superuser
+        .batch_execute(&format!("DROP ROLE {login}; ALTER ROLE florin_analyst SET statement_timeout = '60s'"))
+        .await
+        .unwrap();
+}

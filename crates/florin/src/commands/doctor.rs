@@ -154,6 +154,7 @@ async fn database(config: &DatabaseConfig) -> Vec<Check> {
     ];
     checks.push(clock(config).await);
     checks.push(privileges(&client, &facts).await);
+    checks.push(analysts(&client).await);
     checks.push(schema(config).await);
     checks
 }
@@ -192,14 +193,30 @@ async fn privileges(client: &Client, facts: &store::ServerFacts) -> Check {
         let advice = format!("{} is a superuser: it may do everything; use another role", facts.role);
         return Check::new("privileges", Verdict::Broken, advice);
     }
-    match store::changeable_tables(client, &["events", "transfers"]).await {
-        Ok(tables) if tables.is_empty() => {
-            Check::new("privileges", Verdict::Ok, format!("{} cannot change events or transfers", facts.role))
+    match ledger::admin::excessive_privileges(client).await {
+        Ok(None) => Check::new("privileges", Verdict::Skipped, "the ledger has no tables yet"),
+        Ok(Some(excessive)) if excessive.is_empty() => {
+            Check::new("privileges", Verdict::Ok, format!("{} cannot change what was written", facts.role))
         }
-        Ok(tables) => {
-            let advice = format!("{} may change {}; revoke that", facts.role, tables.join(", "));
+        Ok(Some(excessive)) => {
+            let advice = format!("{} may change {}; revoke that", facts.role, excessive.join(", "));
             Check::new("privileges", Verdict::Broken, advice)
         }
         Err(error) => Check::new("privileges", Verdict::Broken, with_causes(&error)),
+    }
+}
+
+async fn analysts(client: &Client) -> Check {
+    match ledger::admin::unlimited_analysts(client).await {
+        Ok(unlimited) if unlimited.is_empty() => {
+            Check::new("analysts", Verdict::Ok, "their queries and transactions have a limit of time")
+        }
+        Ok(unlimited) => {
+            let set = |(role, setting): &(String, String)| format!("ALTER ROLE {role} SET {setting} = '60s'");
+            let set: Vec<String> = unlimited.iter().map(set).collect();
+            let advice = "long queries and open transactions slow payments down";
+            Check::new("analysts", Verdict::Warning, format!("{advice}; as the roles' owner: {}", set.join("; ")))
+        }
+        Err(error) => Check::new("analysts", Verdict::Broken, with_causes(&error)),
     }
 }

@@ -5,5 +5,5 @@
 
 mod store;
 
-pub use store::roles::ensure_roles;
+pub use store::roles::{ensure_roles, excessive_privileges, unlimited_analysts};
 pub use store::schema::{latest_version, migrate, open_books, opened};

@@ -1,15 +1,27 @@
 //! The roles of PostgreSQL that own, serve and read the books.
 
 use platform::database::store::{ANALYST_ROLE, MigrationError, OWNER_ROLE, SERVICE_ROLE};
-use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Error};
+
+/// What the service may do besides reading and inserting. What it may do with any other table than these is too much.
+const CHANGES: &[&str] = &["accounts UPDATE", "objects UPDATE", "idempotency_keys UPDATE", "idempotency_keys DELETE"];
+
+/// How long PostgreSQL keeps the rows of before for an analyst's query, or for a transaction that waits for the next one.
+/// All that is changed meanwhile becomes slower to read.
+const ANALYST_LIMITS: [(&str, &str); 2] =
+    [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")];
 
 /// Creates the roles that are missing, and lets `florin_owner` create schemas in this database. Does nothing if
 /// all of it is there, so only the first call needs the right to create roles.
 pub async fn ensure_roles(client: &Client) -> Result<(), MigrationError> {
-    for (role, login) in [(OWNER_ROLE, "LOGIN"), (SERVICE_ROLE, "LOGIN"), (ANALYST_ROLE, "NOLOGIN")] {
+    let limits: String = ANALYST_LIMITS
+        .iter()
+        .map(|(name, value)| format!("; ALTER ROLE {ANALYST_ROLE} SET {name} = '{value}'"))
+        .collect();
+    for (role, settings) in [(OWNER_ROLE, ""), (SERVICE_ROLE, ""), (ANALYST_ROLE, limits.as_str())] {
         if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).await?.is_none() {
-            match client.batch_execute(&format!("CREATE ROLE {role} {login}")).await {
+            match client.batch_execute(&format!("CREATE ROLE {role} LOGIN{settings}")).await {
                 // Another process created it in the meantime.
                 Err(error) if is_duplicate(&error) => {}
                 created => created?,
@@ -54,6 +66,40 @@ async fn reserve_advisory_locks(client: &Client) -> Result<(), MigrationError> {
         GRANT EXECUTE ON FUNCTION {functions} TO {SERVICE_ROLE}, {OWNER_ROLE}"
     );
     Ok(client.batch_execute(&reserve).await?)
+}
+
+/// What the connection's role may do with the ledger's tables that the service must not, as `ledger.log UPDATE`; `None` if
+/// there are no tables yet.
+pub async fn excessive_privileges(client: &Client) -> Result<Option<Vec<String>>, Error> {
+    let sql = "SELECT c.relname || ' ' || p.name,
+            has_table_privilege(c.oid, p.name) OR p.name = 'UPDATE' AND has_any_column_privilege(c.oid, p.name)
+        FROM pg_class c CROSS JOIN UNNEST(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) p (name)
+        WHERE c.relnamespace = to_regnamespace('ledger') AND c.relkind IN ('r', 'p') ORDER BY 1";
+    let mut excessive = Vec::new();
+    let rows = client.query(sql, &[]).await?;
+    for row in &rows {
+        let privilege: &str = row.try_get(0)?;
+        if row.try_get(1)? && !CHANGES.contains(&privilege) {
+            excessive.push(format!("ledger.{privilege}"));
+        }
+    }
+    Ok((!rows.is_empty()).then_some(excessive))
+}
+
+/// People's logins that may read the views without a limit of time: PostgreSQL does not pass a role's settings on to its
+/// members. Each with the name of the setting that is missing.
+pub async fn unlimited_analysts(client: &Client) -> Result<Vec<(String, String)>, Error> {
+    let sql = "SELECT r.rolname::text, s.name FROM pg_roles r CROSS JOIN UNNEST($4::text[]) s (name)
+        WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> $3 AND pg_has_role(r.oid, $1, 'MEMBER')
+            AND NOT pg_has_role(r.oid, $2, 'MEMBER') AND NOT EXISTS (
+                SELECT FROM pg_db_role_setting d JOIN pg_database b ON b.datname = current_database()
+                CROSS JOIN UNNEST(d.setconfig) c (setting)
+                WHERE d.setrole IN (0, r.oid) AND d.setdatabase IN (0, b.oid)
+                    AND starts_with(c.setting, s.name || '=') AND c.setting <> s.name || '=0')
+        ORDER BY 1, 2";
+    let names: Vec<&str> = ANALYST_LIMITS.iter().map(|(name, _)| *name).collect();
+    let rows = client.query(sql, &[&ANALYST_ROLE, &OWNER_ROLE, &SERVICE_ROLE, &names]).await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
 fn is_duplicate(error: &tokio_postgres::Error) -> bool {

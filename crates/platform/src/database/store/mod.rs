@@ -60,17 +60,6 @@ pub async fn server_facts(client: &Client) -> Result<ServerFacts, DatabaseError>
     })
 }
 
-/// Tables with one of these names, in any schema, that the current role may update, delete from or truncate.
-pub async fn changeable_tables(client: &Client, names: &[&str]) -> Result<Vec<String>, DatabaseError> {
-    const CHANGEABLE: &str = "SELECT n.nspname || '.' || c.relname FROM pg_class c \
-        JOIN pg_namespace n ON n.oid = c.relnamespace \
-        WHERE c.relkind IN ('r', 'p') AND c.relname = ANY($1) AND has_schema_privilege(n.oid, 'USAGE') \
-            AND has_table_privilege(c.oid, 'UPDATE, DELETE, TRUNCATE') \
-        ORDER BY 1";
-    let rows = client.query(CHANGEABLE, &[&names]).await?;
-    Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
-}
-
 /// Creates a database unless it exists. Needs CREATEDB.
 pub async fn ensure_database(client: &Client, database: &str) -> Result<(), DatabaseError> {
     if client.query_opt("SELECT 1 FROM pg_database WHERE datname = $1", &[&database]).await?.is_none() {
