@@ -127,11 +127,13 @@ async fn a_privilege_too_many_is_found_on_every_table() {
     superuser
         .batch_execute(
             "REVOKE TRUNCATE ON ALL TABLES IN SCHEMA ledger FROM florin_service;
-            GRANT UPDATE (amount) ON ledger.transfers TO florin_service; GRANT DELETE ON ledger.log TO florin_service",
+            GRANT UPDATE (id, amount) ON ledger.transfers TO florin_service; GRANT DELETE ON ledger.log TO florin_service;
+            GRANT UPDATE (rule) ON ledger.accounts TO florin_service",
         )
         .await
         .unwrap();
-    let expected = ["ledger.log DELETE", "ledger.transfers UPDATE"].map(str::to_owned);
+    let expected = ["ledger.accounts UPDATE (rule)", "ledger.log DELETE", "ledger.transfers UPDATE (id, amount)"]
+        .map(str::to_owned);
     assert_eq!(found().await, Some(expected.to_vec()));
 }
 

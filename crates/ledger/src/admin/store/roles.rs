@@ -4,8 +4,14 @@ use platform::database::store::{ANALYST_ROLE, MigrationError, OWNER_ROLE, SERVIC
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 
-/// What the service may do besides reading and inserting. What it may do with any other table than these is too much.
-const CHANGES: &[&str] = &["accounts UPDATE", "objects UPDATE", "idempotency_keys UPDATE", "idempotency_keys DELETE"];
+/// The columns that the service may update, as it is granted in the first migration. What else it may change is too much.
+const UPDATES: &[(&str, &[&str])] = &[
+    ("accounts", &["debits_posted", "credits_posted", "debits_pending", "credits_pending"]),
+    ("objects", &["version", "customer", "parent_kind", "parent", "status", "due", "terms", "state"]),
+    ("idempotency_keys", &["fingerprint", "created", "status", "object_kind", "object", "version", "body"]),
+];
+/// The table from which it may delete.
+const DELETES: &str = "idempotency_keys DELETE";
 
 /// How long PostgreSQL keeps the rows of before for an analyst's query, or for a transaction that waits for the next one.
 /// All that is changed meanwhile becomes slower to read.
@@ -68,20 +74,33 @@ async fn reserve_advisory_locks(client: &Client) -> Result<(), MigrationError> {
     Ok(client.batch_execute(&reserve).await?)
 }
 
-/// What the connection's role may do with the ledger's tables that the service must not, as `ledger.log UPDATE`; `None` if
-/// there are no tables yet.
+/// What the connection's role may do with the ledger's tables that the service must not, as `ledger.log DELETE` or
+/// `ledger.log UPDATE (hash)`; `None` if there are no tables yet.
 pub async fn excessive_privileges(client: &Client) -> Result<Option<Vec<String>>, Error> {
-    let sql = "SELECT c.relname || ' ' || p.name,
-            has_table_privilege(c.oid, p.name) OR p.name = 'UPDATE' AND has_any_column_privilege(c.oid, p.name)
-        FROM pg_class c CROSS JOIN UNNEST(ARRAY['UPDATE', 'DELETE', 'TRUNCATE']) p (name)
-        WHERE c.relnamespace = to_regnamespace('ledger') AND c.relkind IN ('r', 'p') ORDER BY 1";
+    let sql = "WITH tables AS (
+            SELECT oid, relname::text AS name FROM pg_class
+            WHERE relnamespace = to_regnamespace('ledger') AND relkind IN ('r', 'p')
+        )
+        SELECT t.name, (
+                SELECT string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a
+                WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
+                    AND has_column_privilege(t.oid, a.attnum, 'UPDATE') AND t.name || '.' || a.attname <> ALL($1)
+            ), has_table_privilege(t.oid, 'DELETE'), has_table_privilege(t.oid, 'TRUNCATE')
+        FROM tables t ORDER BY t.name";
+    let allowed =
+        UPDATES.iter().flat_map(|(table, columns)| columns.iter().map(move |column| format!("{table}.{column}")));
+    let rows = client.query(sql, &[&allowed.collect::<Vec<_>>()]).await?;
     let mut excessive = Vec::new();
-    let rows = client.query(sql, &[]).await?;
     for row in &rows {
-        let privilege: &str = row.try_get(0)?;
-        if row.try_get(1)? && !CHANGES.contains(&privilege) {
-            excessive.push(format!("ledger.{privilege}"));
-        }
+        let table: &str = row.try_get(0)?;
+        let columns: Option<&str> = row.try_get(1)?;
+        let found = [
+            columns.map(|columns| format!("{table} UPDATE ({columns})")),
+            row.try_get::<_, bool>(2)?.then(|| format!("{table} DELETE")),
+            row.try_get::<_, bool>(3)?.then(|| format!("{table} TRUNCATE")),
+        ];
+        let found = found.into_iter().flatten().filter(|privilege| privilege != DELETES);
+        excessive.extend(found.map(|privilege| format!("ledger.{privilege}")));
     }
     Ok((!rows.is_empty()).then_some(excessive))
 }
