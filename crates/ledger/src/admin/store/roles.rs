@@ -106,19 +106,19 @@ pub async fn excessive_privileges(client: &Client) -> Result<Option<Vec<String>>
 }
 
 /// People's logins that may read the views without a limit of time: PostgreSQL does not pass a role's settings on to its
-/// members. Each with the name of the setting that is missing.
-pub async fn unlimited_analysts(client: &Client) -> Result<Vec<(String, String)>, Error> {
-    let sql = "SELECT r.rolname::text, s.name FROM pg_roles r CROSS JOIN UNNEST($4::text[]) s (name)
+/// members. Returns the statements that set what is missing.
+pub async fn unlimited_analysts(client: &Client) -> Result<Vec<String>, Error> {
+    let sql = "SELECT format('ALTER ROLE %I SET %s = %L', r.rolname, s.name, s.value) FROM pg_roles r CROSS JOIN UNNEST($4::text[], $5::text[]) s (name, value)
         WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> $3 AND pg_has_role(r.oid, $1, 'MEMBER')
             AND NOT pg_has_role(r.oid, $2, 'MEMBER') AND NOT EXISTS (
                 SELECT FROM pg_db_role_setting d JOIN pg_database b ON b.datname = current_database()
                 CROSS JOIN UNNEST(d.setconfig) c (setting)
                 WHERE d.setrole IN (0, r.oid) AND d.setdatabase IN (0, b.oid)
                     AND starts_with(c.setting, s.name || '=') AND c.setting <> s.name || '=0')
-        ORDER BY 1, 2";
-    let names: Vec<&str> = ANALYST_LIMITS.iter().map(|(name, _)| *name).collect();
-    let rows = client.query(sql, &[&ANALYST_ROLE, &OWNER_ROLE, &SERVICE_ROLE, &names]).await?;
-    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+        ORDER BY 1";
+    let (names, values): (Vec<&str>, Vec<&str>) = ANALYST_LIMITS.into_iter().unzip();
+    let rows = client.query(sql, &[&ANALYST_ROLE, &OWNER_ROLE, &SERVICE_ROLE, &names, &values]).await?;
+    rows.iter().map(|row| row.try_get(0)).collect()
 }
 
 fn is_duplicate(error: &tokio_postgres::Error) -> bool {
