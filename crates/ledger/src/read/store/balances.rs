@@ -39,6 +39,6 @@ pub(crate) async fn tenants_with_past_days(
             ) day WHERE day.left_over
         )"
     );
-    let query = Query::new(sql).with(prefix.to_owned()).with(day.date()).planned_for_values();
+    let query = Query::new(sql).with(prefix.to_owned()).with(day.date()).unprepared();
     queries.read(query, |row| Ok(TenantId(row.try_get(0)?))).await
 }

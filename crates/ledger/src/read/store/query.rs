@@ -28,7 +28,7 @@ pub(super) const FEW: i64 = 2_000;
 pub(crate) struct Query {
     sql: String,
     parameters: Vec<(Type, Box<dyn ToSql + Sync + Send>)>,
-    /// There are too many texts of this kind of query to prepare each.
+    /// There are too many texts of this kind of query to prepare each, or the plan depends on the values: PostgreSQL plans anew.
     unprepared: bool,
 }
 
