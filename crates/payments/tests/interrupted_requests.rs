@@ -114,7 +114,7 @@ async fn an_answer_is_repeated_with_the_livemode_of_its_key() {
             let endpoint = world.api.endpoints.get(&http::Method::POST, "/v1/payment_intents").unwrap().clone();
             let caller = Caller { livemode, ..testkit::caller(&world.tenant) };
             let idempotency_key = Some("order 10".to_owned());
-            world.api.answer(Request { idempotency_key, ..Request::new(endpoint, &[], params, caller) }).await
+            world.api.answer(Request { idempotency_key, ..Request::new(endpoint, &[], params, caller) }, ()).await
         };
         if interrupted {
             world.ledger.break_at_next_commit();
