@@ -105,6 +105,7 @@ impl Config {
         require(self.database.pool_size > 0, "database.pool_size: must be at least 1");
         require(self.database.connect_timeout_ms > 0, "database.connect_timeout_ms: must be at least 1");
         require(self.ledger.batch_max > 0, "ledger.batch_max: must be at least 1");
+        require(self.ledger.batch_bytes_max > 0, "ledger.batch_bytes_max: must be at least 1");
         require(self.ledger.queue_max > 0, "ledger.queue_max: must be at least 1");
         require(self.ledger.writers > 0, "ledger.writers: must be at least 1");
         require(self.limits.requests_max > 0, "limits.requests_max: must be at least 1");
