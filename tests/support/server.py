@@ -61,11 +61,7 @@ class Server:
             time.sleep(0.05)
 
     def is_ready(self):
-        try:
-            with urllib.request.urlopen(self.url + "/readyz", timeout=5) as answer:
-                return answer.status == 200
-        except OSError:
-            return False
+        return is_ready(self.url)
 
     def kill(self):
         """As a power cut would: the process is gone at once; PostgreSQL, a process of its own, is left."""
@@ -104,6 +100,14 @@ class Server:
 
     def remove(self):
         shutil.rmtree(self.directory, ignore_errors=True)
+
+
+def is_ready(url):
+    try:
+        with urllib.request.urlopen(url + "/readyz", timeout=5) as answer:
+            return answer.status == 200
+    except OSError:
+        return False
 
 
 def free_port():

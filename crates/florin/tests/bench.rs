@@ -5,7 +5,7 @@
 mod support;
 
 use serde_json::Value;
-use support::{Server, directory, json, run, text};
+use support::{Server, directory, get, json, run, serve_command, text};
 
 fn measured(place: &std::path::Path, arguments: &[&str]) -> Value {
     let common = ["bench", "--seconds", "1", "--rounds", "1", "--connections", "4"];
@@ -45,6 +45,32 @@ fn measures_every_kind_of_load() {
         }
     }
     assert_eq!(server.stop(), Some(0));
+}
+
+#[test]
+fn compares_with_repeats_and_with_a_second_server() {
+    let place = directory();
+    let dev = Server::dev(place.path(), &[]);
+    let (command, address) = serve_command(place.path(), "gateway");
+    let second = Server::other(command, &address);
+    let also = format!("http://{address}");
+    let report = measured(place.path(), &["--repeats", "50", "--also", &also, "--no-yardstick"]);
+    let [alone, repeated, shared] = loads(&report) else { panic!("{report}") };
+    assert_eq!((&alone["compared"], &alone["median"]["repeats"]), (&Value::Null, &Value::from(0)), "{report}");
+    let repeats = repeated["median"]["repeats"].as_u64().unwrap();
+    let others = repeated["rounds"][0]["requests"].as_u64().unwrap();
+    assert!(0 < repeats && repeats < 3 * others && others < 3 * repeats, "half of them: {report}");
+    assert_eq!(shared["servers"], 2);
+    for load in [repeated, shared] {
+        assert_eq!(load["median"]["errors"], 0, "{report}");
+        for figure in ["payments_per_second", "p99_ms"] {
+            assert!(load["compared"][figure].as_f64().unwrap() > 0.0, "{figure}: {report}");
+        }
+    }
+    let (_, metrics) = get(&address, "/metrics").unwrap();
+    let paid = "florin_http_requests_total{method=\"POST\",operation=\"/v1/payment_intents\",status=\"200\"}";
+    assert!(metrics.contains(paid), "the second server has its share: {metrics}");
+    assert_eq!((second.stop(), dev.stop()), (Some(0), Some(0)));
 }
 
 #[test]

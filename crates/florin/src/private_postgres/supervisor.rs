@@ -24,7 +24,8 @@ const PARAMETERS: &[(&str, &str)] = &[
     ("full_page_writes", "on"),
     ("listen_addresses", ""),
     ("unix_socket_permissions", "0700"),
-    ("max_connections", "100"),
+    // A second server and a benchmark have room beside the first one.
+    ("max_connections", "200"),
     ("shared_buffers", "512MB"),
     ("max_wal_size", "2GB"),
     ("checkpoint_timeout", "15min"),

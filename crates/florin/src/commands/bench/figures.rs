@@ -23,7 +23,9 @@ pub struct Figures {
     /// Requests that were answered 429, because the server has too much to do; that is no error.
     pub refused: u64,
     pub refused_p99_ms: f64,
-    /// How many of each kind: a status, `connection`, or `unanswered`.
+    /// Requests that repeated an earlier one, and got its answer. They are not among the others.
+    pub repeats: u64,
+    /// How many of each kind: a status, `repeated` (another answer than the first time), `connection`, or `unanswered`.
     pub errors: BTreeMap<String, u64>,
     pub first_error: Option<String>,
     /// Bytes of an answer's body, on average.
@@ -60,6 +62,7 @@ impl Figures {
             late_p99_ms: None,
             refused,
             refused_p99_ms,
+            repeats: recorder.repeats,
             answer_bytes: recorder.bytes as f64 / requests.max(1.0),
             florin_us: each_us(used.florin_us),
             postgres_us: each_us(used.postgres_us),

@@ -29,7 +29,8 @@ const FAILURE_PAUSE: Duration = Duration::from_millis(50);
 /// What is to be measured.
 #[derive(Clone)]
 pub struct Load {
-    pub address: SocketAddr,
+    /// The server, or servers on one database, over which the connections are spread.
+    pub addresses: Vec<SocketAddr>,
     pub workload: Workload,
     pub callers: Arc<Vec<Caller>>,
     /// Where payments are written down, if they are.
@@ -41,9 +42,15 @@ pub struct Load {
     pub time: Duration,
 }
 
+impl Load {
+    /// Where the connection with that number leads.
+    fn address(&self, number: usize) -> SocketAddr {
+        self.addresses[number % self.addresses.len()]
+    }
+}
+
 /// What the connections share.
 struct Shared {
-    address: SocketAddr,
     recorder: Mutex<Recorder>,
     stopping: AtomicBool,
     journal: Option<Arc<Journal>>,
@@ -59,11 +66,11 @@ impl Shared {
 /// Puts the server under a load for `load.time`, after a warming up that does not count.
 pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Figures> {
     let mut connections = Vec::new();
-    for _ in 0..load.connections {
-        connections.push(open(load.address).await?);
+    while connections.len() < usize::try_from(load.connections)? {
+        let address = load.address(connections.len());
+        connections.push((address, open(address).await?));
     }
     let shared = Arc::new(Shared {
-        address: load.address,
         recorder: Mutex::new(Recorder::new()?),
         stopping: AtomicBool::new(false),
         journal: load.journal.clone(),
@@ -71,9 +78,9 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Figures> {
     });
     let _stopping = shared.pace.clone().map(Stopping);
     let mut clients = JoinSet::new();
-    for (turn, connection) in connections.into_iter().enumerate() {
+    for (turn, (address, connection)) in connections.into_iter().enumerate() {
         let script = Script::new(load.workload, Arc::clone(&load.callers), turn);
-        clients.spawn(client(connection, script, Arc::clone(&shared)));
+        clients.spawn(client(address, connection, script, Arc::clone(&shared)));
     }
 
     tokio::time::sleep(load.warm_up).await;
@@ -112,7 +119,6 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Figures> {
 /// An answer that is neither a success nor 429 ends it with an error.
 pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> anyhow::Result<()> {
     let shared = Arc::new(Shared {
-        address: load.address,
         recorder: Mutex::new(Recorder::new()?),
         stopping: AtomicBool::new(false),
         journal: load.journal.clone(),
@@ -123,7 +129,7 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
     for number in 0..u64::from(load.connections).min(wanted) {
         // Each connection gets the same share; the first ones take the rest.
         let share = wanted / u64::from(load.connections) + u64::from(number < wanted % u64::from(load.connections));
-        let mut connection = open(load.address).await?;
+        let mut connection = open(load.address(usize::try_from(number)?)).await?;
         // Each continues where the one before will end, so that every caller gets the same number.
         let mut script = Script::new(load.workload, Arc::clone(&load.callers), usize::try_from(begun)?);
         begun += share;
@@ -166,7 +172,7 @@ async fn open(address: SocketAddr) -> anyhow::Result<Connection> {
 }
 
 /// Sends requests over one connection until the measurement ends.
-async fn client(mut connection: Connection, mut script: Script, shared: Arc<Shared>) {
+async fn client(address: SocketAddr, mut connection: Connection, mut script: Script, shared: Arc<Shared>) {
     while !shared.stopping.load(Ordering::Relaxed) {
         let since = match &shared.pace {
             Some(pace) => match pace.next().await {
@@ -191,7 +197,7 @@ async fn client(mut connection: Connection, mut script: Script, shared: Arc<Shar
         }
         while !shared.stopping.load(Ordering::Relaxed) {
             tokio::time::sleep(FAILURE_PAUSE).await;
-            if let Ok(opened) = Connection::open(shared.address).await {
+            if let Ok(opened) = Connection::open(address).await {
                 connection = opened;
                 break;
             }
@@ -219,6 +225,14 @@ async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared,
     match connection.exchange(script.request()).await {
         Ok(answer) if answer.status == 200 => {
             let latency = since.elapsed();
+            if let Some(same) = script.repeats(answer.body) {
+                let mut recorder = shared.recorder();
+                match same {
+                    true => recorder.repeats += 1,
+                    false => recorder.error("repeated", || "a repeated request got another answer".to_owned()),
+                }
+                return Outcome::Answered;
+            }
             if let Some(journal) = &shared.journal {
                 journal.acknowledged(script.key(), first_id(answer.body));
             }

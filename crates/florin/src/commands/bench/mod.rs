@@ -3,11 +3,13 @@
 //! It shares the machine with the server, so it does as little as possible itself: it has one thread, writes requests into
 //! a buffer, and reads little of the answers. `docs/benchmarks.md` says what is measured and what the figures mean.
 
+mod answered_requests;
 mod connection;
 mod cost_meter;
 mod figures;
 mod journal;
 mod load_generator;
+mod loads;
 mod open_loop;
 mod pgbench;
 mod preparation;
@@ -30,20 +32,20 @@ use clap::Args;
 use cost_meter::Meter;
 use journal::Journal;
 use load_generator::{Load, measure};
+use loads::row;
 use pgbench::Pgbench;
+use platform::HttpUrl;
 use platform::database::store::ServerFacts;
 use platform::database::{Client, DatabaseConfig, connect, store as server};
 use preparation::Place;
-use report::{Report, Row, Yardstick};
+use report::{Report, Yardstick};
 use request_writer::{Caller, Known};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::Builder;
-use workload::Workload;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
-const WARM_UP_MAX: Duration = Duration::from_secs(2);
 
 /// Measure a running server: payments per second, latency, and what one payment costs.
 #[derive(Debug, Args)]
@@ -62,6 +64,14 @@ pub struct Bench {
     /// Only reads: single objects, lists with and without filters, a search, events.
     #[arg(long, conflicts_with = "mix")]
     reads: bool,
+    /// Measure the payments also with that many of a hundred requests repeating an earlier one with its idempotency key
+    /// [default of the option: 5].
+    #[arg(long, value_name = "PERCENT", num_args = 0..=1, default_missing_value = "5",
+        value_parser = clap::value_parser!(u8).range(1..=90), conflicts_with_all = ["mix", "reads", "journal"])]
+    repeats: Option<u8>,
+    /// Another server on the same database: measure the payments also spread over both.
+    #[arg(long, value_name = "URL", conflicts_with_all = ["mix", "reads"])]
+    also: Option<HttpUrl>,
     /// Open loop: that many requests a second, whether or not they are answered in time; latency is counted from when
     /// each was to be sent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -134,15 +144,23 @@ impl Command for Bench {
             Some(path) => Some(Journal::create(path).with_context(|| format!("creating {}", path.display()))?),
             None => None,
         };
-        let loads = self.loads(&place, &groups, journal.map(Arc::new).as_ref());
-        report.loads = loads.iter().map(row).collect();
+        let also = match &self.also {
+            Some(url) => Some(Place::of(url).await?.address),
+            None => None,
+        };
+        let compared = self.loads(&place, also, &groups, journal.map(Arc::new).as_ref());
+        report.loads = compared.iter().map(|(load, base)| row(load, *base)).collect();
+        if also.is_some() {
+            report.notes.push("of two servers the processor time of the first one alone is measured".to_owned());
+        }
+        let loads: Vec<Load> = compared.into_iter().map(|(load, _)| load).collect();
         for round in 1..=self.rounds {
             for (load, row) in loads.iter().zip(&mut report.loads) {
                 let measured = measure(load, &meter).await?;
                 eprintln!(
                     "round {round} of {}: {}, {} tenants, {} connections: {:.0} requests/s, p99 {:.2} ms",
                     self.rounds,
-                    row.workload,
+                    row.name(),
                     row.tenants,
                     row.connections,
                     measured.requests_per_second,
@@ -235,53 +253,6 @@ impl Bench {
         let counts = if self.tenants.is_empty() { &[1][..] } else { &self.tenants };
         let group = |count: &u32| Ok(Arc::new(callers.iter().take(usize::try_from(*count)?).cloned().collect()));
         counts.iter().map(group).collect()
-    }
-
-    /// The loads of a round.
-    fn loads(&self, place: &Place, groups: &[Arc<Vec<Caller>>], journal: Option<&Arc<Journal>>) -> Vec<Load> {
-        let workloads: &[Workload] = match (self.mix, self.reads) {
-            (true, _) => &[Workload::Mix],
-            (_, true) => Workload::READS,
-            _ => &[Workload::Payments],
-        };
-        let connections = match (self.connections.is_empty(), self.rate, self.reads) {
-            (false, _, _) => self.connections.clone(),
-            (true, Some(_), _) => vec![256],
-            (true, None, true) => vec![64],
-            (true, None, false) => vec![64, 256],
-        };
-        let time = Duration::from_secs(u64::from(self.seconds));
-        let mut loads = Vec::new();
-        for callers in groups {
-            for workload in workloads {
-                for connections in &connections {
-                    loads.push(Load {
-                        address: place.address,
-                        workload: *workload,
-                        callers: Arc::clone(callers),
-                        journal: journal.cloned(),
-                        connections: *connections,
-                        rate: self.rate,
-                        warm_up: WARM_UP_MAX.min(time / 5),
-                        time,
-                    });
-                }
-            }
-        }
-        loads
-    }
-}
-
-fn row(load: &Load) -> Row {
-    Row {
-        workload: load.workload.name(),
-        makes_payments: load.workload.makes_payments(),
-        tenants: load.callers.len(),
-        connections: load.connections,
-        rate: load.rate,
-        median: None,
-        ratio: None,
-        rounds: Vec::new(),
     }
 }
 

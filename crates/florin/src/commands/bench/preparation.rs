@@ -125,7 +125,7 @@ pub async fn fill(place: &Place, tenants: &[Access], payments: u64) -> anyhow::R
 
 async fn store(place: &Place, workload: Workload, callers: &Arc<Vec<Caller>>, wanted: u64) -> anyhow::Result<()> {
     let load = Load {
-        address: place.address,
+        addresses: vec![place.address],
         workload,
         callers: Arc::clone(callers),
         journal: None,

@@ -38,6 +38,8 @@ pub struct Recorder {
     pub payments: u64,
     /// Bytes of the answers' bodies.
     pub bytes: u64,
+    /// Requests that repeated an earlier one, and got its answer. They are not among the others.
+    pub repeats: u64,
     /// How many errors of each kind.
     pub errors: BTreeMap<String, u64>,
     /// The first error, as text for people.
@@ -52,6 +54,7 @@ impl Recorder {
             requests: 0,
             payments: 0,
             bytes: 0,
+            repeats: 0,
             errors: BTreeMap::new(),
             first_error: None,
         })
@@ -74,7 +77,7 @@ impl Recorder {
     pub fn restart(&mut self) {
         self.latency.restart();
         self.refused.restart();
-        (self.requests, self.payments, self.bytes) = (0, 0, 0);
+        (self.requests, self.payments, self.bytes, self.repeats) = (0, 0, 0, 0);
         self.errors.clear();
     }
 

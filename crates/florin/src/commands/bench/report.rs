@@ -36,10 +36,46 @@ pub struct Row {
     pub connections: u32,
     /// Requests a second of an open loop.
     pub rate: Option<u32>,
+    /// Server processes that share the load.
+    pub servers: usize,
+    /// The number of the row that this one is compared with, which takes turns with it.
+    #[serde(skip)]
+    pub base: Option<usize>,
+    pub compared: Option<Compared>,
     pub median: Option<Median>,
     /// Payments a second for each of the yardstick's transactions a second.
     pub ratio: Option<f64>,
     pub rounds: Vec<Figures>,
+}
+
+impl Row {
+    /// The load, as text for people.
+    pub fn name(&self) -> String {
+        match self.servers {
+            1 => self.workload.to_owned(),
+            many => format!("{}, {many} servers", self.workload),
+        }
+    }
+}
+
+/// A load's figures divided by those of the load that it is compared with: the medians over the rounds.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Compared {
+    pub payments_per_second: f64,
+    pub p99_ms: f64,
+}
+
+impl Compared {
+    fn of(rounds: &[Figures], base: &[Figures]) -> Option<Compared> {
+        let ratio = |figure: fn(&Figures) -> f64| {
+            let pairs = rounds.iter().zip(base).filter(|(_, base)| figure(base) > 0.0);
+            median(pairs.map(|(round, base)| figure(round) / figure(base)))
+        };
+        Some(Compared {
+            payments_per_second: ratio(|round| round.payments_per_second)?,
+            p99_ms: ratio(|round| round.p99_ms)?,
+        })
+    }
 }
 
 #[derive(Serialize)]
@@ -66,6 +102,7 @@ pub struct Median {
     pub errors: u64,
     pub refused: u64,
     pub refused_p99_ms: f64,
+    pub repeats: u64,
     pub answer_bytes: f64,
     pub florin_us: Option<f64>,
     pub postgres_us: Option<f64>,
@@ -89,6 +126,7 @@ impl Median {
             errors: rounds.iter().flat_map(|round| round.errors.values()).sum(),
             refused: rounds.iter().map(|round| round.refused).sum(),
             refused_p99_ms: middle(|round| round.refused_p99_ms)?,
+            repeats: rounds.iter().map(|round| round.repeats).sum(),
             answer_bytes: middle(|round| round.answer_bytes)?,
             florin_us: known(|round| round.florin_us),
             postgres_us: known(|round| round.postgres_us),
@@ -125,7 +163,10 @@ impl Report {
             yardstick.wal_bytes = median(rounds.iter().filter_map(|round| round.wal_bytes));
         }
         let tps = self.yardstick.as_ref().and_then(|yardstick| yardstick.transactions_per_second);
-        for row in &mut self.loads {
+        let compared: Vec<_> =
+            self.loads.iter().map(|row| Compared::of(&row.rounds, &self.loads.get(row.base?)?.rounds)).collect();
+        for (row, compared) in self.loads.iter_mut().zip(compared) {
+            row.compared = compared;
             row.median = Median::of(&row.rounds);
             let payments = row.median.as_ref().filter(|_| row.makes_payments).map(|median| median.payments_per_second);
             row.ratio = payments.zip(tps).map(|(payments, tps)| payments / tps);

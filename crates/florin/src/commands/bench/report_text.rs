@@ -54,6 +54,7 @@ impl Report {
         if let Some(peak) = self.loads.iter().filter_map(|row| row.median.as_ref()?.florin_memory_peak).max() {
             parts.push(format!("the server's memory was {} MB at most", peak.div_ceil(1 << 20)));
         }
+        parts.extend(self.loads.iter().filter_map(comparison));
         parts.extend(self.loads.iter().filter_map(lateness));
         parts.extend(self.loads.iter().filter_map(refusals));
         parts.extend(self.loads.iter().filter_map(errors));
@@ -65,8 +66,8 @@ impl Report {
 fn cells(row: &Row) -> Option<Vec<String>> {
     let median = row.median.as_ref()?;
     let load = match row.rate {
-        Some(rate) => format!("{}, {rate} requests/s", row.workload),
-        None => row.workload.to_owned(),
+        Some(rate) => format!("{}, {rate} requests/s", row.name()),
+        None => row.name(),
     };
     Some(vec![
         load,
@@ -84,6 +85,22 @@ fn cells(row: &Row) -> Option<Vec<String>> {
         known(median.generator_us),
         known(median.wal_bytes),
     ])
+}
+
+/// How a load compares with the one that it takes turns with.
+fn comparison(row: &Row) -> Option<String> {
+    let (compared, median) = (row.compared?, row.median.as_ref()?);
+    let repeats = match median.repeats {
+        0 => String::new(),
+        many => format!("; {many} more were repeated, and got the first answer"),
+    };
+    Some(format!(
+        "{} ({} connections): {:.2} × the payments a second of one server without repeats, {:.2} × its p99{repeats}",
+        row.name(),
+        row.connections,
+        compared.payments_per_second,
+        compared.p99_ms
+    ))
 }
 
 /// TPC-B's transactions are in the columns of the payments.
@@ -161,6 +178,7 @@ mod tests {
             late_p99_ms: Some(0.5),
             refused: 7,
             refused_p99_ms: 2.5,
+            repeats: 0,
             errors: [("503".to_owned(), 2)].into(),
             first_error: Some("503 not now".to_owned()),
             answer_bytes: 2_000.0,
@@ -169,6 +187,23 @@ mod tests {
             generator_us: Some(10.0),
             wal_bytes: Some(4_321.4),
             florin_memory_peak: Some(100 << 20),
+        }
+    }
+
+    /// The second row is compared with the first.
+    fn row(servers: usize, rounds: Vec<Figures>) -> Row {
+        Row {
+            workload: "payments",
+            makes_payments: true,
+            tenants: 1,
+            connections: 64,
+            rate: None,
+            servers,
+            base: (servers > 1).then_some(0),
+            compared: None,
+            median: None,
+            ratio: None,
+            rounds,
         }
     }
 
@@ -190,16 +225,10 @@ mod tests {
             seconds: 1,
             rounds: 3,
             filled: 0,
-            loads: vec![Row {
-                workload: "payments",
-                makes_payments: true,
-                tenants: 1,
-                connections: 64,
-                rate: None,
-                median: None,
-                ratio: None,
-                rounds: vec![measured(9_000.0, 9.0), measured(6_000.0, 5.0), measured(5_000.0, 7.0)],
-            }],
+            loads: vec![
+                row(1, vec![measured(9_000.0, 9.0), measured(6_000.0, 5.0), measured(5_000.0, 7.0)]),
+                row(2, vec![measured(4_500.0, 18.0), measured(6_000.0, 20.0), measured(4_000.0, 7.0)]),
+            ],
             yardstick: Some(Yardstick {
                 rounds: vec![tpc_b(1_000.0), tpc_b(3_000.0), tpc_b(2_000.0)],
                 ..Yardstick::new(50)
@@ -215,6 +244,8 @@ mod tests {
         assert_eq!(words("TPC-B"), "TPC-B (pgbench) - 32 2,000 - 1.00 - - - - - 500 - -", "{text}");
         assert_eq!(line("errors"), "errors of payments (64 connections): 6 × 503; the first: 503 not now");
         assert_eq!(line("refused"), "refused of payments (64 connections): 21 × 429, 99 % of them within 2.50 ms");
+        let compared = "payments, 2 servers (64 connections): 0.80 × the payments a second of one server without repeats, 2.00 × its p99";
+        assert!(text.lines().any(|line| line == compared), "{text}");
         assert_eq!(line("note"), "note: something");
         let late = "a clock on this machine, with nothing else to do, was late by 0.50 ms meanwhile (p99)";
         assert_eq!(line("a clock"), late);

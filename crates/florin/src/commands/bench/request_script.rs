@@ -1,5 +1,6 @@
 //! What a connection sends: one request after the other. A request may need the answer to the one before.
 
+use super::answered_requests::Answered;
 use super::request_writer::{Caller, Known, Writer};
 use super::workload::Workload;
 use std::sync::Arc;
@@ -29,6 +30,7 @@ pub struct Script {
     number: usize,
     /// The payment intent of the mixture's present payment.
     intent: String,
+    answered: Answered,
 }
 
 impl Script {
@@ -36,17 +38,28 @@ impl Script {
     pub fn new(workload: Workload, callers: Arc<Vec<Caller>>, turn: usize) -> Script {
         // Connections are at different payments of ten, so that each kind of request comes at a steady rate.
         let writer = Writer::new(callers, turn);
-        Script { workload, writer, stage: Stage::Create, number: turn, intent: String::new() }
+        Script {
+            workload,
+            writer,
+            stage: Stage::Create,
+            number: turn,
+            intent: String::new(),
+            answered: Answered::default(),
+        }
     }
 
     /// Writes the next request.
     pub fn next(&mut self) -> &[u8] {
         match self.workload {
             Workload::Mix => self.next_of_mix(),
-            Workload::Payments => {
-                self.writer.next_caller();
-                let amount = self.amount();
-                self.writer.post("/v1/payment_intents", format_args!("amount={amount}&{PAYMENT}&confirm=true"));
+            Workload::Payments => self.payment(),
+            Workload::Repeated(percent) => {
+                let repeats = self.writer.draw(100) < usize::from(percent);
+                let drawn = self.writer.draw(self.answered.len());
+                match self.answered.repeat(repeats.then_some(drawn)) {
+                    Some(request) => self.writer.again(request),
+                    None => self.payment(),
+                }
             }
             Workload::Orders => {
                 self.writer.next_caller();
@@ -96,9 +109,18 @@ impl Script {
         &self.writer.form
     }
 
+    /// Whether the latest request repeats an earlier one; then, whether this is the earlier one's answer.
+    pub fn repeats(&self, body: &[u8]) -> Option<bool> {
+        Some(self.answered.repeated()? == first_id(body))
+    }
+
     /// Reads the answer to the latest request; `true` when that completed a payment.
     pub fn answered(&mut self, body: &[u8]) -> bool {
         match self.workload {
+            Workload::Repeated(_) => {
+                self.answered.keep(self.writer.request(), first_id(body));
+                true
+            }
             Workload::Payments | Workload::Orders => true,
             Workload::Mix => self.advance(body),
             _ => false,
@@ -108,6 +130,12 @@ impl Script {
     /// The latest request was not answered 200: the mixture continues with another payment.
     pub fn failed(&mut self) {
         self.finish();
+    }
+
+    fn payment(&mut self) {
+        self.writer.next_caller();
+        let amount = self.amount();
+        self.writer.post("/v1/payment_intents", format_args!("amount={amount}&{PAYMENT}&confirm=true"));
     }
 
     fn amount(&mut self) -> usize {
@@ -230,6 +258,22 @@ mod tests {
             ("POST /v1/refunds HTTP/1.1", 10),
         ];
         assert_eq!(sent, expected.map(|(line, count)| (line.to_owned(), count)).into());
+    }
+
+    #[test]
+    fn repeats_requests_that_were_answered() {
+        let mut script = script(Workload::Repeated(50), vec![Caller::new("h", "k", Known::default())]);
+        let mut sent = BTreeMap::new();
+        for number in 0..1_000 {
+            let request = script.next().to_vec();
+            let first = sent.get(&request).copied();
+            let answer = format!("{{\"id\": \"pi_{}\"}}", first.unwrap_or(number)).into_bytes();
+            assert_eq!([script.repeats(&answer), script.repeats(b"{}")], [first.map(|_| true), first.map(|_| false)]);
+            if first.is_none() && script.answered(&answer) {
+                sent.insert(request, number);
+            }
+        }
+        assert!((400..600).contains(&sent.len()), "{} of 1000", sent.len());
     }
 
     #[test]

@@ -95,6 +95,12 @@ impl Writer {
         self.bytes.extend_from_slice(&self.form);
     }
 
+    /// A request that was sent before.
+    pub fn again(&mut self, request: &[u8]) {
+        self.bytes.clear();
+        self.bytes.extend_from_slice(request);
+    }
+
     fn begin(&mut self, method: &str, path: &str) {
         self.bytes.clear();
         self.bytes.extend_from_slice(method.as_bytes());

@@ -5,7 +5,9 @@
 pub enum Workload {
     /// One request creates and confirms a payment.
     Payments,
-    /// The same with metadata and a customer, for reads later.
+    /// The same; this share of the requests, in percent, repeats an earlier one that was answered, key and all.
+    Repeated(u8),
+    /// Payments with metadata and a customer, for reads later.
     Orders,
     /// The customers of the orders.
     Customers,
@@ -37,6 +39,7 @@ impl Workload {
     pub fn name(self) -> &'static str {
         match self {
             Workload::Payments => "payments",
+            Workload::Repeated(_) => "payments, some repeated",
             Workload::Orders => "payments with metadata",
             Workload::Customers => "customers",
             Workload::Mix => "mixture",
@@ -52,6 +55,6 @@ impl Workload {
     }
 
     pub fn makes_payments(self) -> bool {
-        matches!(self, Workload::Payments | Workload::Orders | Workload::Mix)
+        matches!(self, Workload::Payments | Workload::Repeated(_) | Workload::Orders | Workload::Mix)
     }
 }

@@ -1,0 +1,81 @@
+//! What is measured in turns.
+
+use super::Bench;
+use super::journal::Journal;
+use super::load_generator::Load;
+use super::preparation::Place;
+use super::report::Row;
+use super::request_writer::Caller;
+use super::workload::Workload;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+const WARM_UP_MAX: Duration = Duration::from_secs(2);
+
+impl Bench {
+    /// The loads of a round, each with the number of the load that it is compared with.
+    pub(super) fn loads(
+        &self,
+        place: &Place,
+        also: Option<SocketAddr>,
+        groups: &[Arc<Vec<Caller>>],
+        journal: Option<&Arc<Journal>>,
+    ) -> Vec<(Load, Option<usize>)> {
+        let workloads: &[Workload] = match (self.mix, self.reads) {
+            (true, _) => &[Workload::Mix],
+            (_, true) => Workload::READS,
+            _ => &[Workload::Payments],
+        };
+        let connections = match (self.connections.is_empty(), self.rate, self.reads) {
+            (false, _, _) => self.connections.clone(),
+            (true, Some(_), _) => vec![256],
+            (true, None, true) => vec![64],
+            (true, None, false) => vec![64, 256],
+        };
+        let time = Duration::from_secs(u64::from(self.seconds));
+        let mut loads = Vec::new();
+        for callers in groups {
+            for workload in workloads {
+                for connections in &connections {
+                    let base = Load {
+                        addresses: vec![place.address],
+                        workload: *workload,
+                        callers: Arc::clone(callers),
+                        journal: journal.cloned(),
+                        connections: *connections,
+                        rate: self.rate,
+                        warm_up: WARM_UP_MAX.min(time / 5),
+                        time,
+                    };
+                    let number = loads.len();
+                    loads.push((base.clone(), None));
+                    if let Some(percent) = self.repeats {
+                        loads.push((Load { workload: Workload::Repeated(percent), ..base.clone() }, Some(number)));
+                    }
+                    if let Some(also) = also {
+                        loads.push((Load { addresses: vec![place.address, also], ..base }, Some(number)));
+                    }
+                }
+            }
+        }
+        loads
+    }
+}
+
+/// The row of a load, without figures.
+pub(super) fn row(load: &Load, base: Option<usize>) -> Row {
+    Row {
+        workload: load.workload.name(),
+        makes_payments: load.workload.makes_payments(),
+        tenants: load.callers.len(),
+        connections: load.connections,
+        rate: load.rate,
+        servers: load.addresses.len(),
+        base,
+        compared: None,
+        median: None,
+        ratio: None,
+        rounds: Vec::new(),
+    }
+}
