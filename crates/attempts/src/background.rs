@@ -1,12 +1,9 @@
 //! Work without a caller.
 
 use api::call::Call;
-use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use domain::attempts::Attempt;
 
-/// Work on an attempt without its caller. The request that it answers is forgotten after a time.
+/// Work on an attempt without its caller. The request that it answers still waits for its answer, however old it is.
 pub(crate) fn background(call: &Call, attempt: &Attempt) -> Call {
-    let asked = attempt.canceling.unwrap_or(attempt.created);
-    let remembered = asked.plus(IDEMPOTENCY_LIFETIME) > call.now;
-    Call::background(&call.services, &call.caller, attempt.request.as_ref().filter(|_| remembered))
+    Call::background(&call.services, &call.caller, attempt.request.as_ref())
 }

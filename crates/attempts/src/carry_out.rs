@@ -84,8 +84,12 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
     if attempts::contradicts(&attempt, outcome) {
         let mut changes = background(call, &attempt).changes();
         attempts::contradict(&mut changes, &mut attempt, &mut target, &mut related, outcome);
-        call.commit_bare(changes).await?;
-        alarm::contradicted(call, &attempt);
+        let written = call.commit_bare(changes).await;
+        // Also if it is not known whether it is written: then it may be, and is not found again.
+        if !matches!(written, Err(Failure::Conflict)) {
+            alarm::contradicted(call, &attempt);
+        }
+        written?;
     }
     if reported.is_stale(&attempt) {
         if call.awaits_answer() {
@@ -101,8 +105,11 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
     let decline = attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, outcome)
         .map_err(|unexpected| defect(&attempt, unexpected))?;
     let answer = answer(&attempt, &target, &related, decline.as_ref());
-    writer.commit(changes, &answer).await?;
-    alarm::unless_reversed(call, &attempt);
+    let written = writer.commit(changes, &answer).await;
+    if !matches!(written, Err(Failure::Conflict)) {
+        alarm::unless_reversed(call, &attempt);
+    }
+    written?;
     if !answers_this_call && call.awaits_answer() {
         return Err(call.answered_elsewhere().await?);
     }

@@ -90,8 +90,10 @@ async fn hold_lease(call: &Call, attempt: &mut Versioned<Attempt>) -> Result<()>
         }
         // The longer the commits take, the longer the lease.
         lease *= 2;
-        let mut changes = background(call, attempt).changes();
-        lifecycle::renew(&mut changes, attempt, lease);
+        let (mut changes, mut renewed) = (background(call, attempt).changes(), attempt.clone());
+        lifecycle::renew(&mut changes, &mut renewed, lease);
         call.commit_bare(changes).await?;
+        // Only now: an attempt with the version of a lease that was lost would pass for the one that has it.
+        *attempt = renewed;
     }
 }

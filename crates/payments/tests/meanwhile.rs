@@ -162,6 +162,26 @@ async fn a_card_is_not_saved_to_a_customer_who_is_deleted_by_then() {
 }
 
 #[tokio::test]
+async fn a_card_is_not_saved_that_was_detached_by_then() {
+    let options = "confirm=true&customer={customer}&payment_method={challenged}&return_url=https://shop.example.com";
+    for (path, form) in [
+        ("POST /v1/payment_intents", format!("{SALE}&{options}&setup_future_usage=off_session")),
+        ("POST /v1/setup_intents", options.to_owned()),
+    ] {
+        let mut shop = Shop::new().await;
+        shop.ids.insert("token", "pm_card_authenticationRequired".to_owned());
+        shop.make("challenged", "POST /v1/payment_methods/{token}/attach", "customer={customer}").await;
+        let (_, waits) = shop.request(path, &form).await;
+        let page = waits["next_action"]["redirect_to_url"]["url"].as_str().expect("a page");
+        let page = page.strip_prefix("http://localhost").unwrap();
+        assert_eq!(shop.request("POST /v1/payment_methods/{challenged}/detach", "").await.0, 200);
+        shop.world.open(Method::POST, page, "", "outcome=approve").await;
+        let method = &shop.ids["challenged"];
+        assert!(shop.world.object("/v1/payment_methods/{id}", method).await["customer"].is_null(), "{path}");
+    }
+}
+
+#[tokio::test]
 async fn an_intent_goes_on_without_its_customer_and_saves_nothing() {
     for path in ["POST /v1/payment_intents/{payment}/confirm", "POST /v1/setup_intents/{setup}/confirm"] {
         let shop = Shop::new().await;

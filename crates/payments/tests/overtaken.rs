@@ -5,6 +5,7 @@
 mod support;
 
 use api::Answer;
+use api::worker::Worker;
 use async_trait::async_trait;
 use domain::attempts::{LEASE, Outcome};
 use http::Method;
@@ -136,6 +137,38 @@ async fn what_the_processor_said_before_the_payer_acted_is_stale() {
     approving.await.unwrap();
     let paid = test.world.intent(&intent).await;
     assert_eq!((&paid["status"], &paid["amount_received"]), (&"succeeded".into(), &2000.into()));
+}
+
+/// The lease was over when the attempt was written, and another process asks. The first process took the version that it
+/// could not write for the attempt's, and so ended the other one's lease: a third process asked too.
+#[tokio::test]
+async fn a_process_that_has_lost_its_lease_changes_nothing() {
+    let mut test = Test::new();
+    let second = test.world.another_process(Duration::ZERO);
+    let (asks, asked) = oneshot::channel::<()>();
+    let world = test.world.clone();
+    test.world.ledger.before_next_commit(async move {
+        world.clock.advance(LEASE + Duration::from_secs(1));
+        world.ledger.before_next_commit(async move {
+            tokio::spawn(async move { Worker::default().round(&second).await });
+            asked.await.unwrap();
+        });
+    });
+    let paying = test.pay("pm_card_visa");
+    let seconds = test.question().await;
+    asks.send(()).unwrap();
+    assert_eq!(paying.await.unwrap().status, 429, "it is not known yet what becomes of it");
+
+    test.world.clock.advance(Duration::from_secs(10));
+    let third = test.world.another_process(Duration::ZERO);
+    Worker::default().round(&third).await;
+    assert!(test.asked.try_recv().is_err(), "the second process is still asking");
+    seconds.send(()).unwrap();
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    let (intent, _) = test.made().await;
+    assert_eq!(test.world.intent(&intent).await["status"], "succeeded");
 }
 
 /// The overtaken process answered its request a second time.

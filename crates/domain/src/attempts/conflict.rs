@@ -64,11 +64,10 @@ pub fn contradict<T: Target>(
 ) {
     let Some((says, reference)) = says(outcome) else { return };
     let (remedy, reversal) = match outcome {
-        // A processor that contradicts itself once more is for people to talk to.
+        // A processor that contradicts itself once more is for people to talk to; what was done before stays on record.
         Outcome::Done(done) if attempt.conflict.is_none() => late_success(changes, attempt, target, related, done),
-        _ => (Remedy::None, None),
+        _ => attempt.conflict.as_ref().map_or((Remedy::None, None), |before| (before.remedy, before.reversal)),
     };
-    let reversal = reversal.or(attempt.conflict.as_ref().and_then(|before| before.reversal));
     let conflict = Conflict { says, reference, at: changes.now, remedy, reversal };
     changes.update(attempt, None, |attempt| attempt.conflict = Some(conflict));
 }

@@ -79,13 +79,15 @@ pub fn attach(changes: &mut Changes, customer: &mut Versioned<Customer>, method:
     changes.update(customer, None, |customer| customer.attached = customer.attached.saturating_add(1));
 }
 
-/// Saves a payment method that has paid or was set up to the customer, if there is one who was not deleted meanwhile.
+/// Saves a payment method that has paid or was set up to the customer, if there is one who was not deleted meanwhile, and
+/// unless it was used up or detached since.
 pub(super) fn save(
     changes: &mut Changes,
     customer: Option<&mut Versioned<Customer>>,
     method: &mut Versioned<PaymentMethod>,
 ) {
-    if let Some(customer) = customer.filter(|customer| !customer.deleted && method.customer.is_none()) {
+    let is_free = method.customer.is_none() && !method.spent;
+    if let Some(customer) = customer.filter(|customer| !customer.deleted && is_free) {
         attach(changes, customer, method);
     }
 }

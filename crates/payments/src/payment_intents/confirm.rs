@@ -42,13 +42,13 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         Status::RequiresAction => call.referenced_if_any(intent.attempt).await?,
         _ => None,
     };
-    let prepared = confirm::prepare(&mut changes, &mut intent, described, chosen.as_deref(), waiting.as_mut());
-    withdrawn::<PaymentIntents, _>(&call, prepared).await?;
     let method = match (chosen, intent.payment_method) {
         (Some(method), _) => Some(method),
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
         (None, None) => None,
     };
+    let prepared = confirm::prepare(&mut changes, &mut intent, described, method.as_deref(), waiting.as_mut());
+    withdrawn::<PaymentIntents, _>(&call, prepared).await?;
     confirm_with(&call, changes, intent, method, params.confirmation).await
 }
 

@@ -19,7 +19,7 @@ pub struct Confirmation {
 }
 
 /// Changes what callers may describe when they confirm, before [`begin`]. `waiting` is the attempt that waits for the
-/// payer; it is given up. `chosen` is the payment method that replaces the one before.
+/// payer; it is given up. `chosen` is the payment method that is to be used.
 pub fn prepare(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
