@@ -12,10 +12,6 @@ use crate::refusal::Refusal;
 /// about it, has died asking, or had no answer, or the time to ask has come. One that the processor could carry out
 /// without another question must be canceled there first ([`begin`]); the refusal says so.
 pub fn give_up(changes: &mut Changes, attempt: &mut Versioned<Attempt>) -> Result<(), Refusal> {
-    let waits_there = attempt.at_processor && attempt.status == Status::RequiresAction;
-    if waits_there && !attempt.asking {
-        return Err(Refusal::cancel_first(attempt.id));
-    }
     let is_unanswered = attempt.status == Status::RequiresAction && attempt.due.is_some();
     if attempt.asking || is_unanswered || attempt.due.is_some_and(|due| due <= changes.now) {
         return Err(Refusal::busy());

@@ -8,9 +8,6 @@ use crate::retries::backoff;
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId};
 
-/// How long a payer on a page of the processor's is left alone at least before the processor is asked.
-const PAYER_MIN: Duration = Duration::from_secs(60);
-
 /// What an attempt is made of.
 pub struct New<'a> {
     pub processor: &'a str,
@@ -85,9 +82,6 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
             Outcome::ActionRequired { reference, page } => {
                 attempt.status = Status::RequiresAction;
                 attempt.at_processor = matches!(page, PayerPage::Url(_));
-                // A notice may never come. On Florin's own page nothing happens without this server.
-                let soonest = backoff(attempt.queries).max(PAYER_MIN);
-                attempt.due = attempt.at_processor.then(|| now.plus(soonest));
                 attempt.reference = reference.clone().or(attempt.reference.take());
             }
             Outcome::Canceled => attempt.status = Status::Canceled,
