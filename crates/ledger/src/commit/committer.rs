@@ -85,7 +85,7 @@ impl Committer {
                 Err(TryError::Refused(reason)) if part.jobs.len() == 1 => {
                     return end(part.jobs, &CommitError::Invalid(reason));
                 }
-                Err(TryError::RowIsLocked) if part.jobs.len() == 1 => return self.wait_for_lock(part.jobs, LOCKED_MIN),
+                Err(TryError::RowIsLocked) if part.jobs.len() == 1 => return self.put_back(part.jobs, LOCKED_MIN),
                 Err(TryError::TooMuch(reason)) if part.jobs.len() == 1 => return self.too_much(part.jobs, &reason),
                 Err(TryError::RowIsLocked) => return halves(part),
                 Err(TryError::Refused(reason) | TryError::TooMuch(reason)) => {
@@ -128,7 +128,7 @@ impl Committer {
                 Fate::Busy => busy.push(job),
             }
         }
-        self.wait_for_lock(busy, Duration::ZERO);
+        self.put_back(busy, Duration::ZERO);
         let doubtful = Part { scope: ReadScope::Everything, ..part.with(doubtful) };
         [doubtful, part.with(again)].into_iter().filter(|part| !part.jobs.is_empty()).collect()
     }
@@ -137,7 +137,7 @@ impl Committer {
         let Some(first) = part.jobs.first().map(|job| job.prepared.tenant) else { return Vec::new() };
         let (busy, others): (Vec<Job>, Vec<Job>) =
             std::mem::take(&mut part.jobs).into_iter().partition(|job| job.prepared.tenant == first);
-        self.wait_for_lock(busy, LOCKED_MIN);
+        self.put_back(busy, LOCKED_MIN);
         // One is waited for in a batch: so many locked tenants hold the others up no longer than one.
         if others.is_empty() { Vec::new() } else { vec![Part { waits: false, ..part.with(others) }] }
     }
@@ -148,18 +148,19 @@ impl Committer {
         if jobs.iter().any(|job| job.too_much > 1) {
             return gave_up(jobs, reason);
         }
-        self.wait_for_lock(jobs, LOCKED_MIN)
+        self.put_back(jobs, LOCKED_MIN)
     }
 
-    /// Puts commits back whose tenants' locks are not free, unless they have waited for too long.
-    fn wait_for_lock(&self, busy: Vec<Job>, at_least: Duration) -> Vec<Part> {
+    /// Puts commits back that cannot be written now, unless they have waited for too long. Their tenants rest meanwhile.
+    fn put_back(&self, busy: Vec<Job>, at_least: Duration) -> Vec<Part> {
         let (late, busy): (Vec<Job>, Vec<Job>) =
             busy.into_iter().partition(|job| job.arrived.elapsed() >= self.unreachable_max);
         if let Some(job) = late.first() {
             let tenant = job.prepared.tenant_id;
-            tracing::error!(%tenant, commits = late.len(), "the lock of the tenant's books was not free for too long");
+            tracing::error!(%tenant, commits = late.len(), "another session has held what commits need for too long");
         }
-        end(late, &CommitError::Unavailable("the tenant's books are locked".to_owned()));
+        let reason = "another session holds a lock on the tenant's books; pg_locks says which".to_owned();
+        end(late, &CommitError::Unavailable(reason));
         self.queue.put_back(busy, at_least);
         Vec::new()
     }
