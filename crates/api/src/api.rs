@@ -1,6 +1,6 @@
 use crate::due::{DueHandlers, Job};
 use crate::endpoint::Endpoints;
-use crate::idempotency::Running;
+use crate::idempotency::KeysHere;
 use crate::open::OpenRoutes;
 use crate::registry::Registry;
 use crate::services::{Environment, Services};
@@ -15,7 +15,7 @@ pub struct Api {
     pub open: OpenRoutes,
     pub(crate) due: DueHandlers,
     pub(crate) jobs: Vec<Job>,
-    pub(crate) running: Running,
+    pub(crate) keys: KeysHere,
 }
 
 impl Api {
@@ -28,6 +28,6 @@ impl Api {
     ) -> Arc<Self> {
         let Registry { kinds, extensions, endpoints, open, due, jobs } = registry;
         let services = Arc::new(Services { ledger, identity, clock, environment, kinds, extensions });
-        Arc::new(Api { services, endpoints, open, due, jobs, running: Running::default() })
+        Arc::new(Api { services, endpoints, open, due, jobs, keys: KeysHere::default() })
     }
 }

@@ -77,14 +77,17 @@ impl Api {
             expands: !tree.is_empty(),
             key,
         };
-        // Most repeated requests are answered here, before anything is decided. Any other is noticed when it commits.
-        if let Some(answer) = answered_before(&call, &tree).await? {
-            return Ok(answer);
-        }
         let _running = match &call.key {
             Some(key) => {
-                let guard = self.running.enter(call.tenant_id(), &key.key);
-                Some(guard.ok_or_else(|| ApiError::key_in_use(&key.key))?)
+                let entry = self.keys.enter(call.tenant_id(), &key.key);
+                // Most repeated requests are answered here, before anything is decided. Any other is noticed when it
+                // commits: most keys are new, and a look-up for each would cost a quarter of a payment.
+                if (entry.is_recent || entry.guard.is_none())
+                    && let Some(answer) = answered_before(&call, &tree).await?
+                {
+                    return Ok(answer);
+                }
+                Some(entry.guard.ok_or_else(|| ApiError::key_in_use(&key.key))?)
             }
             None => None,
         };
