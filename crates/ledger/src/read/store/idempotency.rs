@@ -25,7 +25,7 @@ impl Keys {
     }
 }
 
-/// Every request with a key looks it up.
+/// A request looks its key up if that was used lately, or if it fails.
 struct SingleKey;
 
 impl LookUp for SingleKey {
