@@ -9,6 +9,10 @@ use serde_json::{Map, Value, json};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
+/// The most characters of a message, and of a parameter's name: both may repeat what was sent.
+const MESSAGE_MAX: usize = 1_000;
+pub(crate) const PARAM_MAX: usize = 200;
+
 /// The result of a handler, unless another error is named.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
@@ -61,7 +65,7 @@ impl fmt::Debug for ApiError {
 impl ApiError {
     fn new(status: u16, error_type: ErrorType, code: Option<&'static str>, message: impl Into<String>) -> Self {
         let kept = matches!(status, 402 | 500);
-        let message = message.into();
+        let message = cut(message.into(), MESSAGE_MAX);
         ApiError(Box::new(Content { status, error_type, code, message, param: None, kept, details: Map::new() }))
     }
 
@@ -88,6 +92,11 @@ impl ApiError {
     /// 403: the key has no right to do this.
     pub fn forbidden(message: impl Into<String>) -> Self {
         Self::new(403, ErrorType::InvalidRequest, None, message)
+    }
+
+    /// 400: the objects of a page are too large together.
+    pub fn page_too_large() -> Self {
+        Self::invalid("The objects of this page are too large for one answer; ask for fewer by `limit`.").param("limit")
     }
 
     /// 404: there is no such endpoint.
@@ -141,13 +150,14 @@ impl ApiError {
     /// `customer`.
     pub fn missing(noun: &str, id: &str, param: Option<&str>) -> Self {
         let status = if param.is_some() { 400 } else { 404 };
-        let shown: String = id.chars().take(200).collect();
+        let shown = cut(id.to_owned(), 200);
         Self::new(status, ErrorType::InvalidRequest, Some("resource_missing"), format!("No such {noun}: '{shown}'"))
             .param(param.unwrap_or("id"))
     }
 
+    /// Names the parameter that is wrong.
     pub fn param(mut self, param: impl Into<String>) -> Self {
-        self.param = Some(param.into());
+        self.param = Some(cut(param.into(), PARAM_MAX));
         self
     }
 
@@ -191,6 +201,15 @@ impl DerefMut for ApiError {
     fn deref_mut(&mut self) -> &mut Content {
         &mut self.0
     }
+}
+
+/// The first characters of a text.
+pub(crate) fn cut(mut text: String, most: usize) -> String {
+    if let Some((at, _)) = text.char_indices().nth(most) {
+        text.truncate(at);
+        text.push('…');
+    }
+    text
 }
 
 /// A refused command.

@@ -1,12 +1,51 @@
-//! Decodes form-encoded parameters: `a[b][c]=`, `list[0][k]=`, `list[]=`.
+//! Decodes parameters: `a[b][c]=`, `list[0][k]=`, `list[]=`.
 
 use crate::error::ApiError;
 use std::borrow::Cow;
 
 /// Nested deeper than this, a parameter is refused.
 const DEPTH_MAX: usize = 8;
-/// More values than this are refused.
+/// More values in one request than this are refused.
 const VALUES_MAX: usize = 2_000;
+
+/// Takes the parameters of a request, wherever they stand in it: all have the same limits, and share them.
+pub struct Form {
+    params: Node,
+    values: usize,
+}
+
+impl Default for Form {
+    fn default() -> Self {
+        Form { params: Node::empty(), values: 0 }
+    }
+}
+
+impl Form {
+    /// Adds form-encoded pairs.
+    pub fn decode(&mut self, encoded: &[u8]) -> Result<(), ApiError> {
+        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
+                Some(at) => (&pair[..at], &pair[at + 1..]),
+                None => (pair, &[][..]),
+            };
+            self.add(&unescape(name)?, unescape(value)?)?;
+        }
+        Ok(())
+    }
+
+    /// Adds one value under a name such as `a[b][]`.
+    pub fn add(&mut self, name: &[u8], value: impl Into<Vec<u8>>) -> Result<(), ApiError> {
+        self.values += 1;
+        if self.values > VALUES_MAX {
+            return Err(ApiError::invalid(format!("More than {VALUES_MAX} parameters in one request.")));
+        }
+        self.params.insert(&text(name)?, text(value)?)
+    }
+
+    pub fn into_params(self) -> Node {
+        self.params
+    }
+}
 
 /// A parameter as it was sent: a text, or named parts (lists have numbers for names).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,26 +60,9 @@ impl Node {
         Node::Map(Vec::new())
     }
 
-    /// Adds form-encoded pairs.
-    pub fn decode(&mut self, encoded: &[u8]) -> Result<(), ApiError> {
-        let mut values = 0;
-        for pair in encoded.split(|byte| *byte == b'&').filter(|pair| !pair.is_empty()) {
-            values += 1;
-            if values > VALUES_MAX {
-                return Err(ApiError::invalid(format!("More than {VALUES_MAX} parameters in one request.")));
-            }
-            let (name, value) = match pair.iter().position(|byte| *byte == b'=') {
-                Some(at) => (&pair[..at], &pair[at + 1..]),
-                None => (pair, &[][..]),
-            };
-            self.insert(&unescape(name)?, unescape(value)?.into_owned())?;
-        }
-        Ok(())
-    }
-
     /// Adds one value under a name such as `a[b][]`.
-    pub fn insert(&mut self, name: &str, value: String) -> Result<(), ApiError> {
-        let malformed = || ApiError::invalid(format!("Malformed parameter name: '{name}'.")).param(name);
+    fn insert(&mut self, name: &str, value: String) -> Result<(), ApiError> {
+        let malformed = || ApiError::invalid("Malformed parameter name.").param(name);
         let (head, rest) = match name.find('[') {
             Some(at) => name.split_at(at),
             None => (name, ""),
@@ -120,10 +142,19 @@ fn sized(out: &mut Vec<u8>, text: &str) {
     out.extend_from_slice(text.as_bytes());
 }
 
-fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, ApiError> {
-    let broken = |_| ApiError::invalid("Parameters must be encoded in UTF-8.");
-    if !bytes.iter().any(|byte| matches!(byte, b'+' | b'%' | b'\0')) {
-        return std::str::from_utf8(bytes).map(Cow::Borrowed).map_err(broken);
+/// A text that PostgreSQL can store.
+fn text(bytes: impl Into<Vec<u8>>) -> Result<String, ApiError> {
+    let text =
+        String::from_utf8(bytes.into()).map_err(|_| ApiError::invalid("Parameters must be encoded in UTF-8."))?;
+    if text.contains('\0') {
+        return Err(ApiError::invalid("Parameters may not contain the character NUL."));
+    }
+    Ok(text)
+}
+
+fn unescape(bytes: &[u8]) -> Result<Cow<'_, [u8]>, ApiError> {
+    if !bytes.iter().any(|byte| matches!(byte, b'+' | b'%')) {
+        return Ok(Cow::Borrowed(bytes));
     }
     let mut plain = Vec::with_capacity(bytes.len());
     let mut rest = bytes.iter().copied();
@@ -140,11 +171,7 @@ fn unescape(bytes: &[u8]) -> Result<Cow<'_, str>, ApiError> {
             other => other,
         });
     }
-    let text = String::from_utf8(plain).map_err(|error| broken(error.utf8_error()))?;
-    if text.contains('\0') {
-        return Err(ApiError::invalid("Parameters may not contain the character NUL."));
-    }
-    Ok(Cow::Owned(text))
+    Ok(Cow::Owned(plain))
 }
 
 #[cfg(test)]
@@ -152,8 +179,8 @@ mod tests {
     use super::*;
 
     fn decoded(text: &str) -> Result<Node, ApiError> {
-        let mut node = Node::empty();
-        node.decode(text.as_bytes()).map(|()| node)
+        let mut form = Form::default();
+        form.decode(text.as_bytes()).map(|()| form.into_params())
     }
 
     fn map(parts: &[(&str, Node)]) -> Node {

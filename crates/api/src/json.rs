@@ -5,10 +5,14 @@ use serde_json::Value;
 use serde_json::ser::PrettyFormatter;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::io;
 use types::{Currency, EventId, ObjectId, TenantId};
 
 /// What answers are mostly not larger than.
 const USUAL_BYTES: usize = 2048;
+/// The most bytes of an answer that shows more than one object: a few hundred objects as large as any may be, or some
+/// thousands of ordinary ones.
+pub const ANSWER_BYTES_MAX: usize = 8 << 20;
 
 /// A value on its way out.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,12 +55,39 @@ impl<'a> Json<'a> {
 
 /// JSON with two spaces of indentation, as clients are used to.
 pub fn pretty(value: &impl Serialize) -> String {
-    let mut text = Vec::with_capacity(USUAL_BYTES);
+    pretty_within(usize::MAX, value).unwrap_or_default()
+}
+
+/// The same, if it has no more than so many bytes. No more are ever printed.
+pub fn pretty_within(most: usize, value: &impl Serialize) -> Option<String> {
+    let mut text = Bounded { text: Vec::with_capacity(USUAL_BYTES), most };
     let mut serializer = serde_json::Serializer::with_formatter(&mut text, PrettyFormatter::new());
-    // What is shown has texts for keys and only finite numbers: it always has a JSON form, which is UTF-8.
-    match value.serialize(&mut serializer) {
-        Ok(()) => String::from_utf8(text).unwrap_or_default(),
-        Err(_) => String::new(),
+    // What is shown has texts for keys and only finite numbers: but for its size, it always has a JSON form, which is UTF-8.
+    value.serialize(&mut serializer).ok()?;
+    String::from_utf8(text.text).ok()
+}
+
+struct Bounded {
+    text: Vec<u8>,
+    most: usize,
+}
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.write_all(bytes).map(|()| bytes.len())
+    }
+
+    #[inline]
+    fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.len() > self.most.saturating_sub(self.text.len()) {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.text.extend_from_slice(bytes);
+        Ok(())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

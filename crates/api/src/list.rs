@@ -126,7 +126,7 @@ pub async fn reply<R: Resource>(call: &Call, query: &ListQuery) -> Result<Reply>
     let audience = call.audience();
     let objects = page.items.iter().map(|stored| decode::<R::Object>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
     let data: Vec<_> = objects.iter().map(|object| show::<R>(object, &audience)).collect();
-    Ok(Reply::value(envelope(data, page.has_more, &call.path)))
+    Ok(Reply::page(envelope(data, page.has_more, &call.path))?)
 }
 
 /// A list as it is shown.

@@ -95,13 +95,14 @@ impl Param for MetadataParam {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::form::Form;
 
     #[test]
     fn metadata_merges() {
         let parse = |text: &str| {
-            let mut node = Node::empty();
-            node.decode(text.as_bytes()).unwrap();
-            MetadataParam::parse(node.take("metadata").unwrap(), "metadata")
+            let mut form = Form::default();
+            form.decode(text.as_bytes()).unwrap();
+            MetadataParam::parse(form.into_params().take("metadata").unwrap(), "metadata")
         };
         let mut metadata = BTreeMap::from([("a".to_owned(), "1".to_owned()), ("b".to_owned(), "2".to_owned())]);
         parse("metadata[a]=&metadata[c]=3").unwrap().apply(&mut metadata).unwrap();

@@ -1,7 +1,7 @@
 //! Typed parameters: declared once; from that they are decoded, checked, refused by name, and described in the OpenAPI
 //! document.
 
-use crate::error::ApiError;
+use crate::error::{ApiError, PARAM_MAX, cut};
 use crate::form::Node;
 use serde_json::{Map, Value, json};
 use types::{Currency, Timestamp};
@@ -168,7 +168,7 @@ pub fn nothing_left(node: Node, name: &str) -> Result<(), ApiError> {
         Node::Map(parts) => match parts.first() {
             None => Ok(()),
             Some((first, _)) => {
-                let param = path(name, first);
+                let param = cut(path(name, first), PARAM_MAX);
                 Err(ApiError::coded("parameter_unknown", format!("Received unknown parameter: {param}")).param(param))
             }
         },
@@ -178,10 +178,7 @@ pub fn nothing_left(node: Node, name: &str) -> Result<(), ApiError> {
 
 /// What was sent, short enough for a message.
 pub(crate) fn shortened(text: &str) -> String {
-    match text.char_indices().nth(60) {
-        Some((at, _)) => format!("{}…", &text[..at]),
-        None => text.to_owned(),
-    }
+    cut(text.to_owned(), 60)
 }
 
 pub(crate) fn as_text(node: Node, name: &str) -> Result<String, ApiError> {
@@ -334,9 +331,17 @@ pub fn assign<T>(attribute: &mut Option<T>, param: Option<Unsettable<T>>) {
     }
 }
 
-impl<T: Param> Param for Vec<T> {
+/// A list of so many items at most: none is without a limit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct List<T, const MAX: usize>(pub Vec<T>);
+
+impl<T: Param, const MAX: usize> Param for List<T, MAX> {
     fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
-        match node {
+        let items = match node {
+            Node::Map(parts) if parts.len() > MAX => {
+                let message = format!("Invalid array: {name} takes up to {MAX} items, not {}.", parts.len());
+                return Err(ApiError::invalid(message).param(name));
+            }
             Node::Map(parts) => {
                 let mut numbered = Vec::with_capacity(parts.len());
                 for (index, node) in parts {
@@ -347,15 +352,17 @@ impl<T: Param> Param for Vec<T> {
                     numbered.push((number, node));
                 }
                 numbered.sort_by_key(|(number, _)| *number);
-                numbered.into_iter().map(|(number, node)| T::parse(node, &path(name, &number.to_string()))).collect()
+                let parse = |(number, node): (usize, Node)| T::parse(node, &path(name, &number.to_string()));
+                numbered.into_iter().map(parse).collect::<Result<_, _>>()?
             }
-            Node::Text(text) if text.is_empty() => Ok(Vec::new()),
-            Node::Text(_) => Err(ApiError::invalid("Invalid array").param(name)),
-        }
+            Node::Text(text) if text.is_empty() => Vec::new(),
+            Node::Text(_) => return Err(ApiError::invalid("Invalid array").param(name)),
+        };
+        Ok(List(items))
     }
 
     fn schema() -> Value {
-        json!({ "type": "array", "items": T::schema() })
+        json!({ "type": "array", "items": T::schema(), "maxItems": MAX })
     }
 }
 
@@ -367,16 +374,17 @@ params! {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::form::Form;
 
     params! {
         pub struct Inner { pub number: i64, pub kind as "type": Option<String>, }
-        pub struct Outer { pub amount: i64, pub inner: Option<Inner>, pub list: Option<Vec<Inner>>, pub name: Option<Unsettable<String>>, }
+        pub struct Outer { pub amount: i64, pub inner: Option<Inner>, pub list: Option<List<Inner, 2>>, pub name: Option<Unsettable<String>>, }
     }
 
     fn parse(text: &str) -> Result<Outer, ApiError> {
-        let mut node = Node::empty();
-        node.decode(text.as_bytes())?;
-        Outer::parse(node, "")
+        let mut form = Form::default();
+        form.decode(text.as_bytes())?;
+        Outer::parse(form.into_params(), "")
     }
 
     #[test]
@@ -384,7 +392,7 @@ mod tests {
         let outer = parse("amount=5&inner[number]=1&inner[type]=x&list[1][number]=3&list[0][number]=2&name=").unwrap();
         assert_eq!(outer.amount, 5);
         assert_eq!(outer.inner.unwrap().kind.as_deref(), Some("x"));
-        assert_eq!(outer.list.unwrap().iter().map(|inner| inner.number).collect::<Vec<_>>(), [2, 3]);
+        assert_eq!(outer.list.unwrap().0.iter().map(|inner| inner.number).collect::<Vec<_>>(), [2, 3]);
         assert_eq!(outer.name, Some(Unsettable::Unset));
     }
 
@@ -403,5 +411,7 @@ mod tests {
             assert_eq!((error.code, error.param.as_deref()), (Some(code), Some(param)), "{text}");
         }
         assert_eq!(parse("amount=1&inner=2").unwrap_err().param.as_deref(), Some("inner"));
+        let three = "amount=1&list[][number]=1&list[][number]=2&list[][number]=3";
+        assert_eq!(parse(three).unwrap_err().param.as_deref(), Some("list"));
     }
 }

@@ -63,7 +63,7 @@ impl Api {
             _ => None,
         };
         let expand: Vec<String> = match params.take("expand") {
-            Some(node) => Vec::parse(node, "expand")?,
+            Some(node) => expand::Paths::parse(node, "expand")?.0,
             None => Vec::new(),
         };
         let tree = expand::plan(&self.services.kinds, endpoint.returns, &expand)?;
@@ -92,7 +92,7 @@ impl Api {
             None => None,
         };
         let result = match decide(&endpoint, &call, params).await {
-            Ok(reply) => finished(&call, reply, &tree).await,
+            Ok(reply) => finished(&endpoint, &call, reply, &tree).await,
             Err(failure) => Err(failure),
         };
         conclude(&call, result, &tree).await
@@ -104,8 +104,16 @@ async fn decide(endpoint: &Endpoint, call: &Call, params: Node) -> Result<Reply>
     retried(DECISIONS_MAX, || (endpoint.handler)(call.clone(), params.clone())).await
 }
 
-async fn finished(call: &Call, reply: Reply, tree: &expand::Tree) -> Result<Answer> {
-    let body = if tree.is_empty() { reply.body } else { expand::expanded(call, &reply.body, tree).await? };
+async fn finished(endpoint: &Endpoint, call: &Call, reply: Reply, tree: &expand::Tree) -> Result<Answer> {
+    let mut body = reply.body;
+    if !tree.is_empty() {
+        match expand::expanded(call, &body, tree).await? {
+            Some(expanded) => body = expanded,
+            None if endpoint.method == Method::GET => return Err(expand::too_large().into()),
+            // What has had an effect is not answered by an error: the object is shown as it is.
+            None => (),
+        }
+    }
     if call.key.as_ref().is_some_and(|key| key.state() != KeyState::Answered) {
         call.keep_answer(200, &body).await?;
     }

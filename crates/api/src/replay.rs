@@ -25,7 +25,7 @@ pub async fn replay(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree
                         return Ok((*status, body));
                     }
                     // The first request was interrupted before its answer was expanded.
-                    let body = expand::expanded(call, &body, tree).await?;
+                    let body = expand::expanded(call, &body, tree).await?.unwrap_or(body);
                     match call.keep_expanded(*status, &body).await {
                         Ok(()) => Ok((*status, body)),
                         // Another process was faster, and its expansion is the answer.

@@ -1,6 +1,7 @@
 //! What a handler answers with.
 
-use crate::json::pretty;
+use crate::error::ApiError;
+use crate::json::{ANSWER_BYTES_MAX, pretty, pretty_within};
 use domain::Version;
 use serde::Serialize;
 use types::ObjectId;
@@ -15,8 +16,16 @@ pub struct Reply {
 }
 
 impl Reply {
-    /// An answer that is not a single object.
+    /// An answer that is neither one of the objects that are stored, nor a page of many.
     pub fn value(value: impl Serialize) -> Self {
         Reply { body: pretty(&value), shows: None }
+    }
+
+    /// A page of a list or a search; an error that says how to ask for less if it is too large for an answer.
+    pub fn page(value: impl Serialize) -> Result<Self, ApiError> {
+        match pretty_within(ANSWER_BYTES_MAX, &value) {
+            Some(body) => Ok(Reply { body, shows: None }),
+            None => Err(ApiError::page_too_large()),
+        }
     }
 }

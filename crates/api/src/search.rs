@@ -74,13 +74,13 @@ pub async fn reply<R: Resource>(call: &Call, params: SearchParams, fields: &[Sea
     let objects = page.items.iter().map(|stored| decode::<R::Object>(&stored.state)).collect::<Result<Vec<_>, _>>()?;
     let data: Vec<_> = objects.iter().map(|object| show::<R>(object, &audience)).collect();
     let next_page = page.items.last().filter(|_| page.has_more).map(|last| last.id);
-    Ok(Reply::value(object! {
+    Ok(Reply::page(object! {
         "object": "search_result",
         "data": data,
         "has_more": page.has_more,
         "next_page": next_page,
         "url": &*call.path,
-    }))
+    })?)
 }
 
 /// Conditions that lists filter by quickly become conditions of the list, if all results must fulfil them.

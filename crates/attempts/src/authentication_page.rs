@@ -7,7 +7,7 @@ use api::Registry;
 use api::call::Call;
 use api::conflict::retried;
 use api::error::{ApiError, Result};
-use api::form::Node;
+use api::form::{Form, Node};
 use api::open::{OpenAnswer, OpenRequest};
 use api::resource::Audience;
 use api::same_secret;
@@ -69,10 +69,11 @@ async fn answer(request: OpenRequest) -> OpenAnswer {
 
 async fn try_answer(request: &OpenRequest) -> Result<OpenAnswer> {
     let nothing = || Ok(Page::Nothing.answer(StatusCode::NOT_FOUND));
-    let mut params = Node::empty();
-    if params.decode(request.query.as_bytes()).and_then(|()| params.decode(&request.body)).is_err() {
+    let mut form = Form::default();
+    if form.decode(request.query.as_bytes()).and_then(|()| form.decode(&request.body)).is_err() {
         return nothing();
     }
+    let mut params = form.into_params();
     let mut text = |name: &str| match params.take(name) {
         Some(Node::Text(text)) => text,
         _ => String::new(),

@@ -115,6 +115,12 @@ pub enum LedgerError {
     Unavailable(String),
     #[error("the query took too long")]
     Timeout,
+    /// The tenant has as many scans under way as it may ([`ListQuery::is_scan`]), or all tenants together have: try later.
+    #[error("too many scans are under way")]
+    Overloaded,
+    /// More bytes than one read may have: ask for less.
+    #[error("what was asked for is too large")]
+    TooLarge,
 }
 
 /// An object as it is stored, or as it was at a past version.
@@ -229,6 +235,13 @@ pub struct ListQuery {
     pub fields: Vec<FieldFilter>,
     /// Whether one of `fields` is enough, or all of them must hold.
     pub any_field: bool,
+}
+
+impl ListQuery {
+    /// Whether much may be read for few results: objects that are passed over.
+    pub fn is_scan(&self) -> bool {
+        self.status.is_some() || !self.fields.is_empty()
+    }
 }
 
 /// A condition on one attribute of an object's state.

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use api::form::Node;
+use api::form::Form;
 use api::json::pretty;
 use api::resource::decode;
 use api::{Api, Environment, Registry, Request};
@@ -46,13 +46,13 @@ impl World {
     }
 
     async fn post(&self, form: &'static str, key: u64) -> String {
-        let mut params = Node::empty();
+        let mut params = Form::default();
         params.decode(form.as_bytes()).unwrap();
         let endpoint = self.api.endpoints.get(&Method::POST, "/v1/payment_intents").unwrap().clone();
         let request = Request {
             idempotency_key: Some(format!("{key:032x}")),
             request_id: "req_1".into(),
-            ..Request::new(endpoint, &[], params, self.caller.clone())
+            ..Request::new(endpoint, &[], params.into_params(), self.caller.clone())
         };
         let answer = self.api.answer(request, ()).await;
         assert_eq!(answer.status, 200, "{}", answer.body);
@@ -115,9 +115,9 @@ fn benches(criterion: &mut Criterion) {
 
     criterion.bench_function("decode a form", |bencher| {
         bencher.iter(|| {
-            let mut node = Node::empty();
-            node.decode(black_box(FORM.as_bytes())).unwrap();
-            node
+            let mut form = Form::default();
+            form.decode(black_box(FORM.as_bytes())).unwrap();
+            form.into_params()
         });
     });
 

@@ -2,6 +2,7 @@
 
 use crate::contact::{AddressParams, CustomerShippingParams, check_email, render_address, render_shipping};
 use crate::customer_lookup::of_path;
+use crate::locale::Locale;
 use crate::payment_methods::{self, CardCheck};
 use api::Registry;
 use api::call::Call;
@@ -9,7 +10,7 @@ use api::endpoint::Returns;
 use api::error::{ApiError, Result};
 use api::json::Json::{self, Null};
 use api::metadata::{MetadataParam, merged_metadata};
-use api::params::{NoParams, Unsettable, assign};
+use api::params::{List, NoParams, Unsettable, assign};
 use api::reply::Reply;
 use api::resource::{Audience, Expandable, Resource, Schema, reference};
 use api::search::{FieldKind, SearchField, field, indexed};
@@ -49,7 +50,7 @@ params! {
         pub metadata: Option<MetadataParam>,
         pub name: Option<Unsettable<String>>,
         pub phone: Option<Unsettable<String>>,
-        pub preferred_locales: Option<Vec<String>>,
+        pub preferred_locales: Option<List<Locale, 20>>,
         pub shipping: Option<Unsettable<CustomerShippingParams>>,
     }
 
@@ -185,8 +186,8 @@ impl DetailParams {
         if let Some(shipping) = self.shipping {
             details.shipping = shipping.into_option().map(CustomerShippingParams::into_shipping);
         }
-        if let Some(locales) = self.preferred_locales {
-            details.preferred_locales = locales;
+        if let Some(List(locales)) = self.preferred_locales {
+            details.preferred_locales = locales.into_iter().map(|Locale(tag)| tag).collect();
         }
         Ok(())
     }

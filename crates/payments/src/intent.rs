@@ -4,11 +4,15 @@ use crate::payment_methods::PaymentMethods;
 use api::choice::Choice;
 use api::error::ApiError;
 use api::json::Json;
+use api::params::List;
 use api::resource::{Audience, show};
 use api::{object, params};
 use attempts::{RedirectStatus, authentication_url};
 use domain::payments::intent::{AllowRedirects, NextAction, PaymentError, Status};
 use domain::payments::payment_method::MethodType;
+
+/// Names of types of payment methods, as they are sent.
+pub type MethodTypes = List<Choice<MethodType>, 50>;
 
 params! {
     pub struct AutomaticPaymentMethodsParams {
@@ -22,7 +26,7 @@ params! {
 
     #[allow(dead_code, reason = "read, so that nonsense is refused before the intent is looked at")]
     pub struct MicrodepositParams {
-        pub amounts: Option<Vec<i64>>,
+        pub amounts: Option<List<i64, 2>>,
         pub descriptor_code: Option<String>,
     }
 }
@@ -30,7 +34,7 @@ params! {
 /// How payment methods are chosen automatically, if they are: unless the caller says otherwise, or names their types.
 pub fn automatic_payment_methods(
     params: Option<&AutomaticPaymentMethodsParams>,
-    types: Option<&Vec<Choice<MethodType>>>,
+    types: Option<&MethodTypes>,
 ) -> Option<AllowRedirects> {
     match (params, types) {
         (Some(params), _) => {
@@ -42,7 +46,7 @@ pub fn automatic_payment_methods(
 }
 
 /// The names of types of payment methods.
-pub fn type_names(types: &[Choice<MethodType>]) -> Vec<String> {
+pub fn type_names(List(types): &MethodTypes) -> Vec<String> {
     types.iter().map(|Choice(kind)| kind.as_str().to_owned()).collect()
 }
 

@@ -5,6 +5,7 @@ mod charge_attempts;
 mod contact;
 mod customer_lookup;
 mod intent;
+mod locale;
 mod statement;
 
 api::area! {

@@ -8,7 +8,7 @@ use api::Request;
 use api::call::Call;
 use api::endpoint::Returns;
 use api::error::{ApiError, Result};
-use api::form::Node;
+use api::form::Form;
 use api::params::NoParams;
 use api::reply::Reply;
 use api::worker::Worker;
@@ -78,13 +78,14 @@ async fn a_publishable_key_sees_no_more_of_an_answer_that_the_worker_has_stored(
     let made: Value = serde_json::from_str(&world.post("/v1/payment_intents", &[], form).await.body).unwrap();
     let id = made["id"].as_str().unwrap();
     let confirm = async || {
-        let mut params = Node::empty();
+        let mut params = Form::default();
         params.decode(format!("client_secret={}", made["client_secret"].as_str().unwrap()).as_bytes()).unwrap();
         let path = "/v1/payment_intents/{id}/confirm";
         let endpoint = world.api.endpoints.get(&http::Method::POST, path).unwrap().clone();
         let caller = Caller { key: KeyKind::Publishable, ..testkit::caller(&world.tenant) };
         let idempotency_key = Some("order 8".to_owned());
-        let request = Request { idempotency_key, ..Request::new(endpoint, &[("id", id)], params, caller) };
+        let request =
+            Request { idempotency_key, ..Request::new(endpoint, &[("id", id)], params.into_params(), caller) };
         world.api.answer(request, ()).await
     };
     world.ledger.break_at_next_commit();
@@ -108,13 +109,16 @@ async fn an_answer_is_repeated_with_the_livemode_of_its_key() {
     ] {
         let world = world(1);
         let pay = async |livemode| {
-            let mut params = Node::empty();
+            let mut params = Form::default();
             let form = format!("amount=2000&currency=usd&confirm=true&payment_method={method}");
             params.decode(form.as_bytes()).unwrap();
             let endpoint = world.api.endpoints.get(&http::Method::POST, "/v1/payment_intents").unwrap().clone();
             let caller = Caller { livemode, ..testkit::caller(&world.tenant) };
             let idempotency_key = Some("order 10".to_owned());
-            world.api.answer(Request { idempotency_key, ..Request::new(endpoint, &[], params, caller) }, ()).await
+            world
+                .api
+                .answer(Request { idempotency_key, ..Request::new(endpoint, &[], params.into_params(), caller) }, ())
+                .await
         };
         if interrupted {
             world.ledger.break_at_next_commit();

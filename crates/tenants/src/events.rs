@@ -7,19 +7,16 @@ use api::error::{ApiError, Failure, Result};
 use api::event::{event_id, render_events};
 use api::list::{self, ListParams};
 use api::params;
-use api::params::NoParams;
+use api::params::{List, NoParams};
 use api::reply::Reply;
 use contracts::{EventQuery, LogEntry};
 use types::EventId;
-
-/// How many types a list can be narrowed down to.
-const TYPES_MAX: usize = 20;
 
 params! {
     pub struct FilterParams {
         /// One type, or several with a `*` at the end: `charge.*`.
         pub event_type as "type": Option<String>,
-        pub types: Option<Vec<String>>,
+        pub types: Option<List<String, 20>>,
         ..list: ListParams,
     }
 }
@@ -44,7 +41,7 @@ async fn list(call: Call, params: FilterParams) -> Result<Reply> {
     let query = EventQuery { paging, types, created_from, created_until, object: None };
     let page = call.services.ledger.events(call.tenant_id(), &query).await.map_err(Failure::of_query)?;
     let data = render_events(&call, page.items).await?;
-    Ok(Reply::value(list::envelope(data, page.has_more, &call.path)))
+    Ok(Reply::page(list::envelope(data, page.has_more, &call.path))?)
 }
 
 async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
@@ -70,13 +67,10 @@ fn missing(id: &str, param: Option<&str>) -> ApiError {
     ApiError::missing("event", id, param)
 }
 
-fn wanted_types(one: Option<String>, several: Option<Vec<String>>) -> Result<Vec<String>, ApiError> {
+fn wanted_types(one: Option<String>, several: Option<List<String, 20>>) -> Result<Vec<String>, ApiError> {
     match (one, several) {
         (Some(_), Some(_)) => Err(ApiError::invalid("type and types cannot both be given.").param("types")),
-        (_, Some(several)) if several.len() > TYPES_MAX => {
-            Err(ApiError::invalid(format!("types can name up to {TYPES_MAX} types.")).param("types"))
-        }
-        (one, several) => Ok(several.unwrap_or_default().into_iter().chain(one).collect()),
+        (one, several) => Ok(several.map(|List(types)| types).into_iter().flatten().chain(one).collect()),
     }
 }
 
@@ -97,7 +91,6 @@ mod tests {
     #[test]
     fn types_are_given_in_one_way() {
         assert_eq!(wanted_types(Some("charge.*".to_owned()), None), Ok(vec!["charge.*".to_owned()]));
-        assert!(wanted_types(Some("a".to_owned()), Some(vec!["b".to_owned()])).is_err());
-        assert!(wanted_types(None, Some(vec![String::new(); 21])).is_err());
+        assert!(wanted_types(Some("a".to_owned()), Some(List(vec!["b".to_owned()]))).is_err());
     }
 }

@@ -41,6 +41,7 @@ impl Failure {
             LedgerError::Timeout => {
                 ApiError::invalid("The query took too long; narrow it down, for instance with `created`.").into()
             }
+            LedgerError::TooLarge => ApiError::page_too_large().into(),
             other => other.into(),
         }
     }
@@ -61,7 +62,11 @@ impl From<Refusal> for Failure {
 impl From<LedgerError> for Failure {
     fn from(error: LedgerError) -> Self {
         match error {
-            LedgerError::Timeout | LedgerError::NoSuchTenant(_) | LedgerError::Unavailable(_) => {
+            LedgerError::Overloaded => ApiError::overloaded().into(),
+            LedgerError::Timeout
+            | LedgerError::TooLarge
+            | LedgerError::NoSuchTenant(_)
+            | LedgerError::Unavailable(_) => {
                 tracing::error!(%error, "ledger");
                 ApiError::unavailable().into()
             }
@@ -90,5 +95,21 @@ impl From<CommitError> for Failure {
                 ApiError::internal().into()
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_that_is_too_much_is_refused_with_what_to_do_about_it() {
+        let refused = |error| match Failure::of_query(error) {
+            Failure::Error(error) => (error.status, error.code, error.param.clone()),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(refused(LedgerError::Overloaded), (429, Some("rate_limit"), None));
+        assert_eq!(refused(LedgerError::TooLarge), (400, None, Some("limit".to_owned())));
+        assert_eq!(refused(LedgerError::Timeout), (400, None, None));
     }
 }

@@ -1,7 +1,7 @@
 //! The whole API in the tests' process, without HTTP.
 
 use super::registry;
-use api::form::Node;
+use api::form::Form;
 use api::{Answer, Api, Environment, Request};
 use contracts::Ledger;
 use processors::{ProcessorsConfig, Surroundings};
@@ -18,8 +18,8 @@ pub fn api(ledger: Arc<dyn Ledger>, clock: Arc<ManualClock>) -> Arc<Api> {
 
 /// A request of that tenant with its secret test key; `id` is the one in the path, if it has one.
 pub async fn post(api: &Arc<Api>, path: &str, id: &str, form: &str) -> Answer {
-    let mut params = Node::empty();
+    let mut params = Form::default();
     params.decode(form.as_bytes()).unwrap();
     let endpoint = api.endpoints.get(&Method::POST, path).unwrap_or_else(|| panic!("no such endpoint: {path}")).clone();
-    api.answer(Request::new(endpoint, &[("id", id)], params, caller(&tenant())), ()).await
+    api.answer(Request::new(endpoint, &[("id", id)], params.into_params(), caller(&tenant())), ()).await
 }

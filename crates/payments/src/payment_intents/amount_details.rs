@@ -1,8 +1,7 @@
 //! The parameter `amount_details`: what an amount consists of.
 
-use api::error::ApiError;
 use api::params;
-use api::params::{Unsettable, assign};
+use api::params::{List, Unsettable, assign};
 use domain::payments::payment_intent::{AmountShipping, PaymentIntent};
 use serde_json::{Value, json};
 
@@ -24,14 +23,14 @@ params! {
     }
     pub struct AmountDetailsParams {
         pub discount_amount: Option<Unsettable<i64>>,
-        pub line_items: Option<Unsettable<Vec<LineItemParams>>>,
+        pub line_items: Option<Unsettable<List<LineItemParams, 200>>>,
         pub shipping: Option<Unsettable<AmountShippingParams>>,
         pub tax: Option<Unsettable<TaxParams>>,
     }
 }
 
 impl AmountDetailsParams {
-    pub fn apply(self, intent: &mut PaymentIntent) -> Result<(), ApiError> {
+    pub fn apply(self, intent: &mut PaymentIntent) {
         let details = &mut intent.amount_details;
         assign(&mut details.discount_amount, self.discount_amount);
         if let Some(shipping) = self.shipping {
@@ -45,18 +44,12 @@ impl AmountDetailsParams {
             details.total_tax_amount = tax.into_option().map(|tax| tax.total_tax_amount);
         }
         if let Some(items) = self.line_items {
-            intent.line_items = line_items(intent, items.into_option().unwrap_or_default())?;
+            intent.line_items = line_items(intent, items.into_option().map(|List(items)| items).unwrap_or_default());
         }
-        Ok(())
     }
 }
 
-fn line_items(intent: &PaymentIntent, items: Vec<LineItemParams>) -> Result<Vec<Value>, ApiError> {
-    const ITEMS_MAX: usize = 200;
-    if items.len() > ITEMS_MAX {
-        let message = format!("An intent can have up to {ITEMS_MAX} line items.");
-        return Err(ApiError::invalid(message).param("amount_details[line_items]"));
-    }
+fn line_items(intent: &PaymentIntent, items: Vec<LineItemParams>) -> Vec<Value> {
     let suffix = intent.id.to_string().replace("pi_", "");
     let item = |(at, item): (usize, LineItemParams)| {
         json!({
@@ -72,5 +65,5 @@ fn line_items(intent: &PaymentIntent, items: Vec<LineItemParams>) -> Result<Vec<
             "unit_of_measure": item.unit_of_measure,
         })
     };
-    Ok(items.into_iter().enumerate().map(item).collect())
+    items.into_iter().enumerate().map(item).collect()
 }

@@ -28,5 +28,5 @@ pub async fn list(call: Call, params: LineItemsParams) -> Result<Reply> {
     };
     let has_more = if before.is_some() { from > 0 } else { until < items.len() };
     let page = items.get(from..until).unwrap_or_default().to_vec();
-    Ok(Reply::value(list::envelope(page, has_more, &call.path)))
+    Ok(Reply::page(list::envelope(page, has_more, &call.path))?)
 }

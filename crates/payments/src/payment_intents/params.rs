@@ -2,7 +2,7 @@
 
 use super::amount_details::AmountDetailsParams;
 use crate::contact::{ShippingParams, check_email};
-use crate::intent::{AutomaticPaymentMethodsParams, type_names};
+use crate::intent::{AutomaticPaymentMethodsParams, MethodTypes, type_names};
 use crate::payment_methods::PaymentMethodDataParams;
 use crate::statement::check_statement;
 use api::choice::{Choice, chosen};
@@ -15,7 +15,6 @@ use domain::payments::intent::{FutureUsage, ThreeDSecure};
 use domain::payments::payment_intent::{
     self, AmountDetails, CaptureMethod, CardOptions, ConfirmationMethod, IfAvailable, PaymentDetails, PaymentIntent,
 };
-use domain::payments::payment_method::MethodType;
 use serde_json::{Value, json};
 use types::Currency;
 
@@ -99,7 +98,7 @@ params! {
         pub customer: Option<String>,
         pub description: Option<Unsettable<String>>,
         pub metadata: Option<MetadataParam>,
-        pub payment_method_types: Option<Vec<Choice<MethodType>>>,
+        pub payment_method_types: Option<MethodTypes>,
         pub statement_descriptor: Option<Unsettable<String>>,
         pub statement_descriptor_suffix: Option<Unsettable<String>>,
         pub transfer_group: Option<Unsettable<String>>,
@@ -224,7 +223,7 @@ impl DetailParams {
             intent.capture_method = method;
         }
         match self.amount_details {
-            Some(Unsettable::Set(details)) => details.apply(intent)?,
+            Some(Unsettable::Set(details)) => details.apply(intent),
             Some(Unsettable::Unset) => {
                 (intent.amount_details, intent.line_items) = (AmountDetails::default(), Vec::new());
             }

@@ -266,12 +266,13 @@ fn month_and_year(now: Timestamp) -> (u8, u16) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use api::form::Form;
 
     #[test]
     fn a_card_number_cannot_be_shown() {
-        let mut node = Node::empty();
-        node.decode(b"type=card&card[number]=4242424242424242&card[cvc]=987").unwrap();
-        let params = PaymentMethodDataParams::parse(node, "").unwrap();
+        let mut form = Form::default();
+        form.decode(b"type=card&card[number]=4242424242424242&card[cvc]=987").unwrap();
+        let params = PaymentMethodDataParams::parse(form.into_params(), "").unwrap();
         let shown = format!("{params:?}");
         assert!(!shown.contains("4242") && !shown.contains("987"), "{shown}");
     }

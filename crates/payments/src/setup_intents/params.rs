@@ -1,13 +1,12 @@
 //! The parameters of setup intents. What an endpoint does not take is refused by name.
 
-use crate::intent::AutomaticPaymentMethodsParams;
+use crate::intent::{AutomaticPaymentMethodsParams, MethodTypes};
 use crate::payment_methods::PaymentMethodDataParams;
 use api::choice::Choice;
 use api::metadata::MetadataParam;
 use api::params;
 use api::params::Unsettable;
 use domain::payments::intent::{FutureUsage, ThreeDSecure};
-use domain::payments::payment_method::MethodType;
 use domain::payments::setup_intent::CancellationReason;
 
 params! {
@@ -18,7 +17,7 @@ params! {
         pub customer: Option<String>,
         pub description: Option<Unsettable<String>>,
         pub metadata: Option<MetadataParam>,
-        pub payment_method_types: Option<Vec<Choice<MethodType>>>,
+        pub payment_method_types: Option<MethodTypes>,
     }
 
     pub struct MethodParams {

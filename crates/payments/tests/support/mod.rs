@@ -4,7 +4,7 @@
 
 pub mod staged;
 
-use api::form::Node;
+use api::form::Form;
 use api::open::{OpenAnswer, OpenRequest};
 use api::worker::Worker;
 use api::{Answer, Api, Environment, Registry, Request};
@@ -93,13 +93,13 @@ impl World {
         form: &str,
         idempotency_key: Option<String>,
     ) -> Answer {
-        let mut params = Node::empty();
+        let mut params = Form::default();
         params.decode(form.as_bytes()).unwrap();
         let endpoint = self.api.endpoints.get(method, path).unwrap().clone();
         let request = Request {
             idempotency_key,
             request_id: "req_1".into(),
-            ..Request::new(endpoint, path_params, params, caller(&self.tenant))
+            ..Request::new(endpoint, path_params, params.into_params(), caller(&self.tenant))
         };
         self.api.answer(request, ()).await
     }

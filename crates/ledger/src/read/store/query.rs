@@ -3,9 +3,11 @@
 use crate::store::errors::{ReadError, RowError};
 use contracts::ledger::LedgerError;
 use deadpool_postgres::{Pool, PoolError};
-use tokio_postgres::Row;
+use futures_util::TryStreamExt;
+use std::pin::pin;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
+use tokio_postgres::{Error, Row, RowStream};
 use uuid::Uuid;
 
 /// Prepared statements take memory in PostgreSQL: a connection that has more than this forgets them all.
@@ -14,6 +16,10 @@ const PREPARED_MAX: usize = 1_000;
 /// The most matches in an index of rare values that are looked at one by one. A value with more matches is met soon by
 /// reading all rows, newest first. PostgreSQL cannot choose between the two: it has no statistics of rare values.
 pub(super) const FEW: i64 = 2_000;
+
+/// The most bytes that a read for a tenant may take in memory. It is four times what an answer of the API may have: an event
+/// is folded out of the whole history of its object.
+const BYTES_MAX: usize = 32 << 20;
 
 /// A statement with its parameters. Values only ever go in as parameters.
 ///
@@ -30,6 +36,8 @@ pub(crate) struct Query {
     parameters: Vec<(Type, Box<dyn ToSql + Sync + Send>)>,
     /// There are too many texts of this kind of query to prepare each, or the plan depends on the values: PostgreSQL plans anew.
     unprepared: bool,
+    /// The most bytes of all rows.
+    bytes_max: usize,
 }
 
 /// A value that can be a parameter, with its SQL type.
@@ -50,12 +58,12 @@ values! {
 
 impl Query {
     pub fn new(sql: impl Into<String>) -> Self {
-        Query { sql: sql.into(), parameters: Vec::new(), unprepared: false }
+        Query { sql: sql.into(), parameters: Vec::new(), unprepared: false, bytes_max: usize::MAX }
     }
 
-    /// A query whose `$1` is the number of a tenant.
+    /// A query whose `$1` is the number of a tenant, and which may find no more than [`BYTES_MAX`].
     pub fn of(tenant: i32, sql: impl Into<String>) -> Self {
-        Query::new(sql).with(tenant)
+        Query { bytes_max: BYTES_MAX, ..Query::new(sql) }.with(tenant)
     }
 
     pub fn unprepared(mut self) -> Self {
@@ -84,6 +92,20 @@ impl Query {
     }
 }
 
+/// All rows, if they have no more than so many bytes. Otherwise what has not been read yet is not kept.
+async fn within(bytes_max: usize, found: RowStream) -> Result<Option<Vec<Row>>, Error> {
+    let mut found = pin!(found);
+    let (mut rows, mut bytes) = (Vec::new(), 0_usize);
+    while let Some(row) = found.try_next().await? {
+        bytes = bytes.saturating_add(row.raw_size_bytes());
+        if bytes > bytes_max {
+            return Ok(None);
+        }
+        rows.push(row);
+    }
+    Ok(Some(rows))
+}
+
 /// Runs queries.
 pub(crate) struct QueryPool(Pool);
 
@@ -105,20 +127,22 @@ impl QueryPool {
             connection.statement_cache.clear();
         }
         let found = async {
-            if query.unprepared {
-                let parameters: Vec<(&(dyn ToSql + Sync), Type)> =
-                    query.parameters.iter().map(|(kind, value)| (&**value as _, kind.clone())).collect();
-                return connection.query_typed(&query.sql, &parameters).await;
-            }
-            let parameters: Vec<&(dyn ToSql + Sync)> =
-                query.parameters.iter().map(|(_, value)| &**value as _).collect();
-            let statement = connection.prepare_cached(&query.sql).await?;
-            connection.query(&statement, &parameters).await
+            let parameters =
+                query.parameters.iter().map(|(kind, value)| (&**value as &(dyn ToSql + Sync), kind.clone()));
+            let found = if query.unprepared {
+                connection.query_typed_raw(&query.sql, parameters).await?
+            } else {
+                let statement = connection.prepare_cached(&query.sql).await?;
+                connection.query_raw(&statement, parameters.map(|(value, _)| value)).await?
+            };
+            within(query.bytes_max, found).await
         };
         match found.await {
+            Ok(Some(rows)) => Ok(rows),
+            Ok(None) => Err(LedgerError::TooLarge),
             // A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
             Err(error) if error.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => Ok(Vec::new()),
-            found => found.map_err(|error| ReadError::Database(error).into()),
+            Err(error) => Err(ReadError::Database(error).into()),
         }
     }
 
