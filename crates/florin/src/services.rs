@@ -10,7 +10,7 @@ use contracts::{Identity, Ledger};
 use futures_util::future::BoxFuture;
 use gateway::Limits;
 use identity::PgIdentity;
-use ledger::PgLedger;
+use ledger::{PgLedger, Scans};
 use platform::Shutdown;
 use platform::database::{self, DatabaseClock, DatabaseConfig, Pool};
 use platform::error_text::with_causes;
@@ -42,7 +42,8 @@ impl Services {
     pub async fn new(config: &Config) -> anyhow::Result<Services> {
         let pool = config.database.pool()?;
         let clock: Arc<dyn Clock> = DatabaseClock::start(config.database.clone(), Arc::new(SystemClock)).await?;
-        let ledger = PgLedger::new(pool.clone(), Arc::clone(&clock), config.ledger.clone());
+        let scans = Scans::new(config.scan_pool()?, &config.scans);
+        let ledger = PgLedger::new(pool.clone(), scans, Arc::clone(&clock), config.ledger.clone());
         let identity = PgIdentity::new(pool.clone(), Arc::clone(&clock));
         let surroundings = Surroundings { clock: Arc::clone(&clock) };
         let processors = config.processors.build(&surroundings).context("no processor is configured")?;

@@ -1,4 +1,4 @@
-//! How commits are written: the section `[ledger]` of the server's configuration.
+//! How commits are written, and how much may be read: the sections `[ledger]` and `[scans]` of the server's configuration.
 
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
@@ -35,5 +35,39 @@ impl CommitterConfig {
     /// How long a commit is tried while PostgreSQL cannot be reached; then it is answered `Unavailable`.
     pub(crate) fn unreachable_max(&self) -> Duration {
         Duration::from_millis(self.unreachable_max_ms)
+    }
+}
+
+/// Limits of reads that may look at much for few results: searches, lists with conditions, and lists of events.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ScanConfig {
+    /// Connections for them, beside those of `database.pool_size`: so many are under way at the same time.
+    pub pool_size: usize,
+    /// How many of them one tenant may have.
+    pub of_tenant_max: usize,
+    /// How many more of one tenant may wait; further ones are refused with 429.
+    pub queue_max: usize,
+    /// Milliseconds that one waits; then it is refused with 429.
+    pub wait_timeout_ms: u64,
+    /// Milliseconds after which PostgreSQL cancels a statement.
+    pub statement_timeout_ms: u64,
+}
+
+impl Default for ScanConfig {
+    fn default() -> Self {
+        ScanConfig {
+            pool_size: 4,
+            of_tenant_max: 2,
+            queue_max: 64,
+            wait_timeout_ms: 1_000,
+            statement_timeout_ms: 5_000,
+        }
+    }
+}
+
+impl ScanConfig {
+    pub(crate) fn wait_timeout(&self) -> Duration {
+        Duration::from_millis(self.wait_timeout_ms)
     }
 }

@@ -17,6 +17,7 @@ mod read;
 mod store;
 mod verify;
 
-pub use config::CommitterConfig;
+pub use config::{CommitterConfig, ScanConfig};
 pub use pg_ledger::PgLedger;
+pub use read::Scans;
 pub use verify::{Finding, IndexOf, Report, verify};

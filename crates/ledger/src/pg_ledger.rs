@@ -2,7 +2,7 @@
 
 use crate::commit::{Committers, PreparedCommit, metrics, validate};
 use crate::config::CommitterConfig;
-use crate::read::Reader;
+use crate::read::{Reader, Scans};
 use async_trait::async_trait;
 use contracts::ledger::{
     Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
@@ -23,11 +23,11 @@ pub struct PgLedger {
 }
 
 impl PgLedger {
-    /// A ledger whose connections come from `pool`, which acts for the role `florin_service`. Connects at first use.
-    /// The committers run on threads of their own, until [`shutdown`](Self::shutdown).
-    pub fn new(pool: Pool, clock: Arc<dyn Clock>, config: CommitterConfig) -> Arc<Self> {
+    /// A ledger whose connections come from `pool`, and for scans from theirs. Both act for the role `florin_service`, and
+    /// connect at first use. The committers run on threads of their own, until [`shutdown`](Self::shutdown).
+    pub fn new(pool: Pool, scans: Scans, clock: Arc<dyn Clock>, config: CommitterConfig) -> Arc<Self> {
         let committers = Committers::start(&pool, &config);
-        Arc::new(PgLedger { reader: Reader::new(pool), clock, committers })
+        Arc::new(PgLedger { reader: Reader::new(pool, scans), clock, committers })
     }
 
     /// Rejects new commits, and returns when all that were accepted have been answered.

@@ -248,7 +248,7 @@ async fn a_locked_row_holds_up_no_other_commit() {
 async fn a_slow_read_is_a_timeout() {
     let database = prepared(TestDatabase::start().await).await;
     let pool = database.impatient_pool(platform::database::store::SERVICE_ROLE, 2, "200ms");
-    let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
+    let ledger = support::on(pool);
     let (doc, commit) = charge(1);
     ledger.commit(tenant(), commit).await.unwrap();
     let locker = database.connect().await;

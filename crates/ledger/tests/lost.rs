@@ -85,7 +85,7 @@ async fn whether_a_lost_try_was_written_is_found_out() {
     let database = prepared(TestDatabase::start().await).await;
     let proxy = database.proxy().await;
     let pool = proxy.pool(platform::database::store::SERVICE_ROLE, 4);
-    let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
+    let ledger = support::on(pool);
     let mut cuts = 0;
     // After these the committer no longer reads before it writes, except for a commit without log entries.
     for seed in 101..120 {
@@ -142,7 +142,7 @@ async fn of_two_lost_tries(key_alone: bool) {
     let database = prepared(TestDatabase::start().await).await;
     let proxy = database.proxy().await;
     let pool = proxy.pool(platform::database::store::SERVICE_ROLE, 4);
-    let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
+    let ledger = support::on(pool);
     let keyed = |seed: u64, key: &str| {
         let (doc, commit) = charge(seed);
         let answer = Answer::Object { status: 200, id: doc.id, version: 1 };
@@ -191,7 +191,7 @@ async fn connections_lost_under_load_lose_nothing() {
     let database = prepared(TestDatabase::start().await).await;
     let proxy = database.proxy().await;
     let pool = proxy.pool(platform::database::store::SERVICE_ROLE, 4);
-    let ledger = PgLedger::new(pool, ManualClock::new(), CommitterConfig::default());
+    let ledger = support::on(pool);
     let mut acknowledged = Vec::new();
     let began = Instant::now();
     for (work, enough) in [(Work::New, 12), (Work::Changing, 24)] {

@@ -9,9 +9,9 @@ pub use load::{Loaded, of_process, of_process_without_default_file};
 pub use show::entries_of;
 
 use gateway::Limits;
-use ledger::CommitterConfig;
+use ledger::{CommitterConfig, ScanConfig};
 use platform::HttpUrl;
-use platform::database::DatabaseConfig;
+use platform::database::{DatabaseConfig, DatabaseError, Pool};
 use platform::telemetry::TelemetryConfig;
 use processors::ProcessorsConfig;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,7 @@ pub struct Config {
     pub limits: Limits,
     pub database: DatabaseConfig,
     pub ledger: CommitterConfig,
+    pub scans: ScanConfig,
     pub worker: WorkerConfig,
     /// A section for each processor.
     pub processors: ProcessorsConfig,
@@ -80,6 +81,12 @@ impl Default for WorkerConfig {
 }
 
 impl Config {
+    /// The pool of connections for scans.
+    pub fn scan_pool(&self) -> Result<Pool, DatabaseError> {
+        let ScanConfig { pool_size, statement_timeout_ms, .. } = self.scans;
+        DatabaseConfig { pool_size, statement_timeout_ms, ..self.database.clone() }.pool()
+    }
+
     /// Values that are well-formed but cannot work; each problem names its key. Empty when the config can be used.
     pub fn problems(&self) -> Vec<String> {
         let mut problems = self.problems_without_database();
@@ -108,6 +115,9 @@ impl Config {
         require(self.ledger.batch_bytes_max > 0, "ledger.batch_bytes_max: must be at least 1");
         require(self.ledger.queue_max > 0, "ledger.queue_max: must be at least 1");
         require(self.ledger.writers > 0, "ledger.writers: must be at least 1");
+        require(self.scans.pool_size > 0, "scans.pool_size: must be at least 1");
+        require(self.scans.of_tenant_max > 0, "scans.of_tenant_max: must be at least 1");
+        require(self.scans.statement_timeout_ms > 0, "scans.statement_timeout_ms: must be at least 1");
         require(self.limits.requests_max > 0, "limits.requests_max: must be at least 1");
         require(self.limits.connections_max > 0, "limits.connections_max: must be at least 1");
         require(self.worker.poll_ms > 0, "worker.poll_ms: must be at least 1");
@@ -141,6 +151,14 @@ fn begins_with(url: &HttpUrl, schemes: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scans_have_as_many_connections_as_they_are_given() {
+        let mut config = Config::default();
+        config.database.url = "postgresql://db/florin".into();
+        (config.database.pool_size, config.scans.pool_size) = (7, 3);
+        assert_eq!(config.scan_pool().unwrap().status().max_size, 3);
+    }
 
     #[test]
     fn says_what_cannot_work() {

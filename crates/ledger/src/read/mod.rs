@@ -1,10 +1,12 @@
 //! Reads: each takes a connection of the pool, and sees all that was committed before it began.
 
+mod scans;
 mod store;
 
 use contracts::ledger::{Balance, Due, EventQuery, IdempotencyRecord, LedgerError, ListQuery, LogEntry, Page, Stored};
 use deadpool_postgres::Pool;
 use domain::commit::Version;
+pub use scans::Scans;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -18,6 +20,7 @@ use types::{ObjectId, TenantId, Timestamp};
 /// The reads of the contract `Ledger`.
 pub(crate) struct Reader {
     queries: QueryPool,
+    scans: Scans,
     objects: Objects,
     keys: Keys,
     /// The page of the table of keys with which forgetting goes on.
@@ -26,8 +29,9 @@ pub(crate) struct Reader {
 }
 
 impl Reader {
-    pub fn new(pool: Pool) -> Self {
+    pub fn new(pool: Pool, scans: Scans) -> Self {
         Reader {
+            scans,
             objects: Objects::new(pool.clone()),
             keys: Keys::new(pool.clone()),
             forgetting: AtomicI64::new(0),
@@ -61,16 +65,19 @@ impl Reader {
     }
 
     pub async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
-        let tenant = self.number(tenant).await?;
+        let number = self.number(tenant).await?;
         let backwards = query.paging.ending_before.is_some();
-        let items = list::objects(&self.queries, tenant, query).await?;
+        let scan = if query.is_scan() { Some(self.scans.begin(tenant).await?) } else { None };
+        let queries = scan.as_ref().map_or(&self.queries, |scan| scan.queries);
+        let items = list::objects(queries, number, query).await?;
         Ok(page(items, query.paging.limit, backwards))
     }
 
     pub async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
-        let tenant = self.number(tenant).await?;
+        let number = self.number(tenant).await?;
         let backwards = query.paging.ending_before.is_some();
-        let items = events::events(&self.queries, &self.objects, tenant, query).await?;
+        let scan = self.scans.begin(tenant).await?;
+        let items = events::events(scan.queries, &self.objects, number, query).await?;
         Ok(page(items, query.paging.limit, backwards))
     }
 

@@ -102,7 +102,7 @@ impl<'a> Asked<'a> {
         let url = format!("{} options='{options}'", database.url());
         let config = DatabaseConfig { url: DatabaseUrl::from(url.as_str()), pool_size: 1, ..DatabaseConfig::default() };
         let pool = config.pool().unwrap();
-        let ledger = PgLedger::new(pool.clone(), ManualClock::new(), CommitterConfig::default());
+        let ledger = support::on(pool.clone());
         let read = store::pages_read(client, &pool).await;
         let every = if pass == 0 { (1, 0) } else { (7, pass) };
         Asked { client, pool, ledger, read, every, most: Vec::new(), excess: Vec::new() }

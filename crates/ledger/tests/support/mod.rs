@@ -5,7 +5,8 @@
 use domain::SqlView;
 use domain::commit::Commit;
 use domain::object::{ColumnType, column};
-use ledger::{CommitterConfig, PgLedger};
+use ledger::{CommitterConfig, PgLedger, ScanConfig, Scans};
+use platform::database::Pool;
 use serde_json::json;
 use std::sync::Arc;
 use testkit::build::{Doc, Draft};
@@ -47,7 +48,14 @@ pub async fn prepare(database: &TestDatabase, tenant: TenantId) {
 }
 
 pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterConfig) -> Arc<PgLedger> {
-    PgLedger::new(database.pool(platform::database::store::SERVICE_ROLE, 8), clock, config)
+    let pool = database.pool(platform::database::store::SERVICE_ROLE, 8);
+    PgLedger::new(pool.clone(), Scans::new(pool, &ScanConfig::default()), clock, config)
+}
+
+/// A ledger on these connections, with a clock of its own.
+pub fn on(pool: Pool) -> Arc<PgLedger> {
+    let scans = Scans::new(pool.clone(), &ScanConfig::default());
+    PgLedger::new(pool, scans, ManualClock::new(), CommitterConfig::default())
 }
 
 /// The database with the books of [`tenant`].

@@ -5,7 +5,7 @@ mod store;
 use super::{in_process, sql_views};
 use contracts::Ledger;
 use domain::object::Path;
-use ledger::{CommitterConfig, PgLedger};
+use ledger::{CommitterConfig, PgLedger, ScanConfig, Scans};
 use platform::database::store::{ANALYST_ROLE, SERVICE_ROLE};
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -50,7 +50,9 @@ async fn analysts_see_no_value_that_a_kind_hides() {
     ledger::admin::ensure_roles(&admin).await.unwrap();
     ledger::admin::migrate(&mut admin).await.unwrap();
     ledger::admin::open_books(&mut admin, tenant.id, &views).await.unwrap();
-    let ledger = PgLedger::new(database.pool(SERVICE_ROLE, 4), clock.clone(), CommitterConfig::default());
+    let pool = database.pool(SERVICE_ROLE, 4);
+    let scans = Scans::new(pool.clone(), &ScanConfig::default());
+    let ledger = PgLedger::new(pool, scans, clock.clone(), CommitterConfig::default());
     let api = in_process::api(ledger.clone(), clock);
     for (path, form) in requests() {
         let answer = in_process::post(&api, path, "", &form).await;

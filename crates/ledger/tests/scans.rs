@@ -1,0 +1,189 @@
+//! What one tenant's searches do to others: nothing that those would notice, however many and however slow they are.
+
+#![allow(clippy::unwrap_used)]
+
+mod support;
+
+use contracts::ledger::{FieldFilter, LedgerError, ListQuery, Paging};
+use contracts::{EventQuery, Ledger};
+use ledger::{CommitterConfig, PgLedger, ScanConfig, Scans};
+use platform::database::store::SERVICE_ROLE;
+use platform::metrics::Metrics;
+use serde_json::json;
+use std::sync::Arc;
+use std::time::Duration;
+use testkit::build::{Doc, Draft};
+use testkit::{ManualClock, TestDatabase, tenant_id};
+use tokio::time::{sleep, timeout};
+use tokio_postgres::Client;
+use types::{Clock, Kind, SeededEntropy, TenantId};
+
+/// Longer than anything here takes: what takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// The tenant whose searches do not end, and another one.
+const SLOW: u64 = 0;
+const OTHER: u64 = 1;
+
+fn list() -> ListQuery {
+    let paging = Paging { limit: 10, starting_after: None, ending_before: None };
+    ListQuery {
+        kind: Kind::Customer,
+        paging,
+        customer: None,
+        parents: Vec::new(),
+        status: None,
+        created_from: None,
+        created_until: None,
+        fields: Vec::new(),
+        any_field: false,
+    }
+}
+
+fn search() -> ListQuery {
+    ListQuery { fields: vec![FieldFilter::equal(&["name"], "Ada")], ..list() }
+}
+
+fn events() -> EventQuery {
+    let paging = Paging { limit: 10, starting_after: None, ending_before: None };
+    EventQuery { paging, types: Vec::new(), created_from: None, created_until: None, object: None }
+}
+
+/// Two tenants with a customer each. Reading what the first one has takes until the client returned lets go.
+async fn held(database: &TestDatabase) -> (Client, Vec<Doc>) {
+    let mut docs = Vec::new();
+    for number in [SLOW, OTHER] {
+        support::prepare(database, tenant_id(number)).await;
+        let ledger = support::opened(database, CommitterConfig::default());
+        let now = ManualClock::new().now();
+        let mut doc = Doc::new(Kind::Customer, now, &mut SeededEntropy::new(number), json!({"name": "Ada"}));
+        let created = Draft::at(now).create(&mut doc, Some("customer.created")).commit();
+        ledger.commit(tenant_id(number), created).await.unwrap();
+        docs.push(doc);
+    }
+    let holder = database.connect().await;
+    holder
+        .batch_execute(
+            "CREATE FUNCTION public.held() RETURNS boolean LANGUAGE plpgsql AS
+                $$ BEGIN PERFORM pg_advisory_lock_shared(7); PERFORM pg_advisory_unlock_shared(7); RETURN true; END $$;
+            ALTER TABLE ledger.objects ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY slow ON ledger.objects
+                USING (tenant <> (SELECT min(number) FROM ledger.books) OR public.held());
+            SELECT pg_advisory_lock(7)",
+        )
+        .await
+        .unwrap();
+    (holder, docs)
+}
+
+fn ledger_with(database: &TestDatabase, config: &ScanConfig) -> Arc<PgLedger> {
+    let statement_timeout = format!("{}ms", config.statement_timeout_ms);
+    let pool = database.impatient_pool(SERVICE_ROLE, config.pool_size, &statement_timeout);
+    let scans = Scans::new(pool, config);
+    PgLedger::new(database.pool(SERVICE_ROLE, 2), scans, ManualClock::new(), CommitterConfig::default())
+}
+
+fn searching(ledger: &Arc<PgLedger>, tenant: TenantId) -> tokio::task::JoinHandle<Result<usize, LedgerError>> {
+    let ledger = Arc::clone(ledger);
+    tokio::spawn(async move { ledger.list(tenant, &search()).await.map(|page| page.items.len()) })
+}
+
+/// Waits until so many statements wait for the lock.
+async fn until_held(holder: &Client, count: i64) {
+    let sql = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND objid = 7 AND NOT granted
+        AND database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    while holder.query_one(sql, &[]).await.unwrap().get::<_, i64>(0) < count {
+        sleep(Duration::from_millis(5)).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn searches_that_do_not_end_hold_up_their_own_tenants_searches_alone() {
+    let database = TestDatabase::start().await;
+    let (holder, docs) = held(&database).await;
+    let config =
+        ScanConfig { pool_size: 3, of_tenant_max: 2, queue_max: 1, wait_timeout_ms: 50, ..ScanConfig::default() };
+    let config = ScanConfig { statement_timeout_ms: 0, ..config };
+    let ledger = ledger_with(&database, &config);
+    let (slow, other) = (tenant_id(SLOW), tenant_id(OTHER));
+    let metrics = Metrics::install().unwrap();
+    let two = [searching(&ledger, slow), searching(&ledger, slow)];
+    timeout(PATIENCE, until_held(&holder, 2)).await.expect("two searches are under way");
+
+    let all = async {
+        assert_eq!(searching(&ledger, slow).await.unwrap(), Err(LedgerError::Overloaded), "the third");
+        assert_eq!(ledger.events(slow, &events()).await, Err(LedgerError::Overloaded));
+        let by_status = ListQuery { status: Some("active".to_owned()), ..list() };
+        assert_eq!(ledger.list(slow, &by_status).await, Err(LedgerError::Overloaded));
+        // Another tenant has what it always has.
+        assert!(ledger.objects(other, &[docs[1].id]).await.unwrap()[0].is_some());
+        assert_eq!(ledger.list(other, &list()).await.unwrap().items.len(), 1);
+        assert_eq!(searching(&ledger, other).await.unwrap(), Ok(1));
+        assert_eq!(ledger.events(other, &events()).await.unwrap().items.len(), 1);
+    };
+    timeout(PATIENCE, all).await.expect("nothing else waits for them");
+    let counted = metrics.render();
+    assert!(counted.contains("florin_scans_refused_total{reason=\"no_place\"}"), "{counted}");
+
+    holder.batch_execute("SELECT pg_advisory_unlock(7)").await.unwrap();
+    for search in two {
+        assert_eq!(timeout(PATIENCE, search).await.unwrap().unwrap(), Ok(1));
+    }
+    assert_eq!(timeout(PATIENCE, searching(&ledger, slow)).await.unwrap().unwrap(), Ok(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_that_waits_gets_the_place_of_one_that_has_ended() {
+    let database = TestDatabase::start().await;
+    let (holder, _) = held(&database).await;
+    let config =
+        ScanConfig { pool_size: 3, of_tenant_max: 1, queue_max: 1, wait_timeout_ms: 60_000, ..ScanConfig::default() };
+    let config = ScanConfig { statement_timeout_ms: 0, ..config };
+    let ledger = ledger_with(&database, &config);
+    let first = searching(&ledger, tenant_id(SLOW));
+    timeout(PATIENCE, until_held(&holder, 1)).await.expect("a search is under way");
+    // Of two more, one waits, and the other finds no place to wait in.
+    let mut more = vec![searching(&ledger, tenant_id(SLOW)), searching(&ledger, tenant_id(SLOW))];
+    let refused = async {
+        while !more.iter().any(tokio::task::JoinHandle::is_finished) {
+            sleep(Duration::from_millis(5)).await;
+        }
+    };
+    timeout(PATIENCE, refused).await.expect("one is refused without a wait");
+    let at = more.iter().position(tokio::task::JoinHandle::is_finished).unwrap();
+    assert_eq!(more.remove(at).await.unwrap(), Err(LedgerError::Overloaded));
+    holder.batch_execute("SELECT pg_advisory_unlock(7)").await.unwrap();
+    assert_eq!(timeout(PATIENCE, first).await.unwrap().unwrap(), Ok(1));
+    assert_eq!(timeout(PATIENCE, more.remove(0)).await.unwrap().unwrap(), Ok(1));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_search_has_a_limit_of_time_and_then_leaves_its_place() {
+    let database = TestDatabase::start().await;
+    let (holder, _) = held(&database).await;
+    let config = ScanConfig { pool_size: 1, of_tenant_max: 1, statement_timeout_ms: 100, ..ScanConfig::default() };
+    let ledger = ledger_with(&database, &config);
+    for _ in 0..3 {
+        assert_eq!(searching(&ledger, tenant_id(SLOW)).await.unwrap(), Err(LedgerError::Timeout));
+    }
+    holder.batch_execute("SELECT pg_advisory_unlock(7)").await.unwrap();
+    assert_eq!(searching(&ledger, tenant_id(SLOW)).await.unwrap(), Ok(1));
+}
+
+/// What is read is not kept beyond a limit: the page of a tenant whose objects are large is refused, not gathered.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_page_of_very_large_objects_is_refused() {
+    let database = support::prepared(TestDatabase::start().await).await;
+    let ledger = support::opened(&database, CommitterConfig::default());
+    let (now, mut entropy) = (ManualClock::new().now(), SeededEntropy::new(9));
+    for _ in 0..9 {
+        let mut doc = Doc::new(Kind::Customer, now, &mut entropy, json!({"name": "x".repeat(4 << 20)}));
+        ledger.commit(support::tenant(), Draft::at(now).create(&mut doc, None).commit()).await.unwrap();
+    }
+    assert_eq!(ledger.list(support::tenant(), &list()).await, Err(LedgerError::TooLarge));
+    let fewer = ListQuery { paging: Paging { limit: 5, ..list().paging }, ..list() };
+    // The connection that the rows were not read from serves the next ones.
+    for _ in 0..20 {
+        assert_eq!(ledger.list(support::tenant(), &fewer).await.unwrap().items.len(), 5);
+    }
+}
