@@ -6,8 +6,6 @@ use contracts::identity::Tenant;
 use identity::PgIdentity;
 use platform::database::{Client, DatabaseConfig, store};
 use serde::Serialize;
-use std::sync::Arc;
-use types::SystemClock;
 
 /// The result of a migration.
 #[derive(Debug, Serialize)]
@@ -20,7 +18,7 @@ pub struct Migrated {
 pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<Migrated> {
     let mut owner = config.connect_as_owner().await?;
     ledger::admin::ensure_roles(&owner).await?;
-    identity::migrate(&mut owner).await?;
+    identity::admin::migrate(&mut owner).await?;
     ledger::admin::migrate(&mut owner).await?;
     let tenants = tenants(config).await?;
     for tenant in unopened(&owner, &tenants).await? {
@@ -30,7 +28,7 @@ pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<Migrated> {
 }
 
 async fn tenants(config: &DatabaseConfig) -> anyhow::Result<Vec<Tenant>> {
-    Ok(PgIdentity::new(config.pool()?, Arc::new(SystemClock)).tenants().await?)
+    Ok(PgIdentity::new(config.pool()?).tenants().await?)
 }
 
 /// The tenants without books, or whose SQL views are those of another release.
@@ -48,7 +46,8 @@ pub async fn open_books(owner: &mut Client, tenant: &Tenant) -> anyhow::Result<(
 /// What is behind the migrations of this binary: schemas or tenants. Empty when everything is up to date.
 pub async fn pending(config: &DatabaseConfig) -> anyhow::Result<Vec<String>> {
     let client = config.connect().await?;
-    for (schema, latest) in [("florin", identity::latest_version()), ("ledger", ledger::admin::latest_version())] {
+    for (schema, latest) in [("florin", identity::admin::latest_version()), ("ledger", ledger::admin::latest_version())]
+    {
         if store::schema_version(&client, schema).await? != Some(latest) {
             // Its tables cannot be read by this binary.
             return Ok(vec![schema.to_owned()]);

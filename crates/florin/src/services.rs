@@ -9,7 +9,7 @@ use contracts::identity::{Settings, Tenant};
 use contracts::{Identity, Ledger};
 use futures_util::future::BoxFuture;
 use gateway::Limits;
-use identity::PgIdentity;
+use identity::{PgIdentity, admin};
 use ledger::{PgLedger, Scans};
 use platform::Shutdown;
 use platform::database::{self, DatabaseClock, DatabaseConfig, Pool};
@@ -44,7 +44,7 @@ impl Services {
         let clock: Arc<dyn Clock> = DatabaseClock::start(config.database.clone(), Arc::new(SystemClock)).await?;
         let scans = Scans::new(config.scan_pool()?, &config.scans);
         let ledger = PgLedger::new(pool.clone(), scans, Arc::clone(&clock), config.ledger.clone());
-        let identity = PgIdentity::new(pool.clone(), Arc::clone(&clock));
+        let identity = PgIdentity::new(pool.clone());
         let surroundings = Surroundings { clock: Arc::clone(&clock) };
         let processors = config.processors.build(&surroundings).context("no processor is configured")?;
         let environment = Environment { public_url: config.server.public_url().into() };
@@ -73,17 +73,21 @@ impl Services {
         Services::new(&Config { database, ..Config::default() }).await
     }
 
-    /// Creates a tenant with its books. What exists of it already is kept.
-    pub async fn ensure_tenant(&self, database: &DatabaseConfig, name: &str) -> anyhow::Result<Tenant> {
+    /// Creates a tenant with its books and these keys, under the owner's role. What exists of it already is kept.
+    pub async fn ensure_tenant(&self, name: &str, keys: &[&str]) -> anyhow::Result<Tenant> {
+        let (mut owner, now) = (self.database.connect_as_owner().await?, self.clock.now());
         let tenant = match self.identity.tenant_by_name(name).await? {
             Some(tenant) => tenant,
             None => {
                 // The time is in the tenant's id, for ever.
-                self.clock.vouches_for(self.clock.now()).context("see `florin doctor`")?;
-                self.identity.create_tenant(name, Settings::default()).await?
+                self.clock.vouches_for(now).context("see `florin doctor`")?;
+                admin::create_tenant(&mut owner, name, Settings::default(), now).await?
             }
         };
-        migrations::open_books(&mut database.connect_as_owner().await?, &tenant).await?;
+        migrations::open_books(&mut owner, &tenant).await?;
+        for key in keys {
+            admin::add_key(&mut owner, tenant.id, key, now).await.context("the key cannot be used")?;
+        }
         Ok(tenant)
     }
 

@@ -23,4 +23,5 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_tenant ON api_keys (tenant);
 
-GRANT SELECT, INSERT, UPDATE ON tenants, api_keys TO florin_service;
+-- Tenants and keys are added and revoked by the owner: what takes requests can open no account to a key.
+GRANT SELECT ON tenants, api_keys TO florin_service;

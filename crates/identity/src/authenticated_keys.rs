@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// For so long a key still works that another process has revoked.
+/// For so long a key still works that was revoked.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
-/// For so long a key does not work yet that another process has added, if it was tried before.
+/// For so long a key does not work yet that was added, if it was tried before.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 const ENTRIES_MAX: usize = 10_000;
 
@@ -47,11 +47,6 @@ impl AuthenticatedKeys {
                 unknown.insert(hash, now + UNKNOWN_FOR);
             }
         }
-    }
-
-    pub fn forget(&self, hash: &Hash) {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
-        self.unknown.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
     }
 }
 

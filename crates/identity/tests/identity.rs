@@ -3,16 +3,24 @@
 #![allow(clippy::unwrap_used)]
 
 use contracts::{Caller, Identity, KeyKind, Settings};
-use identity::{AddError, PgIdentity, migrate, new_key_pair, publishable_of};
+use identity::admin::{self, AddError, migrate};
+use identity::{PgIdentity, new_key_pair, publishable_of};
 use std::sync::Arc;
 use testkit::{ManualClock, TestDatabase};
-use types::{Clock, SeededEntropy, TenantId};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+use types::{Clock, SeededEntropy, TenantId, Timestamp};
 
 /// Roles belong to the server, not to a database: another test may create them at the same time.
 const ROLES: &str = "DO $$ BEGIN CREATE ROLE florin_owner LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;
     DO $$ BEGIN CREATE ROLE florin_service LOGIN; EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL; END $$;";
 
-async fn opened() -> (TestDatabase, Arc<PgIdentity>) {
+fn now() -> Timestamp {
+    ManualClock::new().now()
+}
+
+/// Tenants and keys as the server reads them, and the connection of an administrator.
+async fn opened() -> (TestDatabase, Arc<PgIdentity>, Client) {
     let database = TestDatabase::start().await;
     let mut admin = database.connect().await;
     admin.batch_execute(ROLES).await.unwrap();
@@ -20,22 +28,21 @@ async fn opened() -> (TestDatabase, Arc<PgIdentity>) {
     admin.batch_execute(&format!("GRANT CREATE ON DATABASE {name} TO florin_owner")).await.unwrap();
     migrate(&mut admin).await.unwrap();
     migrate(&mut admin).await.unwrap();
-    let identity = PgIdentity::new(database.pool("florin_service", 4), ManualClock::new());
-    (database, identity)
+    let identity = PgIdentity::new(database.pool("florin_service", 4));
+    (database, identity, admin)
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_key_belongs_to_its_tenant_until_it_is_revoked() {
-    let (database, identity) = opened().await;
+    let (database, identity, mut owner) = opened().await;
     let settings = Settings { country: "DE".to_owned(), ..Settings::default() };
-    let tenant = identity.create_tenant("shop", settings).await.unwrap();
-    assert_eq!(tenant.created, ManualClock::new().now());
+    let tenant = admin::create_tenant(&mut owner, "shop", settings, now()).await.unwrap();
+    assert_eq!(tenant.created, now());
     let pair = new_key_pair(false, &mut SeededEntropy::new(1));
     let (secret, publishable) = (pair.secret.reveal(), pair.publishable.as_str());
-    assert_eq!(identity.authenticate(secret).await.unwrap(), None);
-    identity.add_key(tenant.id, secret).await.unwrap();
-    identity.add_key(tenant.id, publishable).await.unwrap();
-    identity.add_key(tenant.id, secret).await.expect("adding it again changes nothing");
+    admin::add_key(&mut owner, tenant.id, secret, now()).await.unwrap();
+    admin::add_key(&mut owner, tenant.id, publishable, now()).await.unwrap();
+    admin::add_key(&mut owner, tenant.id, secret, now()).await.expect("adding it again changes nothing");
     let caller = |key| Caller { tenant: Arc::new(tenant.clone()), key, livemode: false };
     for _ in 0..2 {
         assert_eq!(identity.authenticate(secret).await.unwrap(), Some(caller(KeyKind::Secret)));
@@ -44,10 +51,15 @@ async fn a_key_belongs_to_its_tenant_until_it_is_revoked() {
     for unknown in ["", "sk_test_", "sk_test_other", "\0", "sk_live_x", "Bearer sk_test_x"] {
         assert_eq!(identity.authenticate(unknown).await.unwrap(), None);
     }
-    assert!(identity.revoke_key(secret).await.unwrap());
-    assert!(!identity.revoke_key(secret).await.unwrap());
-    assert_eq!(identity.authenticate(secret).await.unwrap(), None);
-    assert!(matches!(identity.add_key(tenant.id, secret).await, Err(AddError::KeyTaken)), "revoked for good");
+    assert!(admin::revoke_key(&mut owner, secret, now()).await.unwrap());
+    assert!(!admin::revoke_key(&mut owner, secret, now()).await.unwrap());
+    // The process has known it for ten seconds at most; another one does not know it.
+    let another = PgIdentity::new(database.pool("florin_service", 1));
+    assert_eq!(another.authenticate(secret).await.unwrap(), None);
+    assert!(
+        matches!(admin::add_key(&mut owner, tenant.id, secret, now()).await, Err(AddError::KeyTaken)),
+        "revoked for good"
+    );
 
     let dump = database.connect().await;
     let rows = dump.query("SELECT k::text FROM florin.api_keys k", &[]).await.unwrap();
@@ -60,10 +72,10 @@ async fn a_key_belongs_to_its_tenant_until_it_is_revoked() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn tenants_have_names_of_their_own() {
-    let (database, identity) = opened().await;
-    let one = identity.create_tenant("one", Settings::default()).await.unwrap();
-    let two = identity.create_tenant("two", Settings::default()).await.unwrap();
-    let taken = identity.create_tenant("one", Settings::default()).await;
+    let (database, identity, mut owner) = opened().await;
+    let one = admin::create_tenant(&mut owner, "one", Settings::default(), now()).await.unwrap();
+    let two = admin::create_tenant(&mut owner, "two", Settings::default(), now()).await.unwrap();
+    let taken = admin::create_tenant(&mut owner, "one", Settings::default(), now()).await;
     assert!(matches!(taken, Err(AddError::NameTaken(name)) if name == "one"));
     let mut all = identity.tenants().await.unwrap();
     all.sort_by(|left, right| left.name.cmp(&right.name));
@@ -73,10 +85,10 @@ async fn tenants_have_names_of_their_own() {
     assert_eq!(identity.tenant_by_name("three").await.unwrap(), None);
     let stranger = TenantId::new(ManualClock::new().now(), &mut SeededEntropy::new(5));
     assert_eq!(identity.tenant(stranger).await.unwrap(), None);
-    assert!(matches!(identity.add_key(stranger, "sk_test_x").await, Err(AddError::NoSuchTenant(_))));
-    assert!(matches!(identity.add_key(one.id, "password").await, Err(AddError::Key(_))));
-    identity.add_key(one.id, "sk_test_demo").await.unwrap();
-    assert!(matches!(identity.add_key(two.id, "sk_test_demo").await, Err(AddError::KeyTaken)));
+    assert!(matches!(admin::add_key(&mut owner, stranger, "sk_test_x", now()).await, Err(AddError::NoSuchTenant(_))));
+    assert!(matches!(admin::add_key(&mut owner, one.id, "password", now()).await, Err(AddError::Key(_))));
+    admin::add_key(&mut owner, one.id, "sk_test_demo", now()).await.unwrap();
+    assert!(matches!(admin::add_key(&mut owner, two.id, "sk_test_demo", now()).await, Err(AddError::KeyTaken)));
     assert_eq!(publishable_of("sk_test_demo").as_deref(), Some("pk_test_demo"));
 
     let superuser = database.connect().await;
@@ -85,5 +97,33 @@ async fn tenants_have_names_of_their_own() {
     assert_eq!(identity.tenants().await.unwrap(), [two]);
     assert_eq!(identity.tenant(one.id).await.unwrap(), None);
     assert_eq!(identity.authenticate("sk_test_demo").await.unwrap(), None, "the keys of a deleted tenant do not work");
-    identity.create_tenant("one", Settings::default()).await.expect("the name is free again");
+    admin::create_tenant(&mut owner, "one", Settings::default(), now()).await.expect("the name is free again");
+}
+
+/// The server's role could give anyone access to any tenant.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_service_reads_tenants_and_keys_and_writes_neither() {
+    let (database, identity, mut owner) = opened().await;
+    let tenant = admin::create_tenant(&mut owner, "shop", Settings::default(), now()).await.unwrap();
+    admin::add_key(&mut owner, tenant.id, "sk_test_demo", now()).await.unwrap();
+    assert!(identity.authenticate("sk_test_demo").await.unwrap().is_some());
+    let service = database.pool("florin_service", 1).get().await.unwrap();
+    for forbidden in [
+        "INSERT INTO florin.tenants SELECT gen_random_uuid(), 'mine', now(), '{}'",
+        "UPDATE florin.tenants SET deleted_at = NULL",
+        "UPDATE florin.tenants SET settings = '{}'",
+        "DELETE FROM florin.tenants",
+        "INSERT INTO florin.api_keys SELECT sha256('x'), id, 'secret', false, '', now() FROM florin.tenants",
+        "UPDATE florin.api_keys SET revoked_at = NULL",
+        "DELETE FROM florin.api_keys",
+        "TRUNCATE florin.api_keys, florin.tenants",
+        "ALTER TABLE florin.api_keys ADD COLUMN x int",
+    ] {
+        let error = service.batch_execute(forbidden).await.expect_err(forbidden);
+        assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{forbidden}");
+    }
+    assert_eq!(admin::excessive_privileges(&service).await.unwrap(), Some(Vec::new()));
+    owner.batch_execute("GRANT UPDATE (revoked_at), INSERT ON florin.api_keys TO florin_service").await.unwrap();
+    let expected = ["florin.api_keys INSERT".to_owned(), "florin.api_keys UPDATE".to_owned()];
+    assert_eq!(admin::excessive_privileges(&service).await.unwrap(), Some(expected.to_vec()));
 }

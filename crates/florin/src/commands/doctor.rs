@@ -193,10 +193,11 @@ async fn privileges(client: &Client, facts: &store::ServerFacts) -> Check {
         let advice = format!("{} is a superuser: it may do everything; use another role", facts.role);
         return Check::new("privileges", Verdict::Broken, advice);
     }
-    match ledger::admin::excessive_privileges(client).await {
-        Ok(None) => Check::new("privileges", Verdict::Skipped, "the ledger has no tables yet"),
+    match excessive(client).await {
+        Ok(None) => Check::new("privileges", Verdict::Skipped, "there are no tables yet"),
         Ok(Some(excessive)) if excessive.is_empty() => {
-            Check::new("privileges", Verdict::Ok, format!("{} cannot change what was written", facts.role))
+            let detail = format!("{} cannot change what was written, and can add neither tenants nor keys", facts.role);
+            Check::new("privileges", Verdict::Ok, detail)
         }
         Ok(Some(excessive)) => {
             let advice = format!("{} may change {}; revoke that", facts.role, excessive.join(", "));
@@ -204,6 +205,13 @@ async fn privileges(client: &Client, facts: &store::ServerFacts) -> Check {
         }
         Err(error) => Check::new("privileges", Verdict::Broken, with_causes(&error)),
     }
+}
+
+/// What the connection's role may do that the server must not, of all tables that there are.
+async fn excessive(client: &Client) -> Result<Option<Vec<String>>, tokio_postgres::Error> {
+    let of_ledger = ledger::admin::excessive_privileges(client).await?;
+    let of_identity = identity::admin::excessive_privileges(client).await?;
+    Ok(of_ledger.zip(of_identity).map(|(of_ledger, of_identity)| [of_ledger, of_identity].concat()))
 }
 
 async fn analysts(client: &Client) -> Check {

@@ -36,6 +36,15 @@ enum Action {
         #[command(flatten)]
         database: WhichDatabase,
     },
+    /// Let a role of PostgreSQL, which must exist, read one tenant's SQL views and nothing else.
+    Admit {
+        #[command(flatten)]
+        database: WhichDatabase,
+        /// The tenant's name or id.
+        tenant: String,
+        /// The role's name.
+        role: String,
+    },
 }
 
 impl Command for Tenants {
@@ -43,6 +52,7 @@ impl Command for Tenants {
         match &self.action {
             Action::Create { database, name, live } => create(&database.require()?, name, *live, output).await?,
             Action::List { database } => list(&database.require()?, output).await?,
+            Action::Admit { database, tenant, role } => admit(&database.require()?, tenant, role, output).await?,
         }
         Ok(Code::Ok)
     }
@@ -53,7 +63,7 @@ async fn create(database: &DatabaseConfig, name: &str, live: bool, output: Outpu
     if services.identity.tenant_by_name(name).await?.is_some() {
         bail!("there is a tenant named {name:?} already");
     }
-    let (tenant, keys) = with_new_keys(&services, database, name, live).await?;
+    let (tenant, keys) = with_new_keys(&services, name, live).await?;
     let (secret, publishable) = (keys.secret.reveal(), &keys.publishable);
     let mut document = describe(&tenant);
     document["secret_key"] = json!(secret);
@@ -78,17 +88,26 @@ async fn list(database: &DatabaseConfig, output: Output) -> anyhow::Result<()> {
     })
 }
 
+async fn admit(database: &DatabaseConfig, tenant: &str, role: &str, output: Output) -> anyhow::Result<()> {
+    let tenants = Services::on(database.clone()).await?.tenants(Some(tenant)).await?;
+    let mut owner = database.connect_as_owner().await?;
+    for tenant in &tenants {
+        ledger::admin::admit_analyst(&mut owner, tenant.id, role).await?;
+    }
+    // The owner of the tables may not alter roles, so this is left to an administrator.
+    let missing = ledger::admin::unlimited_analysts(&owner).await?;
+    let schemas: Vec<String> = tenants.iter().map(|tenant| tenant.id.schema()).collect();
+    output.print(&json!({ "role": role, "schemas": schemas, "missing": missing }), || {
+        let admitted = format!("{role} may read {}", schemas.join(", "));
+        let missing = missing.iter().map(|statement| format!("\nmissing, as the roles' owner: {statement}"));
+        admitted + &missing.collect::<String>()
+    })
+}
+
 /// Creates a tenant with its books, and a new pair of keys for it.
-async fn with_new_keys(
-    services: &Services,
-    database: &DatabaseConfig,
-    name: &str,
-    live: bool,
-) -> anyhow::Result<(Tenant, KeyPair)> {
-    let tenant = services.ensure_tenant(database, name).await?;
+async fn with_new_keys(services: &Services, name: &str, live: bool) -> anyhow::Result<(Tenant, KeyPair)> {
     let keys = identity::new_key_pair(live, &mut SystemEntropy::new());
-    services.identity.add_key(tenant.id, keys.secret.reveal()).await?;
-    services.identity.add_key(tenant.id, &keys.publishable).await?;
+    let tenant = services.ensure_tenant(name, &[keys.secret.reveal(), &keys.publishable]).await?;
     Ok((tenant, keys))
 }
 

@@ -86,14 +86,20 @@ impl TestDatabase {
         connect(&self.config()).await
     }
 
-    /// Connections that act for a role.
+    /// Connections of a role.
     pub fn pool(&self, role: &str, size: usize) -> Pool {
-        pool_of(self.config(), role, "30s", size)
+        self.impatient_pool(role, size, "30s")
     }
 
     /// The same, with a limit on the time of a statement: `200ms`.
     pub fn impatient_pool(&self, role: &str, size: usize, statement_timeout: &str) -> Pool {
-        pool_of(self.config(), role, statement_timeout, size)
+        let mut config = self.config();
+        match &self.server {
+            // It trusts all, so the role logs in itself: a superuser who acts for it would be more than it is.
+            Some(_) => _ = config.user(role).options(format!("-c statement_timeout={statement_timeout}")),
+            None => _ = config.options(format!("-c role={role} -c statement_timeout={statement_timeout}")),
+        }
+        pool_of(config, size)
     }
 
     /// A proxy for connections to the server, which can cut them. Not for an external server.
@@ -129,8 +135,7 @@ impl Drop for TestDatabase {
     }
 }
 
-fn pool_of(mut config: Config, role: &str, statement_timeout: &str, size: usize) -> Pool {
-    config.options(format!("-c role={role} -c statement_timeout={statement_timeout}"));
+fn pool_of(mut config: Config, size: usize) -> Pool {
     config.connect_timeout(std::time::Duration::from_secs(5));
     let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
     let manager = Manager::from_config(config, NoTls, recycling);

@@ -55,9 +55,9 @@ impl Proxy {
     /// Connections through the proxy.
     pub fn pool(&self, role: &str, size: usize) -> Pool {
         let mut config = Config::new();
-        config.host("127.0.0.1").port(self.port).user("postgres");
+        config.host("127.0.0.1").port(self.port).user(role).options("-c statement_timeout=30s");
         config.dbname(self.to.get_dbname().expect("a database"));
-        super::pool_of(config, role, "30s", size)
+        super::pool_of(config, size)
     }
 
     /// Cuts one connection, at the next commit.

@@ -44,34 +44,56 @@ pub async fn ensure_roles(client: &Client) -> Result<(), MigrationError> {
         let database: String = row.try_get(1)?;
         client.batch_execute(&format!("GRANT CREATE ON DATABASE {database} TO {OWNER_ROLE}")).await?;
     }
-    reserve_advisory_locks(client).await
+    close_to_public(client).await
 }
 
-/// Advisory locks order the writers of a tenant's books, and PostgreSQL lets every role take any of them: one that does
-/// could hold up a tenant's payments. Only the service and the owner keep that right in this database. Taking it from the
-/// others needs a superuser; without one it is only said.
-async fn reserve_advisory_locks(client: &Client) -> Result<(), MigrationError> {
-    let free = "SELECT p.oid::regprocedure::text FROM pg_proc p
-        WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ '^pg_(try_)?advisory_(xact_)?lock(_shared)?$'
-            AND has_function_privilege($1, p.oid, 'EXECUTE')";
-    let functions = client.query(free, &[&ANALYST_ROLE]).await?;
-    if functions.is_empty() {
-        return Ok(());
-    }
+/// Functions that PostgreSQL lets every role call and that are not for analysts: by a pattern of their names, with the roles
+/// that keep them, and what could be done by them.
+const RESERVED: &[(&str, &[&str], &str)] = &[
+    // They order the writers of a tenant's books.
+    ("^pg_(try_)?advisory_(xact_)?lock(_shared)?$", &[SERVICE_ROLE, OWNER_ROLE], "take locks that hold up payments"),
+    ("^(lo_.*|loread|lowrite)$", &[], "fill the disk with large objects"),
+];
+
+/// Takes from all roles what PostgreSQL gives to each in a new database, and what an analyst could do harm by. That needs the
+/// database's owner, or for functions a superuser; without one it is only said.
+async fn close_to_public(client: &Client) -> Result<(), MigrationError> {
     let superuser = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user";
-    if !client.query_one(superuser, &[]).await?.try_get::<_, bool>(0)? {
-        tracing::warn!(
-            "analysts may take advisory locks and so hold up payments; `florin migrate` as a superuser takes that away"
-        );
-        return Ok(());
+    let superuser: bool = client.query_one(superuser, &[]).await?.try_get(0)?;
+    for (pattern, keep, harm) in RESERVED {
+        let open = "SELECT p.oid::regprocedure::text FROM pg_proc p
+            WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ $2
+                AND has_function_privilege($1, p.oid, 'EXECUTE')";
+        let functions = client.query(open, &[&ANALYST_ROLE, pattern]).await?;
+        let functions: Vec<String> = functions.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        if functions.is_empty() {
+            continue;
+        }
+        if !superuser {
+            tracing::warn!(harm, "what analysts could do; `florin migrate` as a superuser takes it away");
+            continue;
+        }
+        let functions = functions.join(", ");
+        client.batch_execute(&format!("REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC")).await?;
+        if !keep.is_empty() {
+            let grant = format!("GRANT EXECUTE ON FUNCTION {functions} TO {}", keep.join(", "));
+            client.batch_execute(&grant).await?;
+        }
     }
-    let functions: Vec<String> = functions.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-    let functions = functions.join(", ");
-    let reserve = format!(
-        "REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC;
-        GRANT EXECUTE ON FUNCTION {functions} TO {SERVICE_ROLE}, {OWNER_ROLE}"
-    );
-    Ok(client.batch_execute(&reserve).await?)
+    let temporary =
+        "SELECT has_database_privilege($1, oid, 'TEMPORARY'), pg_has_role(datdba, 'USAGE'), quote_ident(datname)
+        FROM pg_database WHERE datname = current_database()";
+    let row = client.query_one(temporary, &[&ANALYST_ROLE]).await?;
+    if row.try_get(0)? {
+        if row.try_get(1)? {
+            let database: &str = row.try_get(2)?;
+            client.batch_execute(&format!("REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")).await?;
+        } else {
+            let harm = "fill the disk with temporary tables";
+            tracing::warn!(harm, "what analysts could do; `florin migrate` as the database's owner takes it away");
+        }
+    }
+    Ok(())
 }
 
 /// What the connection's role may do with the ledger's tables that the service must not, as `ledger.log DELETE` or
@@ -105,11 +127,13 @@ pub async fn excessive_privileges(client: &Client) -> Result<Option<Vec<String>>
     Ok((!rows.is_empty()).then_some(excessive))
 }
 
-/// People's logins that may read the views without a limit of time: PostgreSQL does not pass a role's settings on to its
-/// members. Returns the statements that set what is missing.
+/// People's logins that may read views without a limit of time, those of all tenants or of some: PostgreSQL does not pass a
+/// role's settings on to its members. Returns the statements that set what is missing.
 pub async fn unlimited_analysts(client: &Client) -> Result<Vec<String>, Error> {
     let sql = "SELECT format('ALTER ROLE %I SET %s = %L', r.rolname, s.name, s.value) FROM pg_roles r CROSS JOIN UNNEST($4::text[], $5::text[]) s (name, value)
-        WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> $3 AND pg_has_role(r.oid, $1, 'MEMBER')
+        WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> $3 AND (pg_has_role(r.oid, $1, 'MEMBER') OR EXISTS (
+                SELECT FROM pg_namespace n CROSS JOIN aclexplode(n.nspacl) a JOIN pg_roles g ON g.oid = a.grantee
+                WHERE n.nspname ~ '^t_[0-9a-f]{32}$' AND g.rolname <> $3 AND pg_has_role(r.oid, g.oid, 'MEMBER')))
             AND NOT pg_has_role(r.oid, $2, 'MEMBER') AND NOT EXISTS (
                 SELECT FROM pg_db_role_setting d JOIN pg_database b ON b.datname = current_database()
                 CROSS JOIN UNNEST(d.setconfig) c (setting)

@@ -2,9 +2,10 @@
 
 use super::views::{self, Views};
 use domain::SqlView;
-use platform::database::store::{ANALYST_ROLE, MigrationError, Migrations, SERVICE_ROLE, as_owner};
+use platform::database::store::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, as_owner};
+use platform::database::with_causes;
 use std::collections::HashSet;
-use tokio_postgres::Client;
+use tokio_postgres::{Client, Error};
 use types::TenantId;
 
 mod embedded {
@@ -41,6 +42,48 @@ pub async fn open_books(client: &mut Client, tenant: TenantId, kinds: &[SqlView]
             client.execute(done, &[&tenant.0, &views.digest()]).await?;
         }
         Ok(())
+    })
+    .await
+}
+
+/// Why a role was not admitted.
+#[derive(Debug, thiserror::Error)]
+pub enum AdmitError {
+    #[error("there is no role {0:?} in PostgreSQL; create it first, with a password and limits of time")]
+    NoSuchRole(String),
+    #[error("the role {0:?} may read the views of all tenants already; take that away from it first")]
+    ReadsAll(String),
+    #[error("the tenant {0} has no books; run `florin migrate`")]
+    NoBooks(TenantId),
+    #[error("PostgreSQL refused: {}", with_causes(.0))]
+    Database(#[from] Error),
+}
+
+/// Lets a role read the SQL views of a tenant, those of later releases included.
+pub async fn admit_analyst(client: &mut Client, tenant: TenantId, role: &str) -> Result<(), AdmitError> {
+    let found = "SELECT quote_ident(rolname), rolsuper OR EXISTS (
+            SELECT FROM UNNEST($2::text[]) r (name) WHERE pg_has_role(pg_roles.oid, r.name, 'MEMBER')
+        ) FROM pg_roles WHERE rolname = $1";
+    let all: &[&str] = &[ANALYST_ROLE, SERVICE_ROLE, OWNER_ROLE];
+    let Some(row) = client.query_opt(found, &[&role, &all]).await? else {
+        return Err(AdmitError::NoSuchRole(role.to_owned()));
+    };
+    let (quoted, reads_all): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
+    if reads_all {
+        return Err(AdmitError::ReadsAll(role.to_owned()));
+    }
+    let schema = tenant.schema();
+    as_owner(client, async |client| {
+        if client.query_one("SELECT to_regnamespace($1) IS NULL", &[&schema]).await?.try_get(0)? {
+            return Err(AdmitError::NoBooks(tenant));
+        }
+        // A view that a later release makes anew is granted as it is made.
+        let admit = format!(
+            "GRANT USAGE ON SCHEMA {schema}, ledger TO {quoted};
+            GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {quoted};
+            ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {quoted}"
+        );
+        Ok(client.batch_execute(&admit).await?)
     })
     .await
 }

@@ -9,6 +9,9 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Error};
 use types::{Kind, TenantId};
 
+/// No condition of a query sees a row of another tenant, or what a view leaves out: an error would tell of it.
+const BARRIER: &str = "WITH (security_barrier)";
+
 /// The SQL views of one tenant, in a schema of their own.
 pub(super) struct Views {
     schema: String,
@@ -37,7 +40,8 @@ impl Views {
         let schema = &self.schema;
         let grant = format!("GRANT USAGE ON SCHEMA {schema} TO {SERVICE_ROLE}, {ANALYST_ROLE}");
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; {grant}")).await?;
-        let create = |(name, body): &(String, String)| format!("CREATE OR REPLACE VIEW {schema}.{name} AS {body};");
+        let create =
+            |(name, body): &(String, String)| format!("CREATE OR REPLACE VIEW {schema}.{name} {BARRIER} AS {body};");
         let all: String = self.views.iter().map(create).collect();
         let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {ANALYST_ROLE}, {SERVICE_ROLE}");
         match client.batch_execute(&format!("{all} {grant}")).await {
@@ -56,9 +60,9 @@ impl Views {
     /// depend on it would be in the way of that.
     async fn replace(&self, client: &Client, (name, body): &(String, String)) -> Result<(), Error> {
         let view = format!("{}.{name}", self.schema);
-        match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} AS {body}")).await {
+        match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} {BARRIER} AS {body}")).await {
             Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
-                client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} AS {body}")).await
+                client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} {BARRIER} AS {body}")).await
             }
             created => created,
         }
