@@ -23,5 +23,5 @@ CREATE TABLE api_keys (
 );
 CREATE INDEX api_keys_tenant ON api_keys (tenant);
 
--- Tenants and keys are added and revoked by the owner: what takes requests can open no account to a key.
+-- The owner adds tenants and keys, and revokes keys: a server that was taken over can add none, and bring none back.
 GRANT SELECT ON tenants, api_keys TO florin_service;

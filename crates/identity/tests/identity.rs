@@ -100,7 +100,7 @@ async fn tenants_have_names_of_their_own() {
     admin::create_tenant(&mut owner, "one", Settings::default(), now()).await.expect("the name is free again");
 }
 
-/// The server's role could give anyone access to any tenant.
+/// The server's role could add keys to any tenant, and bring back revoked ones.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_service_reads_tenants_and_keys_and_writes_neither() {
     let (database, identity, mut owner) = opened().await;
