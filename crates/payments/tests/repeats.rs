@@ -4,7 +4,7 @@
 
 mod support;
 
-use api::form::Node;
+use api::form::Form;
 use api::{Answer, Api, Request};
 use http::Method;
 use processors::sandbox::SandboxConfig;
@@ -13,11 +13,15 @@ use std::time::Duration;
 use support::World;
 
 async fn pay(api: &Arc<Api>, tenant: &contracts::Tenant) -> Answer {
-    let mut params = Node::empty();
+    let mut params = Form::default();
     params.decode(b"amount=2000&currency=usd&confirm=true&payment_method=pm_card_visa").unwrap();
     let endpoint = api.endpoints.get(&Method::POST, "/v1/payment_intents").unwrap().clone();
     let idempotency_key = Some("order 7".to_owned());
-    api.answer(Request { idempotency_key, ..Request::new(endpoint, &[], params, testkit::caller(tenant)) }, ()).await
+    api.answer(
+        Request { idempotency_key, ..Request::new(endpoint, &[], params.into_params(), testkit::caller(tenant)) },
+        (),
+    )
+    .await
 }
 
 #[tokio::test]

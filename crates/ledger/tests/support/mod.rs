@@ -85,6 +85,16 @@ pub fn charge(seed: u64) -> (Doc, Commit) {
     (doc, commit)
 }
 
+/// A database with some of everything in the books of [`tenant`], and the schema of its SQL views.
+pub async fn filled() -> (TestDatabase, String) {
+    let database = TestDatabase::start().await;
+    let tenant = tenant();
+    prepare(&database, tenant).await;
+    let ledger = open(&database, ManualClock::new(), CommitterConfig::default());
+    fill(ledger.as_ref(), tenant).await;
+    (database, tenant.schema())
+}
+
 /// Empty books on a clean database.
 pub async fn subject() -> Subject {
     let database = TestDatabase::start().await;
