@@ -40,7 +40,7 @@ impl Scans {
         Scans {
             queries: QueryPool::new(pool),
             config: config.clone(),
-            places: Arc::new(Semaphore::new(config.pool_size)),
+            places: places(config.pool_size),
             shares: Mutex::default(),
         }
     }
@@ -66,10 +66,11 @@ impl Scans {
     fn share(&self, tenant: TenantId) -> Share {
         let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
         let ScanConfig { of_tenant_max, queue_max, .. } = self.config;
-        let share = || Share {
-            places: Arc::new(Semaphore::new(of_tenant_max)),
-            queue: Arc::new(Semaphore::new(of_tenant_max.saturating_add(queue_max).min(Semaphore::MAX_PERMITS))),
-        };
+        let share = || Share { places: places(of_tenant_max), queue: places(of_tenant_max.saturating_add(queue_max)) };
         shares.entry(tenant).or_insert_with(share).clone()
     }
+}
+
+fn places(count: usize) -> Arc<Semaphore> {
+    Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)))
 }
