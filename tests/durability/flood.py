@@ -1,4 +1,4 @@
-"""Payments as fast as the server can take them, by `florin bench`, which keeps a journal of them."""
+"""Payments as fast as the servers can take them, by `florin bench`, which keeps a journal of them and repeats some."""
 
 import json
 import subprocess
@@ -9,9 +9,12 @@ from urllib.parse import parse_qsl
 from support.server import binary
 
 CONNECTIONS = 64
+REPEATED_PERCENT = 15
 READY_S = 60
 # `florin bench` waits for the answers under way for ten seconds.
 END_S = 60
+# Nothing here takes longer.
+SECONDS_MAX = 3600
 PATH = "/v1/payment_intents"
 # Of the one payment that is made before the flood begins, and is not in the journal.
 TRIAL = "florin bench"
@@ -45,43 +48,55 @@ class Sent:
 
 
 class Flood:
-    """A `florin bench` under way. It outlives the server, and goes on when that is back."""
+    """A `florin bench` under way, over one server or two. It outlives them, and goes on when they are back."""
 
-    def __init__(self, server, seconds):
-        self.journal = server.directory / f"journal-{time.monotonic_ns()}"
+    def __init__(self, servers):
+        first = servers[0]
+        self.journal = first.directory / f"journal-{time.monotonic_ns()}"
         self.log = self.journal.with_suffix(".log")
         self.command = [
-            binary(), "bench", "--data", server.data, "--journal", self.journal, "--connections", str(CONNECTIONS),
-            "--seconds", str(seconds), "--rounds", "1", "--no-yardstick",
+            binary(), "bench", "--url", first.url, "--key", first.key, "--journal", self.journal, "--rounds", "1",
+            "--connections", str(CONNECTIONS), "--seconds", str(SECONDS_MAX), "--repeats", str(REPEATED_PERCENT),
+            "--no-yardstick",
         ]
+        for other in servers[1:]:
+            self.command += ["--also", other.url]
         self.process = None
 
     def start(self):
         """Returns when the first payments are sent."""
         with self.log.open("wb") as log:
-            self.process = subprocess.Popen(self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        self.until = time.monotonic() + READY_S
+            self.process = subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.journal.parent
+            )
+        until = time.monotonic() + READY_S
         while not self.journal.exists():
-            assert self.process.poll() is None and time.monotonic() < self.until, f"no load: {self.log.read_text()}"
+            assert self.process.poll() is None and time.monotonic() < until, f"no load: {self.log.read_text()}"
             time.sleep(0.02)
 
-    def wait(self, seconds):
-        """Returns when it has ended by itself."""
-        code = self.process.wait(seconds + END_S)
+    def stop(self):
+        """Returns when what was under way is answered, and everything is written down."""
+        assert self.process.poll() is None, f"florin bench ended by itself: {self.log.read_text()}"
+        self.process.terminate()
+        code = self.process.wait(END_S)
         assert code == 0, f"florin bench ends with {code}: {self.log.read_text()}"
 
-    def stop(self):
+    def kill(self):
         if self.process and self.process.poll() is None:
             self.process.kill()
             self.process.wait()
 
     def payments(self):
-        """What was sent."""
+        """What was sent; each repeated request had the first one's answer, unless it says nothing about the payment."""
         payments = {}
         for line in self.journal.read_text().splitlines():
             event, key, rest = line.split(" ", 2)
             if event == "sent":
                 payments[key] = Sent(key, dict(parse_qsl(rest)))
-            else:
+            elif event == "acknowledged":
                 payments[key].id = rest
+            else:
+                unclear = rest == "429" or rest.startswith("5")
+                first = payments[key].id
+                assert unclear or rest == first, f"{key} was answered {first}, and when it was repeated {rest}"
         return list(payments.values())

@@ -1,37 +1,63 @@
 """After a crash: what was acknowledged is there, what was not can be repeated, and everything happened once."""
 
-import http.client
 import json
+import random
 import time
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 
 from .flood import TRIAL
-from .load import Client
+from .load import Client, at_once
 
 RETRY_S = 60
-REPLAYS = 60
+REPLAYS = 300
+THREADS = 8
 
 
-def verify(server, payments):
-    """Raises AssertionError with what is wrong."""
-    client = Client(server)
+def verify(servers, payments):
+    """Raises AssertionError with what is wrong. The servers have one database, and say the same."""
     acknowledged = [payment for payment in payments if payment.acknowledged]
     unknown = [payment for payment in payments if not payment.acknowledged]
-    check_paid(intents(client), acknowledged)
-    check_replays(client, acknowledged)
-    for payment in unknown:
-        finish(client, payment)
-    paid = intents(client)
+    found = intents(servers)
+    check_paid(found, acknowledged)
+    begun = [payment.id for payment in unknown if payment.id and payment.id not in found]
+    assert not begun, f"{len(begun)} were acknowledged and are not there: {begun[:3]}"
+    check_replays(servers, payments)
+    at_the_same_time(servers, unknown, finish)
+    paid = intents(servers)
     check_paid(paid, payments)
+    client = Client(servers[0])
     check_nothing_else(client, paid, payments)
-    check_books(client, server, paid)
-    print(f"  {len(acknowledged)} acknowledged payments are there, {len(unknown)} unknown ones were finished, each once")
+    check_books(client, servers[0], paid)
+    print(
+        f"  {len(acknowledged)} acknowledged payments are there, {len(unknown)} unknown ones were finished, each once",
+        flush=True,
+    )
 
 
-def intents(client):
+def at_the_same_time(servers, payments, action):
+    """Does something for each payment, with a connection to each server, several at a time."""
+
+    def share(number):
+        clients = [Client(server) for server in servers]
+        try:
+            for payment in payments[number::THREADS]:
+                action(clients, payment)
+        finally:
+            for client in clients:
+                client.close()
+
+    with ThreadPoolExecutor(THREADS) as pool:
+        list(pool.map(share, range(THREADS)))
+
+
+def intents(servers):
     """What is listed, by id: status, amount received, description."""
+    first, *others = [list(walk(Client(server), "/v1/payment_intents")) for server in servers]
+    for server, other in zip(servers[1:], others):
+        assert other == first, f"the {server.name} lists others: {[one for one in other if one not in first][:3]}"
     found = {}
-    for intent in walk(client, "/v1/payment_intents"):
+    for intent in first:
         assert intent["id"] not in found, f"{intent['id']} is listed twice"
         found[intent["id"]] = (intent["status"], intent["amount_received"], intent["description"])
     return found
@@ -45,29 +71,35 @@ def check_paid(paid, payments):
         assert received == payment.amount, f"{payment.id} is of {received}, not {payment.amount}"
 
 
-def check_replays(client, payments):
-    """The same request again gets the same answer, also from a server that was started after."""
-    for payment in payments[:: max(1, len(payments) // REPLAYS)]:
+def check_replays(servers, payments):
+    """The same request again gets the same answer from each server, also from one that was started after."""
+
+    def replay(clients, payment):
         for (path, form, key), body in payment.requests():
-            status, headers, again = client.send("POST", path, form, key)
-            same = again == body if body else json.loads(again)["id"] == payment.id
-            assert status == 200 and same, f"{path} with {key} was answered differently: {status} {again[:300]!r}"
-            assert headers["Idempotent-Replayed"] == "true", f"{key} was not replayed"
+            for status, headers, again in at_once(clients, "POST", path, form, key):
+                same = status == 200 and (again == body if body else json.loads(again)["id"] == payment.id)
+                assert same, f"{path} with {key}, which was answered {body!r}, is now answered {status} {again[:500]!r}"
+                assert headers["Idempotent-Replayed"] == "true", f"{key} was not replayed"
+
+    at_the_same_time(servers, payments[:: max(1, len(payments) // REPLAYS)], replay)
 
 
-def finish(client, payment):
-    """Repeats what was not acknowledged, with its own key."""
+def finish(clients, payment):
+    """Repeats what was not acknowledged, with its own key, some of it at all servers at once: one payment, one answer."""
     until = time.monotonic() + RETRY_S
+    if random.random() < 0.7:
+        clients = [random.choice(clients)]
     while not payment.acknowledged:
         path, form, key = payment.next_request()
-        try:
-            status, _, body = client.send("POST", path, form, key)
-        except (OSError, http.client.HTTPException) as error:
-            status, body = 0, str(error).encode()
-        if status == 200:
-            payment.acknowledge(body)
+        answers = at_once(clients, "POST", path, form, key)
+        bodies = {body for status, _, body in answers if status == 200}
+        assert len(bodies) <= 1, f"{path} with {key} has several answers: {bodies}"
+        for status, _, body in answers:
+            assert status in (200, 0, 409, 429, 500, 503), f"{path} answers {status}: {body[:500]!r}"
+        if bodies:
+            payment.acknowledge(bodies.pop())
             continue
-        assert status in (0, 409, 429, 500, 503) and time.monotonic() < until, f"{path} answers {status}: {body[:500]!r}"
+        assert time.monotonic() < until, f"{path} with {key} has no answer: {answers}"
         time.sleep(0.2)
 
 

@@ -4,8 +4,12 @@
 
 mod support;
 
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
 use serde_json::Value;
-use support::{Server, directory, get, json, run, serve_command, text};
+use std::collections::{BTreeMap, BTreeSet};
+use std::process::Stdio;
+use support::{Server, directory, eventually, florin, get, json, run, serve_command, text};
 
 fn measured(place: &std::path::Path, arguments: &[&str]) -> Value {
     let common = ["bench", "--seconds", "1", "--rounds", "1", "--connections", "4"];
@@ -71,6 +75,47 @@ fn compares_with_repeats_and_with_a_second_server() {
     let paid = "florin_http_requests_total{method=\"POST\",operation=\"/v1/payment_intents\",status=\"200\"}";
     assert!(metrics.contains(paid), "the second server has its share: {metrics}");
     assert_eq!((second.stop(), dev.stop()), (Some(0), Some(0)));
+}
+
+/// What a test reads that pulls a plug meanwhile.
+#[test]
+fn writes_a_journal_of_one_load_until_it_is_stopped() {
+    let place = directory();
+    let dev = Server::dev(place.path(), &[]);
+    let (command, address) = serve_command(place.path(), "gateway");
+    let second = Server::other(command, &address);
+    let also = format!("http://{address}");
+    let mut bench = florin(place.path());
+    bench.args(["bench", "--seconds", "3600", "--connections", "4", "--no-yardstick", "--json"]);
+    bench.args(["--repeats", "50", "--also", &also, "--journal", "journal"]);
+    let bench = bench.stdout(Stdio::piped()).spawn().unwrap();
+    let journal = || std::fs::read_to_string(place.path().join("journal")).unwrap_or_default();
+    eventually("some of it is written", || journal().matches("repeated").count() > 100);
+    kill(Pid::from_raw(i32::try_from(bench.id()).unwrap()), Signal::SIGTERM).unwrap();
+    let output = bench.wait_with_output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let [load] = loads(&report) else { panic!("{report}") };
+    assert_eq!((&load["servers"], &load["median"]["errors"]), (&Value::from(2), &Value::from(0)), "{report}");
+
+    let (mut sent, mut acknowledged, mut repeats) = (BTreeSet::new(), BTreeMap::new(), 0);
+    for line in journal().lines() {
+        let [event, key, rest] = line.splitn(3, ' ').collect::<Vec<_>>()[..] else { panic!("{line}") };
+        match event {
+            "sent" => assert!(sent.insert(key.to_owned()) && rest.starts_with("amount="), "{line}"),
+            "acknowledged" => assert_eq!(acknowledged.insert(key.to_owned(), rest.to_owned()), None, "{line}"),
+            _ => {
+                assert_eq!((event, acknowledged.get(key).map(String::as_str)), ("repeated", Some(rest)), "{line}");
+                repeats += 1;
+            }
+        }
+    }
+    assert!(acknowledged.keys().eq(&sent), "each was sent before, and all that was under way was waited for");
+    assert!(repeats > 100, "{repeats}");
+    for server in [dev.address(), &address] {
+        let (_, metrics) = get(server, "/metrics").unwrap();
+        assert!(metrics.contains("operation=\"/v1/payment_intents\",status=\"200\""), "it has its share: {metrics}");
+    }
+    assert_eq!((output.status.code(), second.stop(), dev.stop()), (Some(0), Some(0), Some(0)));
 }
 
 #[test]

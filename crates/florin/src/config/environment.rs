@@ -15,6 +15,7 @@ const NOT_KEYS: &[&str] = &[
     "FLORIN_DATA",
     "FLORIN_BIN",
     "FLORIN_CAPTURES",
+    "FLORIN_KEEP",
     "FLORIN_LOAD_S",
 ];
 

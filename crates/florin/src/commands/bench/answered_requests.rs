@@ -1,43 +1,54 @@
-//! What a connection has sent and got an answer to, so that it can be sent again.
+//! What was sent and answered, so that it can be sent again: over any connection, and to any server.
 
 use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// From how many of its last requests a connection draws the one that it repeats.
-const KEPT: usize = 100;
+/// From how many of the last requests the one is drawn that is repeated.
+const KEPT: usize = 10_000;
 
-/// The last requests of a connection that were answered, each with the id in its answer.
-#[derive(Default)]
-pub struct Answered {
-    requests: VecDeque<(Vec<u8>, String)>,
-    /// Which of them is sent again.
-    repeated: Option<usize>,
+/// A request that was answered.
+#[derive(Debug, PartialEq, Eq)]
+pub struct AnsweredRequest {
+    pub bytes: Vec<u8>,
+    pub key: String,
+    /// The id in its answer.
+    pub id: String,
 }
 
-impl Answered {
+/// The last requests that were answered. Clones share them.
+#[derive(Clone, Default)]
+pub struct AnsweredRequests(Arc<Mutex<VecDeque<Arc<AnsweredRequest>>>>);
+
+impl AnsweredRequests {
     pub fn len(&self) -> usize {
-        self.requests.len()
+        self.requests().len()
     }
 
-    pub fn keep(&mut self, request: &[u8], id: &str) {
+    pub fn keep(&self, request: AnsweredRequest) {
+        let mut requests = self.requests();
         // The oldest makes room.
-        let mut kept = if self.requests.len() < KEPT { None } else { self.requests.pop_front() }.unwrap_or_default();
-        kept.0.clear();
-        kept.0.extend_from_slice(request);
-        kept.1.clear();
-        kept.1.push_str(id);
-        self.requests.push_back(kept);
+        if requests.len() == KEPT {
+            requests.pop_front();
+        }
+        requests.push_back(Arc::new(request));
     }
 
-    /// The request with that number, which is sent now; `None` if there is none, or without a number.
-    pub fn repeat(&mut self, number: Option<usize>) -> Option<&[u8]> {
-        self.repeated = number.filter(|number| *number < self.requests.len());
-        self.requests.get(self.repeated?).map(|(request, _)| request.as_slice())
+    /// The request with that number.
+    pub fn get(&self, number: usize) -> Option<Arc<AnsweredRequest>> {
+        self.requests().get(number).cloned()
     }
 
-    /// The id in the first answer to the request that is sent again, if one is.
-    pub fn repeated(&self) -> Option<&str> {
-        self.requests.get(self.repeated?).map(|(_, id)| id.as_str())
+    fn requests(&self) -> MutexGuard<'_, VecDeque<Arc<AnsweredRequest>>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The `id` of an object in an answer: it is the first attribute.
+pub fn first_id(body: &[u8]) -> &str {
+    let mut parts = body.split(|byte| *byte == b'"');
+    let is_id = parts.nth(1) == Some(b"id");
+    let id = parts.nth(1).filter(|_| is_id).unwrap_or_default();
+    std::str::from_utf8(id).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -45,17 +56,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_last_ones() {
-        let mut answered = Answered::default();
-        assert_eq!(answered.repeat(Some(0)), None);
-        assert_eq!(answered.repeated(), None);
-        for number in 0..KEPT + 5 {
-            answered.keep(number.to_string().as_bytes(), &format!("pi_{number}"));
+    fn finds_ids() {
+        assert_eq!(first_id(b"{\n  \"id\": \"pi_1\",\n  \"object\": \"payment_intent\"\n}"), "pi_1");
+        for other in ["", "{}", "{\"object\": \"list\"}", "{\"id\"", "{\"id\": "] {
+            assert_eq!(first_id(other.as_bytes()), "", "{other}");
         }
-        assert_eq!(answered.len(), KEPT);
-        assert_eq!(answered.repeat(Some(0)), Some(&b"5"[..]));
-        assert_eq!(answered.repeated(), Some("pi_5"));
-        assert_eq!(answered.repeat(None), None);
-        assert_eq!(answered.repeated(), None);
+    }
+
+    #[test]
+    fn keeps_the_last_ones() {
+        let answered = AnsweredRequests::default();
+        assert_eq!((answered.len(), answered.get(0)), (0, None));
+        for number in 0..KEPT + 5 {
+            answered.keep(AnsweredRequest { bytes: Vec::new(), key: String::new(), id: format!("pi_{number}") });
+        }
+        assert_eq!(answered.clone().len(), KEPT);
+        assert_eq!(answered.get(0).unwrap().id, "pi_5");
     }
 }

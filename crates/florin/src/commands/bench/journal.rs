@@ -6,7 +6,8 @@ use std::io::{BufWriter, Result, Write};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// A file with a line for each event: `sent KEY FORM` and `acknowledged KEY ID`.
+/// A file with a line for each event: `sent KEY FORM`, `acknowledged KEY ID`, and `repeated KEY` with what a repeated request
+/// was answered: the id, or the status when it was not 200.
 pub struct Journal(Mutex<State>);
 
 struct State {
@@ -28,6 +29,11 @@ impl Journal {
     /// The payment with that idempotency key was answered 200.
     pub fn acknowledged(&self, key: &str, id: &str) {
         self.write("acknowledged", key, id.as_bytes());
+    }
+
+    /// The payment with that idempotency key, which had been acknowledged, was asked for again, and answered so.
+    pub fn repeated(&self, key: &str, id_or_status: &str) {
+        self.write("repeated", key, id_or_status.as_bytes());
     }
 
     fn write(&self, event: &str, key: &str, what: &[u8]) {
@@ -61,8 +67,10 @@ mod tests {
         let journal = Journal::create(&path).unwrap();
         journal.sent("k1", b"amount=1&currency=usd");
         journal.acknowledged("k1", "pi_1");
+        journal.repeated("k1", "409");
         journal.finish().unwrap();
-        assert_eq!(std::fs::read_to_string(&path).unwrap(), "sent k1 amount=1&currency=usd\nacknowledged k1 pi_1\n");
+        let written = "sent k1 amount=1&currency=usd\nacknowledged k1 pi_1\nrepeated k1 409\n";
+        assert_eq!(std::fs::read_to_string(&path).unwrap(), written);
         if let Ok(full) = Journal::create(Path::new("/dev/full")) {
             full.acknowledged("k1", "pi_1");
             assert!(full.finish().is_err());

@@ -1,16 +1,18 @@
 //! Puts the server under a load, and measures: many connections, each sends one request after the other.
 
-use super::connection::Connection;
+use super::answered_requests::{AnsweredRequest, AnsweredRequests, first_id};
+use super::connection::{Answer, Connection};
 use super::cost_meter::Meter;
 use super::figures::Figures;
 use super::journal::Journal;
 use super::open_loop::{Pace, Stopping};
 use super::recorder::Recorder;
-use super::request_script::{Script, first_id};
+use super::request_script::Script;
 use super::request_writer::Caller;
 use super::workload::Workload;
 use crate::exit_code::Failure;
 use anyhow::bail;
+use platform::Shutdown;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -54,6 +56,7 @@ struct Shared {
     recorder: Mutex<Recorder>,
     stopping: AtomicBool,
     journal: Option<Arc<Journal>>,
+    answered: AnsweredRequests,
     pace: Option<Arc<Pace>>,
 }
 
@@ -63,8 +66,8 @@ impl Shared {
     }
 }
 
-/// Puts the server under a load for `load.time`, after a warming up that does not count.
-pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Figures> {
+/// Puts the server under a load for `load.time`, after a warming up that does not count; for less when it is to stop.
+pub async fn measure(load: &Load, meter: &Meter, shutdown: &Shutdown) -> anyhow::Result<Figures> {
     let mut connections = Vec::new();
     while connections.len() < usize::try_from(load.connections)? {
         let address = load.address(connections.len());
@@ -74,23 +77,24 @@ pub async fn measure(load: &Load, meter: &Meter) -> anyhow::Result<Figures> {
         recorder: Mutex::new(Recorder::new()?),
         stopping: AtomicBool::new(false),
         journal: load.journal.clone(),
+        answered: AnsweredRequests::default(),
         pace: load.rate.map(Pace::start).transpose()?,
     });
     let _stopping = shared.pace.clone().map(Stopping);
     let mut clients = JoinSet::new();
     for (turn, (address, connection)) in connections.into_iter().enumerate() {
-        let script = Script::new(load.workload, Arc::clone(&load.callers), turn);
+        let script = Script::new(load.workload, Arc::clone(&load.callers), turn, shared.answered.clone());
         clients.spawn(client(address, connection, script, Arc::clone(&shared)));
     }
 
-    tokio::time::sleep(load.warm_up).await;
+    sleep_unless(shutdown, load.warm_up).await;
     let before = meter.read().await;
     let started = Instant::now();
     shared.recorder().restart();
     if let Some(pace) = &shared.pace {
         pace.late().restart();
     }
-    tokio::time::sleep(load.time).await;
+    sleep_unless(shutdown, load.time).await;
     let used = meter.read().await.since(&before);
     let seconds = started.elapsed().as_secs_f64();
     let mut recorder = std::mem::replace(&mut *shared.recorder(), Recorder::new()?);
@@ -122,6 +126,7 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         recorder: Mutex::new(Recorder::new()?),
         stopping: AtomicBool::new(false),
         journal: load.journal.clone(),
+        answered: AnsweredRequests::default(),
         pace: None,
     });
     let mut clients = JoinSet::new();
@@ -131,7 +136,8 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         let share = wanted / u64::from(load.connections) + u64::from(number < wanted % u64::from(load.connections));
         let mut connection = open(load.address(usize::try_from(number)?)).await?;
         // Each continues where the one before will end, so that every caller gets the same number.
-        let mut script = Script::new(load.workload, Arc::clone(&load.callers), usize::try_from(begun)?);
+        let turn = usize::try_from(begun)?;
+        let mut script = Script::new(load.workload, Arc::clone(&load.callers), turn, shared.answered.clone());
         begun += share;
         let shared = Arc::clone(&shared);
         clients.spawn(async move {
@@ -162,6 +168,13 @@ pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> an
         if clients.is_empty() {
             return Ok(());
         }
+    }
+}
+
+async fn sleep_unless(shutdown: &Shutdown, time: Duration) {
+    tokio::select! {
+        () = tokio::time::sleep(time) => {}
+        () = shutdown.requested() => {}
     }
 }
 
@@ -219,18 +232,17 @@ enum Outcome {
 /// Makes one request.
 async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared, since: Instant) -> Outcome {
     script.next();
-    if let Some(journal) = &shared.journal {
+    if let Some(journal) = shared.journal.as_ref().filter(|_| script.repeated().is_none()) {
         journal.sent(script.key(), script.form());
     }
-    match connection.exchange(script.request()).await {
+    let answer = connection.exchange(script.request()).await;
+    if let (Some(first), Ok(answer)) = (script.repeated(), &answer) {
+        repeated(shared, first, answer);
+    }
+    match answer {
         Ok(answer) if answer.status == 200 => {
             let latency = since.elapsed();
-            if let Some(same) = script.repeats(answer.body) {
-                let mut recorder = shared.recorder();
-                match same {
-                    true => recorder.repeats += 1,
-                    false => recorder.error("repeated", || "a repeated request got another answer".to_owned()),
-                }
+            if script.repeated().is_some() {
                 return Outcome::Answered;
             }
             if let Some(journal) = &shared.journal {
@@ -259,6 +271,23 @@ async fn once(connection: &mut Connection, script: &mut Script, shared: &Shared,
             script.failed();
             shared.recorder().error("connection", || error.to_string());
             Outcome::Lost
+        }
+    }
+}
+
+/// Notes the answer to a request that repeats an earlier one.
+fn repeated(shared: &Shared, first: &AnsweredRequest, answer: &Answer<'_>) {
+    if let Some(journal) = &shared.journal {
+        match answer.status {
+            200 => journal.repeated(&first.key, first_id(answer.body)),
+            status => journal.repeated(&first.key, &status.to_string()),
+        }
+    }
+    if answer.status == 200 {
+        let mut recorder = shared.recorder();
+        match first_id(answer.body) == first.id {
+            true => recorder.repeats += 1,
+            false => recorder.error("repeated", || "a repeated request got another answer".to_owned()),
         }
     }
 }

@@ -14,7 +14,8 @@ use std::time::Duration;
 const WARM_UP_MAX: Duration = Duration::from_secs(2);
 
 impl Bench {
-    /// The loads of a round, each with the number of the load that it is compared with.
+    /// The loads of a round, each with the number of the load that it is compared with. With a journal nothing is compared:
+    /// one load has the repeats, and is spread over both servers.
     pub(super) fn loads(
         &self,
         place: &Place,
@@ -48,6 +49,12 @@ impl Bench {
                         warm_up: WARM_UP_MAX.min(time / 5),
                         time,
                     };
+                    if journal.is_some() {
+                        let workload = self.repeats.map_or(base.workload, Workload::Repeated);
+                        let addresses = [place.address].into_iter().chain(also).collect();
+                        loads.push((Load { workload, addresses, ..base }, None));
+                        continue;
+                    }
                     let number = loads.len();
                     loads.push((base.clone(), None));
                     if let Some(percent) = self.repeats {

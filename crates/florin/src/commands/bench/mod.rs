@@ -34,9 +34,9 @@ use journal::Journal;
 use load_generator::{Load, measure};
 use loads::row;
 use pgbench::Pgbench;
-use platform::HttpUrl;
 use platform::database::store::ServerFacts;
 use platform::database::{Client, DatabaseConfig, connect, store as server};
+use platform::{HttpUrl, Shutdown};
 use preparation::Place;
 use report::{Report, Yardstick};
 use request_writer::{Caller, Known};
@@ -67,7 +67,7 @@ pub struct Bench {
     /// Measure the payments also with that many of a hundred requests repeating an earlier one with its idempotency key
     /// [default of the option: 5].
     #[arg(long, value_name = "PERCENT", num_args = 0..=1, default_missing_value = "5",
-        value_parser = clap::value_parser!(u8).range(1..=90), conflicts_with_all = ["mix", "reads", "journal"])]
+        value_parser = clap::value_parser!(u8).range(1..=90), conflicts_with_all = ["mix", "reads"])]
     repeats: Option<u8>,
     /// Another server on the same database: measure the payments also spread over both.
     #[arg(long, value_name = "URL", conflicts_with_all = ["mix", "reads"])]
@@ -93,7 +93,9 @@ pub struct Bench {
     /// Store that many payments first, as fast as possible.
     #[arg(long, value_name = "N", default_value_t = 0)]
     fill: u64,
-    /// Write down each payment, when it is sent (`sent KEY FORM`) and when it was answered 200 (`acknowledged KEY ID`).
+    /// Write down each payment: when it is sent (`sent KEY FORM`), when it was answered 200 (`acknowledged KEY ID`), and what a
+    /// repeated request was answered (`repeated KEY ID`, or the status). Then one load has --repeats and --also, without others
+    /// to compare with, and SIGTERM or SIGINT ends it early.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["mix", "reads"])]
     journal: Option<PathBuf>,
     /// Do without pgbench's TPC-B, which otherwise takes turns with the payments on the same PostgreSQL.
@@ -154,9 +156,16 @@ impl Command for Bench {
             report.notes.push("of two servers the processor time of the first one alone is measured".to_owned());
         }
         let loads: Vec<Load> = compared.into_iter().map(|(load, _)| load).collect();
+        let shutdown = Shutdown::new();
+        if self.journal.is_some() {
+            shutdown.on_signals()?;
+        }
         for round in 1..=self.rounds {
             for (load, row) in loads.iter().zip(&mut report.loads) {
-                let measured = measure(load, &meter).await?;
+                if shutdown.is_requested() {
+                    break;
+                }
+                let measured = measure(load, &meter, &shutdown).await?;
                 eprintln!(
                     "round {round} of {}: {}, {} tenants, {} connections: {:.0} requests/s, p99 {:.2} ms",
                     self.rounds,

@@ -1,6 +1,6 @@
 //! What a connection sends: one request after the other. A request may need the answer to the one before.
 
-use super::answered_requests::Answered;
+use super::answered_requests::{AnsweredRequest, AnsweredRequests, first_id};
 use super::request_writer::{Caller, Known, Writer};
 use super::workload::Workload;
 use std::sync::Arc;
@@ -30,22 +30,17 @@ pub struct Script {
     number: usize,
     /// The payment intent of the mixture's present payment.
     intent: String,
-    answered: Answered,
+    answered: AnsweredRequests,
+    /// The request that is sent again now, if one is.
+    repeated: Option<Arc<AnsweredRequest>>,
 }
 
 impl Script {
-    /// `turn` is the number of the connection.
-    pub fn new(workload: Workload, callers: Arc<Vec<Caller>>, turn: usize) -> Script {
+    /// `turn` is the number of the connection; `answered` are the requests that may be repeated.
+    pub fn new(workload: Workload, callers: Arc<Vec<Caller>>, turn: usize, answered: AnsweredRequests) -> Script {
         // Connections are at different payments of ten, so that each kind of request comes at a steady rate.
         let writer = Writer::new(callers, turn);
-        Script {
-            workload,
-            writer,
-            stage: Stage::Create,
-            number: turn,
-            intent: String::new(),
-            answered: Answered::default(),
-        }
+        Script { workload, writer, stage: Stage::Create, number: turn, intent: String::new(), answered, repeated: None }
     }
 
     /// Writes the next request.
@@ -56,8 +51,9 @@ impl Script {
             Workload::Repeated(percent) => {
                 let repeats = self.writer.draw(100) < usize::from(percent);
                 let drawn = self.writer.draw(self.answered.len());
-                match self.answered.repeat(repeats.then_some(drawn)) {
-                    Some(request) => self.writer.again(request),
+                self.repeated = if repeats { self.answered.get(drawn) } else { None };
+                match &self.repeated {
+                    Some(request) => self.writer.again(&request.bytes),
                     None => self.payment(),
                 }
             }
@@ -99,7 +95,7 @@ impl Script {
         self.writer.request()
     }
 
-    /// Its idempotency key.
+    /// The idempotency key of a payment that is not repeated.
     pub fn key(&self) -> &str {
         &self.writer.key
     }
@@ -109,16 +105,17 @@ impl Script {
         &self.writer.form
     }
 
-    /// Whether the latest request repeats an earlier one; then, whether this is the earlier one's answer.
-    pub fn repeats(&self, body: &[u8]) -> Option<bool> {
-        Some(self.answered.repeated()? == first_id(body))
+    /// The earlier request that the latest one repeats, if it does.
+    pub fn repeated(&self) -> Option<&AnsweredRequest> {
+        self.repeated.as_deref()
     }
 
     /// Reads the answer to the latest request; `true` when that completed a payment.
     pub fn answered(&mut self, body: &[u8]) -> bool {
         match self.workload {
             Workload::Repeated(_) => {
-                self.answered.keep(self.writer.request(), first_id(body));
+                let (key, id) = (self.writer.key.clone(), first_id(body).to_owned());
+                self.answered.keep(AnsweredRequest { bytes: self.writer.request().to_vec(), key, id });
                 true
             }
             Workload::Payments | Workload::Orders => true,
@@ -212,33 +209,17 @@ fn is_captured(number: usize) -> bool {
     number % 10 < CAPTURED_OF_TEN
 }
 
-/// The `id` of an object in an answer: it is the first attribute.
-pub fn first_id(body: &[u8]) -> &str {
-    let mut parts = body.split(|byte| *byte == b'"');
-    let is_id = parts.nth(1) == Some(b"id");
-    let id = parts.nth(1).filter(|_| is_id).unwrap_or_default();
-    std::str::from_utf8(id).unwrap_or_default()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use std::collections::BTreeMap;
 
     fn script(workload: Workload, callers: Vec<Caller>) -> Script {
-        Script::new(workload, Arc::new(callers), 0)
+        Script::new(workload, Arc::new(callers), 0, AnsweredRequests::default())
     }
 
     fn line(request: &[u8]) -> String {
         String::from_utf8_lossy(request).lines().next().unwrap_or_default().to_owned()
-    }
-
-    #[test]
-    fn finds_ids() {
-        assert_eq!(first_id(b"{\n  \"id\": \"pi_1\",\n  \"object\": \"payment_intent\"\n}"), "pi_1");
-        for other in ["", "{}", "{\"object\": \"list\"}", "{\"id\"", "{\"id\": "] {
-            assert_eq!(first_id(other.as_bytes()), "", "{other}");
-        }
     }
 
     #[test]
@@ -261,19 +242,28 @@ mod tests {
     }
 
     #[test]
-    fn repeats_requests_that_were_answered() {
-        let mut script = script(Workload::Repeated(50), vec![Caller::new("h", "k", Known::default())]);
-        let mut sent = BTreeMap::new();
+    fn repeats_requests_that_were_answered_over_any_connection() {
+        let callers = Arc::new(vec![Caller::new("h", "k", Known::default())]);
+        let answered = AnsweredRequests::default();
+        let new = |turn| Script::new(Workload::Repeated(50), callers.clone(), turn, answered.clone());
+        let mut connections = [0, 1].map(new);
+        let (mut sent, mut crossed) = (BTreeMap::new(), 0);
         for number in 0..1_000 {
+            let connection = number % connections.len();
+            let script = &mut connections[connection];
             let request = script.next().to_vec();
             let first = sent.get(&request).copied();
-            let answer = format!("{{\"id\": \"pi_{}\"}}", first.unwrap_or(number)).into_bytes();
-            assert_eq!([script.repeats(&answer), script.repeats(b"{}")], [first.map(|_| true), first.map(|_| false)]);
-            if first.is_none() && script.answered(&answer) {
-                sent.insert(request, number);
+            assert_eq!(script.repeated().map(|first| first.id.clone()), first.map(|(id, _)| format!("pi_{id}")));
+            match first {
+                Some((_, before)) => crossed += usize::from(before != connection),
+                None => {
+                    assert!(script.answered(format!("{{\"id\": \"pi_{number}\"}}").as_bytes()));
+                    sent.insert(request, (number, connection));
+                }
             }
         }
         assert!((400..600).contains(&sent.len()), "{} of 1000", sent.len());
+        assert!((150..350).contains(&crossed), "{crossed} of 500");
     }
 
     #[test]
