@@ -1,4 +1,5 @@
-"""A client as it should be: what was not answered is repeated under the same idempotency key, until it is."""
+"""A client as it should be: what was not answered is repeated under the same idempotency key, at any server, until it is.
+Some requests are sent twice at the same moment, or again after they were answered."""
 
 import http.client
 import json
@@ -8,11 +9,16 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from durability.load import Client
+from durability.load import Client, at_once
 
 # An attempt that a kill cut off is asked about after 60 s; until then its key is in use.
 ANSWER_S = 120
 PAUSE_S = 0.1
+# Of a hundred requests so many are sent twice at the same moment, and so many once more after they were answered.
+TWICE_PERCENT = 20
+AGAIN_PERCENT = 30
+# Answers that say what became of the request: the same ones for each repeated one.
+KNOWN = (200, 402)
 
 
 @dataclass
@@ -28,6 +34,8 @@ class Request:
     # How often it was cut off: connection lost, or an answer that says nothing about the outcome.
     lost: int = 0
     unclear: int = 0
+    # How often the answer came again.
+    repeated: int = 0
 
     @property
     def answer(self):
@@ -43,17 +51,19 @@ class Request:
 
 
 class Caller:
-    """One connection, for one thread at a time. `requests` is where what was asked is noted down."""
+    """Connections to the servers, for one thread at a time. `requests` is where what was asked is noted down."""
 
-    def __init__(self, server, requests):
-        self.server = server
+    def __init__(self, servers, requests, chance):
+        self.servers = servers
         self.requests = requests
-        self.client = Client(server)
+        self.chance = chance
+        # Two to each server, so that a request may be under way twice at the same one.
+        self.clients = [Client(server) for server in servers for _ in range(2)]
 
     def send(self, method, path, form=None, key=None):
-        """Status, headers and body; status 0 when the connection was lost."""
+        """Status, headers and body of one of the servers; status 0 when the connection was lost."""
         try:
-            return self.client.send(method, path, form, key)
+            return self.chance.choice(self.clients).send(method, path, form, key)
         except (OSError, http.client.HTTPException) as error:
             return 0, {}, str(error).encode()
 
@@ -68,20 +78,36 @@ class Caller:
         return request
 
     def finish(self, request):
-        """Repeats a request until its outcome is known."""
+        """Repeats a request until its outcome is known, and perhaps once more."""
         until = time.monotonic() + ANSWER_S
         while request.status is None:
+            number = 2 if self.chance.randrange(100) < TWICE_PERCENT else 1
+            answers = at_once(self.chance.sample(self.clients, number), "POST", request.path, request.form, request.key)
+            for status, headers, body in answers:
+                self.note(request, status, headers, body)
+            if request.status is None:
+                last = answers[-1][0], answers[-1][2].decode()
+                assert time.monotonic() < until, f"{request} has no answer after {ANSWER_S} s; last {last}"
+                time.sleep(PAUSE_S)
+        if request.status in KNOWN and self.chance.randrange(100) < AGAIN_PERCENT:
             status, headers, body = self.send("POST", request.path, request.form, request.key)
-            if status in (200, 402) or 400 <= status < 500 and status not in (409, 429):
-                request.status, request.body = status, body
-                return
-            request.lost += status == 0
-            request.unclear += status >= 500
+            assert status != 409, f"{request} was answered {request.status}, and is in use now: {body.decode()}"
+            self.note(request, status, headers, body)
+
+    def note(self, request, status, headers, body):
+        """Notes down one answer; what is known already must be the same."""
+        request.lost += status == 0
+        request.unclear += status >= 500
+        if status == 0 or status in (409, 429) or status >= 500:
             # Kept, it would be all that the client ever learns of a payment that may have been made.
             kept = headers.get("Idempotent-Replayed") == "true"
             assert not kept, f"{request}: the unclear answer {status} was kept: {body.decode()}"
-            assert time.monotonic() < until, f"{request} has no answer after {ANSWER_S} s; last {status}: {body.decode()}"
-            time.sleep(PAUSE_S)
+            return
+        if request.status is not None and (status in KNOWN or request.status in KNOWN):
+            same = (status, body) == (request.status, request.body)
+            assert same, f"{request} has two answers: {request.status} {request.body.decode()} and {status} {body.decode()}"
+            request.repeated += 1
+        request.status, request.body = status, body
 
     def get(self, path):
         until = time.monotonic() + ANSWER_S
@@ -107,7 +133,7 @@ class Caller:
 
     def at_once(self, *actions):
         """Does several things at the same time, each with a connection of its own; their results in order."""
-        callers = [Caller(self.server, self.requests) for _ in actions]
+        callers = [Caller(self.servers, self.requests, self.chance) for _ in actions]
         try:
             with ThreadPoolExecutor(len(actions)) as pool:
                 running = [pool.submit(action, caller) for action, caller in zip(actions, callers)]
@@ -117,4 +143,5 @@ class Caller:
                 caller.close()
 
     def close(self):
-        self.client.close()
+        for client in self.clients:
+            client.close()

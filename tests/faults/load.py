@@ -47,8 +47,8 @@ class Payment:
 class Load:
     """Pays until it is stopped; then finishes what is not answered yet."""
 
-    def __init__(self, server, clients):
-        self.server = server
+    def __init__(self, servers, clients):
+        self.servers = servers
         self.payments = []
         self.problems = []
         self.stopping = threading.Event()
@@ -77,7 +77,7 @@ class Load:
             count += 1
             payment = Payment(kind, chance.randrange(100, 10_000))
             self.payments.append(payment)
-            caller = Caller(self.server, payment.requests)
+            caller = Caller(self.servers, payment.requests, chance)
             try:
                 KINDS[kind](Steps(self, caller, payment, chance))
             except Stopped:

@@ -1,5 +1,6 @@
 """The server is killed right after it has said that a payment is processing; the next one finds out."""
 
+import random
 from collections import Counter
 
 from durability.load import Client
@@ -15,7 +16,7 @@ KINDS = {"automatic": "succeeded", "manual": "requires_capture"}
 def kill_while_processing(server):
     """One payment that is captured at once, one that is only authorized."""
     asked = {}
-    caller = Caller(server, [])
+    caller = Caller([server], [], random.Random())
     for method in KINDS:
         asked[method] = caller.post("confirm", "/v1/payment_intents", {**PAYMENT, "capture_method": method})
         assert asked[method].answer["status"] == "processing", asked[method].body.decode()

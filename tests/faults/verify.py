@@ -3,7 +3,7 @@
 import time
 from collections import Counter, defaultdict
 
-from durability.load import Client
+from durability.load import Client, at_once
 from durability.verify import everything
 
 from .load import DECLINES
@@ -58,23 +58,27 @@ def unsettled(client):
     return waiting
 
 
-def verify(server, payments):
+def verify(servers, payments):
     """Raises AssertionError with what is wrong."""
-    client = Client(server)
+    clients = [Client(server) for server in servers]
     unanswered = [str(each) for payment in payments for each in payment.requests if each.status is None]
     assert not unanswered, f"requests without an answer: {unanswered[:5]}"
-    books = Books(client)
+    books = Books(clients[0])
+    for client in clients[1:]:
+        different = books.differences(Books(client))
+        assert not different, f"the {client.server.name} says otherwise: {different[:10]}"
     check_once(books, payments)
     check_intents(books, payments)
     check_refunds(books)
     check_events(books)
-    check_money(client, books)
-    check_replays(client, payments)
-    check_ledger(server)
-    check_restart(server, books)
+    check_money(clients[0], books)
+    check_replays(clients, payments)
+    check_ledger(servers[0])
+    check_restart(servers, books)
     count = Counter(intent["status"] for intent in books.intents)
     print(f"  {len(books.intents)} payments: {', '.join(f'{number} {status}' for status, number in sorted(count.items()))}")
-    client.close()
+    for client in clients:
+        client.close()
 
 
 def check_once(books, payments):
@@ -166,14 +170,14 @@ def check_money(client, books):
     assert total == net, f"the balance is {total}, its statement says {net}"
 
 
-def check_replays(client, payments):
-    """The same request again gets the same bytes, whatever has become of the payment since."""
+def check_replays(clients, payments):
+    """The same request again gets the same bytes from each server, whatever has become of the payment since."""
     answered = [each for payment in payments for each in payment.requests if each.status in (200, 402)]
     for each in answered[:: max(1, len(answered) // REPLAYS)]:
-        status, headers, body = client.send("POST", each.path, each.form, each.key)
-        same = (status, body) == (each.status, each.body)
-        assert same, f"{each} was answered {each.status} {each.body.decode()}, and is now {status} {body.decode()}"
-        assert headers["Idempotent-Replayed"] == "true", f"{each} was not replayed"
+        for status, headers, body in at_once(clients, "POST", each.path, each.form, each.key):
+            same = (status, body) == (each.status, each.body)
+            assert same, f"{each} was answered {each.status} {each.body.decode()}, and is now {status} {body.decode()}"
+            assert headers["Idempotent-Replayed"] == "true", f"{each} was not replayed"
 
 
 def check_ledger(server):
@@ -181,13 +185,15 @@ def check_ledger(server):
     assert proof.returncode == 0, f"ledger verify ends with {proof.returncode}: {proof.stdout[-2000:]} {proof.stderr[-2000:]}"
 
 
-def check_restart(server, books):
+def check_restart(servers, books):
     """Nothing was left to do: another start changes nothing."""
-    server.kill()
-    server.start()
+    for server in servers:
+        server.kill()
+    for server in servers:
+        server.start()
     # A few rounds of the worker.
     time.sleep(1)
-    client = Client(server)
+    client = Client(servers[-1])
     different = books.differences(Books(client))
     assert not different, f"changed by a restart: {different[:10]}"
     client.close()
