@@ -1,7 +1,9 @@
-# `make help` lists what can be done. Variables: PROFILE=release for optimized builds, ARGS for `florin dev` and `florin bench`.
+# `make help` lists what can be done. Variables: PROFILE=release for optimized builds, ARGS for `florin dev` and `florin bench`,
+# ROUNDS for `make drill`.
 
 PROFILE ?= dev
 ARGS ?=
+ROUNDS ?= 3
 # Cargo's directory of the profile `dev` is called `debug`.
 FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/florin
 
@@ -9,7 +11,7 @@ FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/flori
 export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults test-scale lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults drill test-scale lint fmt tidy deny doctor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,11 +42,18 @@ test-rust: test-setup ## run the Rust tests only
 test-sdk: test-setup build ## run the tests with the official SDKs only
 	FLORIN_BIN="$(FLORIN)" tests/sdk/run
 
-test-durability: test-setup build ## kill the server and PostgreSQL under load, and check that nothing is lost
+test-durability: test-setup build ## kill servers and PostgreSQL, cut connections, set clocks wrong, and check that nothing is lost
 	FLORIN_BIN="$(FLORIN)" tests/durability/run
 
-test-faults: test-setup build ## make the processor unreliable, kill the server, and check that unknown is never failed
+test-faults: test-setup build ## make the processor unreliable, kill servers, and check that unknown is never failed
 	FLORIN_BIN="$(FLORIN)" tests/faults/run
+
+drill: test-setup build ## the last two again and again, ROUNDS times, with short and long loads; keeps what a failure leaves
+	@set -e; for round in $$(seq $(ROUNDS)); do for seconds in 1 6 20; do \
+	    echo "=== round $$round of $(ROUNDS), $$seconds s of load"; \
+	    export FLORIN_KEEP=1 FLORIN_BIN="$(FLORIN)" FLORIN_LOAD_S=$$seconds; \
+	    tests/durability/run; tests/faults/run; \
+	done; done
 
 test-scale: setup ## read behind two million commits, and verify them: prints pages, times and memory (best with PROFILE=release)
 	cargo test --package ledger --profile $(PROFILE) --test bounded_reads --test verify_scale -- --ignored --nocapture --test-threads 1
