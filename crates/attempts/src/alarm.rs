@@ -1,7 +1,7 @@
 //! What an operator has to look at.
 
 use api::call::Call;
-use domain::attempts::{Attempt, Decline, Status};
+use domain::attempts::{Attempt, Status};
 use metrics::counter;
 
 /// The processor has contradicted what is recorded.
@@ -18,8 +18,7 @@ pub fn contradicted(call: &Call, attempt: &Attempt) {
 
 /// What succeeded too late cannot be taken back: the processor has declined that.
 pub fn unless_reversed(call: &Call, attempt: &Attempt) {
-    let is_over = attempt.decline.as_ref().is_none_or(Decline::says_released);
-    if let (Some(late), Status::Declined, false) = (attempt.reverses, attempt.status, is_over) {
+    if let (Some(late), Status::Declined) = (attempt.reverses, attempt.status) {
         tracing::error!(
             tenant = %call.tenant_id(), attempt = %attempt.id, %late,
             "the processor declines to take back what succeeded too late"

@@ -4,11 +4,14 @@
 
 mod support;
 
-use domain::attempts::Outcome;
+use async_trait::async_trait;
+use domain::attempts::{Operation, Outcome};
+use processors::Assignment;
+use processors::sandbox::Sandbox;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use support::staged::Question::{Cancel, Execute, Query};
-use support::staged::{Script, Staged, action, declined, done, pending, unknown};
+use support::staged::{Play, Script, Staged, action, declined, done, pending, unknown};
 use support::{World, body};
 
 fn world(script: &Arc<Script>) -> World {
@@ -186,5 +189,63 @@ async fn a_success_that_is_taken_back_is_for_an_operator() {
         report(&world, &script, &attempt, done(), 2).await;
         assert_eq!(only_attempt(&world, "conflict=true").await["conflict"]["status"], "succeeded");
         assert_eq!(world.balance("assets/processor").await, -2000);
+    }
+}
+
+/// A processor whose notice overtakes its answer to a release: what it says first, and then.
+struct Overtaken {
+    world: OnceLock<Arc<World>>,
+    notice: Outcome,
+    answer: Outcome,
+}
+
+#[async_trait]
+impl Play for Arc<Overtaken> {
+    async fn execute(&self, _: &Sandbox, assignment: Assignment<'_>) -> Outcome {
+        if assignment.attempt.operation != Operation::Void {
+            return done();
+        }
+        let world = self.world.get().unwrap();
+        let attempt = assignment.attempt.id.to_string();
+        assert_eq!(world.notify(&world.tenant.id.to_string(), &attempt).await, 200);
+        self.answer.clone()
+    }
+
+    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> processors::Query {
+        processors::Query::Known(unknown())
+    }
+
+    fn notice(&self) -> Option<Outcome> {
+        Some(self.notice.clone())
+    }
+}
+
+/// It was a conflict with an alarm, and the merchant was told that the release of what was canceled is declined.
+#[tokio::test]
+async fn released_and_released_before_are_the_same() {
+    for code in ["authorization_expired", "authorization_released"] {
+        for (notice, answer) in [(declined(code), done()), (done(), declined(code))] {
+            for (made, form, release) in [
+                (
+                    "/v1/payment_intents",
+                    "amount=2000&currency=usd&payment_method=pm_card_visa&confirm=true&capture_method=manual",
+                    "/v1/payment_intents/{id}/cancel",
+                ),
+                ("/v1/charges", "amount=2000&currency=usd&source=tok_visa&capture=false", "/v1/refunds"),
+            ] {
+                let (notice, answer) = (notice.clone(), answer.clone());
+                let overtaken = Arc::new(Overtaken { world: OnceLock::new(), notice, answer });
+                let world = Arc::new(World::of(|clock| Staged::new(overtaken.clone(), clock)));
+                overtaken.world.set(world.clone()).ok().unwrap();
+                let authorized = id(&body(&world.post(made, &[], form).await));
+                let form = if release == "/v1/refunds" { format!("charge={authorized}") } else { String::new() };
+                let released = world.post(release, &[("id", &authorized)], &form).await;
+                let status = if made == "/v1/charges" { "succeeded" } else { "canceled" };
+                assert_eq!((released.status, &body(&released)["status"]), (200, &json!(status)), "{}", released.body);
+                let of_both = attempts(&world, "").await;
+                let void = of_both.iter().find(|attempt| attempt["operation"] == "void").unwrap();
+                assert_eq!((&void["status"], &void["conflict"]), (&json!("succeeded"), &Value::Null), "{void}");
+            }
+        }
     }
 }

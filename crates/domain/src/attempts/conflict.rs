@@ -1,6 +1,7 @@
 //! Outcomes that contradict what is recorded for good. They are kept whatever they are, and what can be put right is.
 
 use super::lifecycle::{self, New};
+use super::meaning::meaning;
 use super::{Attempt, Done, Operation, Outcome, Status, Target};
 use crate::books::chart;
 use crate::changes::Changes;
@@ -40,13 +41,13 @@ named! {
 /// Whether an outcome contradicts what the attempt's record says by now: one of the two is a success.
 pub fn contradicts(attempt: &Attempt, outcome: &Outcome) -> bool {
     let said = attempt.conflict.as_ref().map_or(attempt.status, |conflict| conflict.says);
-    says(outcome).is_some_and(|(says, _)| said.is_final() && (says == Status::Succeeded) != (said == Status::Succeeded))
+    says(&meaning(attempt, outcome)).is_some_and(|(says, _)| said.is_final() && (says == Status::Succeeded) != (said == Status::Succeeded))
 }
 
 /// What an outcome that is known for good says, with the processor's name for it.
 fn says(outcome: &Outcome) -> Option<(Status, Option<String>)> {
     match outcome {
-        Outcome::Done(done) => Some((Status::Succeeded, Some(done.reference.clone()))),
+        Outcome::Done(done) => Some((Status::Succeeded, done.name())),
         Outcome::Declined { reference, .. } => Some((Status::Declined, reference.clone())),
         Outcome::Canceled => Some((Status::Canceled, None)),
         Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
@@ -62,6 +63,7 @@ pub fn contradict<T: Target>(
     related: &mut T::Related,
     outcome: &Outcome,
 ) {
+    let outcome = &*meaning(attempt, outcome);
     let Some((says, reference)) = says(outcome) else { return };
     let (remedy, reversal) = match outcome {
         // A processor that contradicts itself once more is for people to talk to; what was done before stays on record.

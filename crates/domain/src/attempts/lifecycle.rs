@@ -67,7 +67,7 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
         match outcome {
             Outcome::Done(done) => {
                 attempt.status = Status::Succeeded;
-                attempt.reference = Some(done.reference.clone());
+                attempt.reference = done.name().or(attempt.reference.take());
             }
             Outcome::Declined { decline, reference } => {
                 attempt.status = Status::Declined;

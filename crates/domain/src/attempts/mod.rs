@@ -5,6 +5,7 @@ pub mod cancel;
 mod conditions;
 mod conflict;
 pub mod lifecycle;
+mod meaning;
 mod outcome;
 mod resolve;
 mod schedule;

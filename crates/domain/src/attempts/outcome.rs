@@ -40,13 +40,20 @@ pub enum PayerPage {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Done {
-    /// The processor's name for it.
+    /// The processor's name for it; empty if it gave none.
     pub reference: String,
     pub authorization_code: Option<String>,
     /// Whether the funds are available at once rather than after the usual days.
     pub available_now: bool,
     /// 0 to 100.
     pub risk_score: u8,
+}
+
+impl Done {
+    /// The processor's name for it, if it gave one.
+    pub(super) fn name(&self) -> Option<String> {
+        Some(self.reference.clone()).filter(|name| !name.is_empty())
+    }
 }
 
 /// Why a card was declined.

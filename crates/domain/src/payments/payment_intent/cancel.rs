@@ -71,7 +71,7 @@ pub fn expire(
 }
 
 /// Applies what the processor answered to the release. Returns the decline, if it was one. What has run out is over, also
-/// if the processor declines to release it, and so is what the processor has released before.
+/// if the processor declines to release it.
 pub fn apply(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
@@ -80,7 +80,7 @@ pub fn apply(
 ) -> Option<Decline> {
     let has_run_out = charge::release::has_run_out(charge, changes.now);
     match outcome {
-        Outcome::Declined { decline, .. } if !has_run_out && !decline.says_released() => {
+        Outcome::Declined { decline, .. } if !has_run_out => {
             charge::follow_up::free(changes, charge);
             changes.update(intent, None, |intent| {
                 intent.status = Status::RequiresCapture;

@@ -41,7 +41,7 @@ pub(super) fn begin(
 }
 
 /// Applies what the processor answered to the release. What has run out is over, also if the processor declines to release
-/// it, and so is what the processor has released before.
+/// it.
 pub(super) fn apply(
     changes: &mut Changes,
     refund: &mut Versioned<Refund>,
@@ -49,9 +49,7 @@ pub(super) fn apply(
     outcome: &Outcome,
 ) {
     match outcome {
-        Outcome::Declined { decline, .. }
-            if !charge::release::has_run_out(charge, changes.now) && !decline.says_released() =>
-        {
+        Outcome::Declined { decline, .. } if !charge::release::has_run_out(charge, changes.now) => {
             charge::follow_up::free(changes, charge);
             change(changes, refund, "refund.failed", |refund| {
                 refund.status = Status::Failed;
