@@ -111,7 +111,7 @@ async fn decide(call: &Call, id: ObjectId, key: &str, passed: Option<bool>) -> R
     };
     let target = call.extension::<Attempts>()?.of(attempt.target)?;
     // A page of the processor's own is not this one.
-    if attempt.status != Status::RequiresAction || attempt.at_processor {
+    if attempt.status != Status::RequiresAction || attempt.at_processor.is_some() {
         return finished(call, &attempt).await;
     }
     let Some(passed) = passed else { return Ok(question(&attempt, key)) };

@@ -4,11 +4,19 @@
 
 mod support;
 
-use domain::attempts::Outcome;
-use serde_json::Value;
-use support::World;
-use support::staged::Question::{Execute, Query};
-use support::staged::{PAGE, Question, Script, Staged, action, done, pending, unknown};
+use async_trait::async_trait;
+use domain::attempts::{LEASE, Outcome};
+use processors::Assignment;
+use processors::sandbox::Sandbox;
+use serde_json::{Value, json};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use support::staged::Question::{Cancel, Execute, Query};
+use support::staged::{PAGE, Play, Question, Script, Staged, action, done, pending, unknown};
+use support::{World, body};
+use testkit::ManualClock;
+use tokio::sync::oneshot;
+use types::{Clock, Timestamp};
 
 fn world(script: Vec<(Question, Outcome)>) -> World {
     World::of(|clock| Staged::new(Script::new(script), clock))
@@ -33,8 +41,6 @@ async fn the_payer_is_sent_there_and_the_processor_reports_how_it_went() {
     // A question without an answer, and one that was asked too early, change nothing for the payer.
     notify(&world, &attempt).await;
     assert_eq!(world.intent(id).await, waits);
-    let refused = world.post("/v1/payment_intents/{id}/cancel", &[("id", id)], "").await;
-    assert_eq!(refused.status, 429, "the answer that was lost may be that it was carried out: {}", refused.body);
     notify(&world, &attempt).await;
     assert_eq!(world.intent(id).await, waits);
 
@@ -74,4 +80,154 @@ async fn no_payer_is_asked_to_capture() {
     world.clock.advance(std::time::Duration::from_secs(2));
     api::worker::Worker::default().round(&world.api).await;
     assert_eq!(world.intent(id).await["status"], "succeeded");
+}
+
+/// The payer had paid, the notice of that was lost, and the payment waited for the payer for ever.
+#[tokio::test]
+async fn a_payment_whose_notice_is_lost_is_found() {
+    for (path, form) in [
+        ("/v1/payment_intents", "amount=2000&currency=usd&payment_method=pm_card_visa&confirm=true"),
+        ("/v1/setup_intents", "payment_method=pm_card_visa&confirm=true"),
+    ] {
+        let script = Script::new([(Execute, action()), (Query, action()), (Query, unknown()), (Query, done())]);
+        let world = World::of(|clock| Staged::new(script.clone(), clock));
+        let waits = body(&world.post(path, &[], form).await);
+        let (id, one) = (waits["id"].as_str().unwrap(), format!("{path}/{{id}}"));
+        for _ in 0..2 {
+            world.work(60).await;
+            assert_eq!(world.object(&one, id).await, waits, "nothing is known yet, so nothing changes");
+        }
+        world.work(60).await;
+        assert!(script.is_at_its_end());
+        assert_eq!(world.object(&one, id).await["status"], "succeeded");
+    }
+}
+
+/// A processor whose payer never acts; it notes when it is asked.
+struct Waiting {
+    clock: Arc<ManualClock>,
+    asked: Arc<Mutex<Vec<Timestamp>>>,
+}
+
+#[async_trait]
+impl Play for Waiting {
+    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        action()
+    }
+
+    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> processors::Query {
+        self.asked.lock().unwrap().push(self.clock.now());
+        processors::Query::Known(action())
+    }
+
+    async fn cancel(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        Outcome::Canceled
+    }
+}
+
+#[tokio::test]
+async fn a_payer_who_does_not_act_is_asked_about_ever_more_rarely_and_not_for_ever() {
+    const DAY: u64 = 86_400;
+    let asked = Arc::new(Mutex::new(Vec::new()));
+    let world = World::of(|clock| Staged::new(Waiting { clock: clock.clone(), asked: asked.clone() }, clock));
+    let began = world.clock.now();
+    let waits = body(&world.pay("pm_card_visa", "").await);
+    let id = waits["id"].as_str().unwrap();
+    for step in std::iter::repeat_n(60, 60).chain(std::iter::repeat_n(3600, 60 * 24)) {
+        world.work(step).await;
+    }
+    let asked = asked.lock().unwrap().clone();
+    let pauses: Vec<Duration> =
+        asked.iter().scan(began, |last, now| Some(now.since(std::mem::replace(last, *now)))).collect();
+    assert!(pauses.is_sorted(), "{pauses:?}");
+    assert_eq!((pauses[0].as_secs(), pauses.last().unwrap().as_secs()), (60, DAY), "{pauses:?}");
+    assert!(asked.last().unwrap().since(began) < Duration::from_secs(32 * DAY), "{pauses:?}");
+    assert_eq!(world.intent(id).await, waits, "it waits for the payer still");
+    assert_eq!(world.attempt(id).await["next_query_at"], Value::Null);
+
+    // A notice is asked about as before, and the merchant can cancel.
+    notify(&world, &world.attempt(id).await).await;
+    let canceled = world.post("/v1/payment_intents/{id}/cancel", &[("id", id)], "").await;
+    assert_eq!(body(&canceled)["status"], "canceled", "{}", canceled.body);
+}
+
+/// A processor that answers questions when the test says so, and how.
+struct Held(Mutex<Option<(oneshot::Sender<()>, oneshot::Receiver<Outcome>)>>);
+
+#[async_trait]
+impl Play for Arc<Held> {
+    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        action()
+    }
+
+    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> processors::Query {
+        let (is_asked, answer) = self.0.lock().unwrap().take().expect("one question");
+        is_asked.send(()).unwrap();
+        processors::Query::Known(answer.await.unwrap())
+    }
+
+    async fn cancel(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
+        Outcome::Canceled
+    }
+}
+
+/// The merchant had to try again.
+#[tokio::test]
+async fn a_question_under_way_does_not_keep_the_merchant_from_canceling() {
+    for (answer, status) in [(action(), "canceled"), (unknown(), "canceled"), (done(), "succeeded")] {
+        let ((is_asked, asked), (says, answered)) = (oneshot::channel(), oneshot::channel());
+        let held = Arc::new(Held(Mutex::new(Some((is_asked, answered)))));
+        let world = Arc::new(World::of(|clock| Staged::new(held, clock)));
+        let id = body(&world.pay("pm_card_visa", "").await)["id"].as_str().unwrap().to_owned();
+        let worker = tokio::spawn({
+            let world = world.clone();
+            async move { world.work(60).await }
+        });
+        tokio::time::timeout(Duration::from_secs(10), asked).await.expect("the processor is asked").unwrap();
+        let canceling = tokio::spawn({
+            let (world, id) = (world.clone(), id.clone());
+            async move { world.post("/v1/payment_intents/{id}/cancel", &[("id", &id)], "").await }
+        });
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!canceling.is_finished(), "one process asks at a time: it waits");
+        says.send(answer).unwrap();
+        let canceled = canceling.await.unwrap();
+        worker.await.unwrap();
+        assert_eq!(canceled.status, if status == "canceled" { 200 } else { 400 }, "{}", canceled.body);
+        assert_eq!(world.intent(&id).await["status"], status);
+    }
+}
+
+/// The answer that was lost may be that it was carried out: what the processor says to the cancel is what has happened.
+#[tokio::test]
+async fn a_question_without_an_answer_does_not_keep_the_merchant_from_canceling() {
+    for (says, status, intent) in
+        [(Outcome::Canceled, 200, "canceled"), (done(), 400, "succeeded"), (unknown(), 429, "processing")]
+    {
+        let script = Script::new([(Execute, action()), (Query, unknown()), (Cancel, says)]);
+        let world = World::of(|clock| Staged::new(script.clone(), clock));
+        let id = body(&world.pay("pm_card_visa", "").await)["id"].as_str().unwrap().to_owned();
+        world.work(60).await;
+        let canceled = world.post("/v1/payment_intents/{id}/cancel", &[("id", &id)], "").await;
+        assert_eq!(canceled.status, status, "{}", canceled.body);
+        assert_eq!(world.intent(&id).await["status"], intent);
+    }
+}
+
+/// The process that asked has died.
+#[tokio::test]
+async fn a_lease_that_is_over_does_not_keep_the_merchant_from_canceling() {
+    let script = Script::new([(Execute, action()), (Query, done())]);
+    let world = World::of(|clock| Staged::new(script.clone(), clock));
+    let id = body(&world.pay("pm_card_visa", "").await)["id"].as_str().unwrap().to_owned();
+    world.ledger.break_at_next_commit();
+    world.work(60).await;
+    world.ledger.repair();
+    assert_eq!(world.intent(&id).await["status"], "requires_action", "the answer is lost");
+    world.clock.advance(LEASE);
+    script.goes_on([(Cancel, Outcome::Canceled)]);
+    let canceled = world.post("/v1/payment_intents/{id}/cancel", &[("id", &id)], "").await;
+    assert_eq!((canceled.status, &body(&canceled)["status"]), (200, &json!("canceled")), "{}", canceled.body);
 }

@@ -34,6 +34,11 @@ impl Timestamp {
         Timestamp(self.0.saturating_sub(i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)))
     }
 
+    /// How long after an earlier moment this is; nothing if it is not after it.
+    pub fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
+    }
+
     /// Midnight UTC of the same day.
     pub const fn day(self) -> Self {
         Timestamp(self.0.div_euclid(DAY_MS) * DAY_MS)

@@ -1,6 +1,6 @@
 //! The life of an attempt: begun, leased to the process that asks the processor, resolved or given up.
 
-use super::schedule::LEASE;
+use super::schedule::{LEASE, next_look};
 use super::{Attempt, Decline, Operation, Options, Outcome, PayerPage, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
@@ -45,7 +45,7 @@ pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
         secret: None,
         reference: None,
         decline: None,
-        at_processor: false,
+        at_processor: None,
         canceling: None,
         reverses: None,
         conflict: None,
@@ -81,7 +81,10 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
             }
             Outcome::ActionRequired { reference, page } => {
                 attempt.status = Status::RequiresAction;
-                attempt.at_processor = matches!(page, PayerPage::Url(_));
+                // Florin's own page needs no questions: the payer's answer comes here.
+                let since = attempt.at_processor.unwrap_or(now);
+                attempt.at_processor = matches!(page, PayerPage::Url(_)).then_some(since);
+                attempt.due = attempt.at_processor.and_then(|since| next_look(since, now));
                 attempt.reference = reference.clone().or(attempt.reference.take());
             }
             Outcome::Canceled => attempt.status = Status::Canceled,

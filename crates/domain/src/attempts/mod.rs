@@ -66,9 +66,9 @@ pub struct Attempt {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline: Option<Decline>,
-    /// The payer has a page of the processor's, so that it can be carried out without another question.
-    #[serde(default, skip_serializing_if = "crate::object::is_default")]
-    pub at_processor: bool,
+    /// Since when the payer has a page of the processor's, so that it can be carried out without another question.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at_processor: Option<Timestamp>,
     /// Since when the processor is asked to cancel it, until it has said what has become of it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canceling: Option<Timestamp>,
@@ -107,8 +107,7 @@ impl Attempt {
 
     /// How much is left of the lease of the process that asks.
     pub fn lease_left(&self, now: Timestamp) -> Duration {
-        let ends = self.due.filter(|_| self.asking).unwrap_or(now);
-        Duration::from_millis(u64::try_from(ends.millis().saturating_sub(now.millis())).unwrap_or(0))
+        self.due.filter(|_| self.asking).map_or(Duration::ZERO, |ends| ends.since(now))
     }
 }
 

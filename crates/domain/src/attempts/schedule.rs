@@ -1,6 +1,7 @@
 //! How long processors are asked.
 
 use std::time::Duration;
+use types::Timestamp;
 
 /// How long a processor may take to answer one question; then the outcome is unknown.
 pub const QUESTION: Duration = Duration::from_secs(20);
@@ -13,3 +14,16 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(5);
 pub const LEASE: Duration = Duration::from_secs(60);
 
 const _: () = assert!(LEASE.as_secs() > 2 * QUESTION.as_secs() + CLOCK_SKEW.as_secs());
+
+/// How long a payer is left alone at first on a page of the processor's, how often the processor is asked at least whether the
+/// payer has acted there, and for how long.
+const LOOK_FIRST: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_secs(86_400);
+const LOOK_FOR: Duration = Duration::from_secs(30 * 86_400);
+
+/// When to ask what has become of a payer who has a page of the processor's since then: after as long as it has taken so far.
+/// `None` when that was long enough: from then on the processor's notice is waited for.
+pub(super) fn next_look(since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+    let waited = now.since(since);
+    (waited < LOOK_FOR).then(|| now.plus(waited.clamp(LOOK_FIRST, LOOK_EVERY)))
+}
