@@ -9,7 +9,7 @@ pub fn contradicted(call: &Call, attempt: &Attempt) {
     let Some(conflict) = &attempt.conflict else { return };
     let (operation, remedy) = (attempt.operation.as_str(), conflict.remedy.as_str());
     counter!("florin_attempt_conflicts_total", "operation" => operation, "remedy" => remedy).increment(1);
-    let (recorded, says) = (attempt.status.as_str(), conflict.says.as_str());
+    let (recorded, says) = (attempt.status.as_str(), conflict.statement.says.as_str());
     tracing::error!(
         tenant = %call.tenant_id(), attempt = %attempt.id, operation, recorded, says, remedy,
         "the processor contradicts what is recorded"

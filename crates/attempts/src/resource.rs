@@ -122,10 +122,10 @@ fn schema() -> Value {
 fn render_conflict(conflict: &Conflict) -> Json<'_> {
     object! {
         "created": conflict.at.seconds(),
-        "processor_reference": &conflict.reference,
+        "processor_reference": &conflict.statement.reference,
         "remedy": conflict.remedy.as_str(),
         "reversal": conflict.reversal,
-        "status": conflict.says.as_str(),
+        "status": conflict.statement.says.as_str(),
     }
 }
 

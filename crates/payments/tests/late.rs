@@ -5,11 +5,12 @@
 mod support;
 
 use async_trait::async_trait;
-use domain::attempts::{Operation, Outcome};
+use domain::attempts::{Done, Operation, Outcome};
 use processors::Assignment;
 use processors::sandbox::Sandbox;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use support::staged::Question::{Cancel, Execute, Query};
 use support::staged::{Play, Script, Staged, action, declined, done, pending, unknown};
 use support::{World, body};
@@ -185,10 +186,49 @@ async fn a_success_that_is_taken_back_is_for_an_operator() {
         assert_eq!((&conflict["remedy"], &conflict["reversal"]), (&json!("none"), &Value::Null));
         assert_eq!(world.intent(&id(&paid)).await, paid);
 
-        // Then it says again what is recorded: that is kept too, and nothing is done.
-        report(&world, &script, &attempt, done(), 2).await;
-        assert_eq!(only_attempt(&world, "conflict=true").await["conflict"]["status"], "succeeded");
+        // Another success is news: that is kept too, and nothing is done.
+        report(&world, &script, &attempt, done_as("another"), 2).await;
+        let conflict = only_attempt(&world, "conflict=true").await["conflict"].clone();
+        assert_eq!((&conflict["status"], &conflict["processor_reference"]), (&json!("succeeded"), &json!("another")));
+        assert_eq!((&conflict["remedy"], &conflict["reversal"]), (&json!("none"), &Value::Null));
         assert_eq!(world.balance("assets/processor").await, -2000);
+    }
+}
+
+fn done_as(reference: &str) -> Outcome {
+    Outcome::Done(Done { reference: reference.to_owned(), ..Done::default() })
+}
+
+/// The processor sent both its notices again and again: each time there was an alarm.
+#[tokio::test]
+async fn answers_that_come_again_in_turn_are_one_conflict() {
+    for (executed, first, second) in [
+        (done(), done(), declined("fraudulent")),
+        (done(), done(), Outcome::Canceled),
+        (declined("card_declined"), declined("card_declined"), done()),
+        (pending(), Outcome::Canceled, done()),
+    ] {
+        let script = Script::new([(Execute, executed)]);
+        let world = world(&script);
+        world.pay("pm_card_visa", "").await;
+        let attempt = only_attempt(&world, "").await;
+        report(&world, &script, &attempt, first.clone(), 1).await;
+        report(&world, &script, &attempt, second.clone(), 1).await;
+        let mut said = vec![first, second];
+        for news in [None, Some(done_as("another")), Some(declined("expired_card")), Some(Outcome::Canceled)] {
+            if let Some(news) = news {
+                said.push(news);
+                for outcome in said.iter().rev() {
+                    report(&world, &script, &attempt, outcome.clone(), 1).await;
+                }
+            }
+            let version = world.version(&id(&attempt)).await;
+            for outcome in said.iter().chain(said.iter().rev()).chain(&said) {
+                world.clock.advance(Duration::from_secs(1));
+                report(&world, &script, &attempt, outcome.clone(), 1).await;
+            }
+            assert_eq!(world.version(&id(&attempt)).await, version, "{said:?}");
+        }
     }
 }
 

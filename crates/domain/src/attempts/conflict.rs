@@ -2,7 +2,7 @@
 
 use super::lifecycle::{self, New};
 use super::meaning::meaning;
-use super::{Attempt, Done, Operation, Outcome, Status, Target};
+use super::{Attempt, Decline, Done, Operation, Outcome, Status, Target};
 use crate::books::chart;
 use crate::changes::Changes;
 use crate::commit::Action;
@@ -11,19 +11,64 @@ use crate::object::Versioned;
 use serde::{Deserialize, Serialize};
 use types::{ObjectId, Timestamp};
 
+/// How many statements of a processor that contradicts itself again and again are kept of one attempt.
+const STATEMENTS_MAX: usize = 8;
+
 /// What a processor says of an attempt, against what is recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
-    /// `succeeded`, `declined` or `canceled`.
-    pub says: Status,
-    /// The processor's name for it.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reference: Option<String>,
+    #[serde(flatten)]
+    pub statement: Statement,
+    /// What it said against the record before that, in turn.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub earlier: Vec<Statement>,
     pub at: Timestamp,
     pub remedy: Remedy,
     /// The attempt that takes it back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reversal: Option<ObjectId>,
+}
+
+/// What a processor says that is known for good.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Statement {
+    /// `succeeded`, `declined` or `canceled`.
+    pub says: Status,
+    /// The processor's name for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reference: Option<String>,
+}
+
+impl Statement {
+    /// What an outcome says, if it is known for good.
+    fn of(outcome: &Outcome) -> Option<Self> {
+        let (says, reference) = match outcome {
+            Outcome::Done(done) => (Status::Succeeded, done.name()),
+            Outcome::Declined { reference, .. } => (Status::Declined, reference.clone()),
+            Outcome::Canceled => (Status::Canceled, None),
+            Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => return None,
+        };
+        Some(Statement { says, reference })
+    }
+
+    /// What is recorded for good.
+    fn recorded(attempt: &Attempt) -> Option<Self> {
+        let says = match &attempt.decline {
+            Some(decline) if *decline == Decline::canceled_by_processor() => Status::Canceled,
+            _ => attempt.status,
+        };
+        says.is_final().then(|| Statement { says, reference: attempt.reference.clone() })
+    }
+
+    fn is_success(&self) -> bool {
+        self.says == Status::Succeeded
+    }
+
+    /// Whether it is the same, said once more. A name may be left out.
+    fn repeats(&self, other: &Self) -> bool {
+        let names = self.reference.as_ref().zip(other.reference.as_ref());
+        self.says == other.says && names.is_none_or(|(one, other)| one == other)
+    }
 }
 
 named! {
@@ -38,20 +83,17 @@ named! {
     }
 }
 
-/// Whether an outcome contradicts what the attempt's record says by now: one of the two is a success.
+/// Whether an outcome contradicts what the processor has said last: one of the two is a success. What it has said before is no
+/// news, in whatever order it says it again.
 pub fn contradicts(attempt: &Attempt, outcome: &Outcome) -> bool {
-    let said = attempt.conflict.as_ref().map_or(attempt.status, |conflict| conflict.says);
-    says(&meaning(attempt, outcome)).is_some_and(|(says, _)| said.is_final() && (says == Status::Succeeded) != (said == Status::Succeeded))
-}
-
-/// What an outcome that is known for good says, with the processor's name for it.
-fn says(outcome: &Outcome) -> Option<(Status, Option<String>)> {
-    match outcome {
-        Outcome::Done(done) => Some((Status::Succeeded, done.name())),
-        Outcome::Declined { reference, .. } => Some((Status::Declined, reference.clone())),
-        Outcome::Canceled => Some((Status::Canceled, None)),
-        Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
-    }
+    let (Some(recorded), Some(says)) = (Statement::recorded(attempt), Statement::of(&meaning(attempt, outcome))) else {
+        return false;
+    };
+    let Some(conflict) = &attempt.conflict else { return says.is_success() != recorded.is_success() };
+    let mut known = conflict.earlier.iter().chain([&recorded, &conflict.statement]);
+    says.is_success() != conflict.statement.is_success()
+        && conflict.earlier.len() < STATEMENTS_MAX
+        && !known.any(|known| says.repeats(known))
 }
 
 /// Keeps an outcome for which [`contradicts`] is true, and puts right what can be. The status stays what it was: callers
@@ -64,14 +106,18 @@ pub fn contradict<T: Target>(
     outcome: &Outcome,
 ) {
     let outcome = &*meaning(attempt, outcome);
-    let Some((says, reference)) = says(outcome) else { return };
+    let Some(statement) = Statement::of(outcome) else { return };
     let (remedy, reversal) = match outcome {
         // A processor that contradicts itself once more is for people to talk to; what was done before stays on record.
         Outcome::Done(done) if attempt.conflict.is_none() => late_success(changes, attempt, target, related, done),
         _ => attempt.conflict.as_ref().map_or((Remedy::None, None), |before| (before.remedy, before.reversal)),
     };
-    let conflict = Conflict { says, reference, at: changes.now, remedy, reversal };
-    changes.update(attempt, None, |attempt| attempt.conflict = Some(conflict));
+    let at = changes.now;
+    changes.update(attempt, None, |attempt| {
+        let before = attempt.conflict.take();
+        let earlier = before.map_or(Vec::new(), |before| [before.earlier, vec![before.statement]].concat());
+        attempt.conflict = Some(Conflict { statement, earlier, at, remedy, reversal });
+    });
 }
 
 fn late_success<T: Target>(

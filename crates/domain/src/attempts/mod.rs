@@ -12,7 +12,7 @@ mod schedule;
 mod target;
 
 pub use conditions::{Capabilities, Conditions};
-pub use conflict::{Conflict, Remedy, contradict, contradicts};
+pub use conflict::{Conflict, Remedy, Statement, contradict, contradicts};
 pub use outcome::{Decline, Done, Outcome, PayerPage};
 pub use resolve::apply;
 pub use schedule::{CLOCK_SKEW, LEASE, QUESTION};
