@@ -150,6 +150,31 @@ async fn nothing_is_canceled_for_a_command_that_is_refused() {
     }
 }
 
+/// The card that is to be used was detached since: the setup was canceled at the processor, and then its confirmation refused.
+#[tokio::test]
+async fn nothing_is_canceled_for_a_card_that_cannot_be_used() {
+    for (path, form) in [
+        ("/v1/payment_intents", "amount=2000&currency=usd&confirm=true&setup_future_usage=off_session"),
+        ("/v1/setup_intents", "confirm=true"),
+    ] {
+        // The card is checked when it is attached.
+        let script = Script::new([(Execute, done()), (Execute, action())]);
+        let world = World::of(|clock| Staged::new(script.clone(), clock));
+        let customer = body(&world.post("/v1/customers", &[], "payment_method=pm_card_visa").await);
+        let customer = customer["id"].as_str().unwrap();
+        let methods = body(&world.get("/v1/payment_methods", &[], &format!("customer={customer}")).await);
+        let method = methods["data"][0]["id"].as_str().unwrap();
+        let waits = body(&world.post(path, &[], &format!("{form}&customer={customer}&payment_method={method}")).await);
+        assert_eq!(waits["status"], "requires_action", "{waits}");
+        world.post("/v1/payment_methods/{id}/detach", &[("id", method)], "").await;
+        let (id, one) = (waits["id"].as_str().unwrap(), format!("{path}/{{id}}"));
+        let refused = world.post(&format!("{one}/confirm"), &[("id", id)], "").await;
+        assert_eq!(body(&refused)["error"]["code"], "payment_method_unexpected_state", "{}", refused.body);
+        assert_eq!(world.object(&one, id).await, waits, "{path}");
+        assert!(script.is_at_its_end());
+    }
+}
+
 #[tokio::test]
 async fn a_setup_is_canceled_at_the_processor_too() {
     let script = Script::new([(Execute, action()), (Cancel, unknown())]);

@@ -130,14 +130,13 @@ async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     intent.check_open("confirmed").map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
     let mut described = (*intent).clone();
-    let method = chosen_method(&call, &mut changes, &mut described, params.method).await?;
+    let method = match chosen_method(&call, &mut changes, &mut described, params.method).await? {
+        None => call.referenced_if_any(intent.payment_method).await?,
+        chosen => chosen,
+    };
     let edit = Edit { described, method: method.as_ref(), waiting: waiting(&call, &intent).await? };
     let prepared = setup_intent::prepare(&mut changes, &mut intent, edit);
     withdrawn::<SetupIntents, _>(&call, prepared).await?;
-    let method = match (method, intent.payment_method) {
-        (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
-        (method, _) => method,
-    };
     confirm_with(&call, changes, intent, method, params.confirmation).await
 }
 

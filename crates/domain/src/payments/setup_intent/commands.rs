@@ -86,7 +86,7 @@ impl Waiting {
 pub struct Edit<'a> {
     /// The intent with what callers may describe.
     pub described: SetupIntent,
-    /// The payment method that replaces the one before.
+    /// The payment method that is to be set up, if it replaces the one before, or if the intent is to be confirmed.
     pub method: Option<&'a Versioned<PaymentMethod>>,
     pub waiting: Option<Waiting>,
 }
