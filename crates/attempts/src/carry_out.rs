@@ -10,7 +10,7 @@ use api::call::{Call, Outcome as Answered};
 use api::conflict::retried;
 use api::error::{ApiError, Failure, Result};
 use api::reply::Reply;
-use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Target, Unexpected, lifecycle};
+use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Target, Unexpected, cancel, lifecycle};
 use domain::books::fees::Fees;
 use domain::{Changes, Versioned, retries};
 use processors::Processor;
@@ -91,6 +91,11 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
         }
         written?;
     }
+    if attempt.status.is_final() && attempt.is_open() && reported.is_answer(&attempt) {
+        let mut changes = background(call, &attempt).changes();
+        cancel::withdrawn(&mut changes, &mut attempt, outcome);
+        call.commit_bare(changes).await?;
+    }
     if reported.is_stale(&attempt) {
         if call.awaits_answer() {
             // If the attempt still has this request, the process that asks at this moment answers it.
@@ -124,7 +129,7 @@ fn defect(attempt: &Attempt, unexpected: Unexpected) -> Failure {
 
 /// Asks a processor what became of an attempt, and applies the outcome. What fails is tried again, less and less often.
 pub(crate) async fn ask_again(worker: &Call, mut attempt: Versioned<Attempt>) -> Result<()> {
-    if attempt.status.is_final() {
+    if !attempt.is_open() {
         return Ok(());
     }
     let call = background(worker, &attempt);

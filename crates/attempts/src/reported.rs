@@ -16,8 +16,13 @@ impl Reported {
         Reported { attempt: attempt.id, version: attempt.version, outcome }
     }
 
+    /// Whether it is the answer to what the processor was asked last, or is known for good.
+    pub fn is_answer(&self, attempt: &Versioned<Attempt>) -> bool {
+        attempt.version == self.version || self.outcome.is_final()
+    }
+
     /// Whether more is known of the attempt than the processor knew when it was asked.
     pub fn is_stale(&self, attempt: &Versioned<Attempt>) -> bool {
-        attempt.status.is_final() || (attempt.version != self.version && !self.outcome.is_final())
+        attempt.status.is_final() || !self.is_answer(attempt)
     }
 }

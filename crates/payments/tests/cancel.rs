@@ -37,9 +37,7 @@ async fn command(world: &World, id: &str, command: &str) -> Answer {
 
 /// The attempts of an intent: status, and whether it is due.
 async fn attempts(world: &World, id: &str) -> Vec<(String, bool)> {
-    let list = body(&world.get("/x/v1/attempts", &[], &format!("payment_intent={id}")).await);
-    let attempts = list["data"].as_array().unwrap().iter();
-    attempts.map(|one| (one["status"].as_str().unwrap().to_owned(), !one["next_query_at"].is_null())).collect()
+    world.attempts(&format!("payment_intent={id}")).await
 }
 
 fn is(status: &str, is_due: bool) -> (String, bool) {

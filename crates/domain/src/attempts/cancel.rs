@@ -2,11 +2,12 @@
 
 use super::lifecycle::abandon;
 use super::schedule::LEASE;
-use super::{Attempt, Capabilities, Status, Target};
+use super::{Attempt, Capabilities, Outcome, Status, Target};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::refusal::Refusal;
+use crate::retries::backoff;
 
 /// Gives up an attempt that waits for the payer. One that the processor could carry out without another question must be
 /// canceled there first ([`begin`]); the refusal says so, whatever else the processor is asked: what it says to that is what has
@@ -52,4 +53,27 @@ pub fn begin<T: Target>(
     });
     T::canceling(target, related, changes);
     Ok(())
+}
+
+/// Leaves it to the worker to have the processor cancel an attempt for which no payer acts: the processor could still carry it out.
+/// It may have ended here already. A processor that cannot cancel is asked what has become of it, unless it has ended.
+pub(super) fn withdraw(changes: &mut Changes, attempt: &mut Versioned<Attempt>, capabilities: &Capabilities) {
+    let now = changes.now;
+    if capabilities.cancels {
+        changes.update(attempt, None, |attempt| {
+            attempt.canceling = Some(now);
+            attempt.due = Some(now);
+        });
+    }
+}
+
+/// Records what a processor says to the cancel of an attempt that has ended here: it is asked until it has said what has become of
+/// it. If that contradicts the end, the caller keeps it as a conflict.
+pub fn withdrawn(changes: &mut Changes, attempt: &mut Versioned<Attempt>, outcome: &Outcome) {
+    let again = changes.now.plus(backoff(attempt.queries));
+    changes.update(attempt, None, |attempt| {
+        attempt.asking = false;
+        attempt.canceling = attempt.canceling.filter(|_| !outcome.is_final());
+        attempt.due = attempt.canceling.map(|_| again);
+    });
 }

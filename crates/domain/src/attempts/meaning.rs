@@ -1,6 +1,6 @@
 //! What a processor's answer means for an attempt, where it cannot be taken as it is.
 
-use super::{Attempt, Decline, Done, Operation, Outcome};
+use super::{Attempt, Decline, Done, Operation, Outcome, PayerPage};
 use std::borrow::Cow;
 
 /// What an answer means for an attempt. Whatever is made of an outcome is made of this.
@@ -14,8 +14,12 @@ pub(super) fn meaning<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Cow<'a, Ou
         Outcome::ActionRequired { .. } if attempt.canceling.is_some() => {
             Outcome::Unknown { reason: "the processor does not say whether it is canceled".to_owned() }
         }
-        Outcome::ActionRequired { reference, .. } if !attempt.has_payer() && !attempt.options.error_on_action => {
-            without_payer(attempt.operation, reference.clone())
+        Outcome::ActionRequired { reference, page } if !attempt.has_payer() && !attempt.options.error_on_action => {
+            match (attempt.operation, page) {
+                // The processor could still carry it out, so that it has not ended: see `withdraw`.
+                (Operation::Setup, PayerPage::Url(_)) => return Cow::Borrowed(outcome),
+                _ => without_payer(attempt.operation, reference.clone()),
+            }
         }
         // No merchant wanted that, so for the merchant it has failed.
         Outcome::Canceled if attempt.canceling.is_none() => {

@@ -15,6 +15,7 @@ pub use conditions::{Capabilities, Conditions};
 pub use conflict::{Conflict, Remedy, Statement, contradict, contradicts};
 pub use outcome::{Decline, Done, Outcome, PayerPage};
 pub use resolve::apply;
+pub(crate) use resolve::resolve;
 pub use schedule::{CLOCK_SKEW, LEASE, QUESTION};
 pub use target::{Continuation, Resolution, Target, Unexpected};
 
@@ -69,7 +70,7 @@ pub struct Attempt {
     /// Since when the payer has a page of the processor's, so that it can be carried out without another question.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_processor: Option<Timestamp>,
-    /// Since when the processor is asked to cancel it, until it has said what has become of it.
+    /// Since when the processor is asked to cancel it, until it has said what has become of it. It may have ended here before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub canceling: Option<Timestamp>,
     /// The attempt that succeeded too late, and that this one takes back.
@@ -98,6 +99,11 @@ impl Attempt {
     /// Whether the payer can be asked to authenticate.
     fn has_payer(&self) -> bool {
         self.secret.is_some() && !self.off_session
+    }
+
+    /// Whether there is something left to ask the processor.
+    pub fn is_open(&self) -> bool {
+        !self.status.is_final() || self.canceling.is_some()
     }
 
     /// Whether a process is asking the processor about it, and has not been at it for too long.

@@ -23,7 +23,7 @@ pub async fn check(call: &Call, changes: &mut Changes, method: &PaymentMethod) -
         call.commit_bare(std::mem::replace(changes, call.changes())).await?;
     }
     let outcome = ask(call, &*processor, &mut attempt).await;
-    match checked(changes, &mut attempt, &outcome) {
+    match checked(changes, &mut attempt, &facts.capabilities, &outcome) {
         Some(Ok(())) => Ok(CardCheck::Passed),
         Some(Err(decline)) => Ok(CardCheck::Declined(declined(&decline))),
         None => {

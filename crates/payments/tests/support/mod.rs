@@ -120,6 +120,13 @@ impl World {
         list["data"][0].clone()
     }
 
+    /// The attempts that a query finds: status, and whether it is due.
+    pub async fn attempts(&self, query: &str) -> Vec<(String, bool)> {
+        let list = body(&self.get("/x/v1/attempts", &[], query).await);
+        let attempts = list["data"].as_array().unwrap().iter();
+        attempts.map(|one| (one["status"].as_str().unwrap().to_owned(), !one["next_query_at"].is_null())).collect()
+    }
+
     /// What a worker does after so many seconds.
     pub async fn work(&self, after: u64) {
         self.clock.advance(Duration::from_secs(after));

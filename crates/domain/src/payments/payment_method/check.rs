@@ -1,8 +1,8 @@
 //! Checking a card before it is attached: the processor is asked, no money is reserved.
 
 use super::PaymentMethod;
-use crate::attempts::lifecycle::{self, New, abandon};
-use crate::attempts::{self, Attempt, Decline, Operation, Outcome, Resolution, Target, Unexpected};
+use crate::attempts::lifecycle::{self, New};
+use crate::attempts::{Attempt, Capabilities, Decline, Operation, Outcome, Resolution, Target, Unexpected, resolve};
 use crate::changes::Changes;
 use crate::object::Versioned;
 use types::Currency;
@@ -25,15 +25,11 @@ pub fn new_check(
 pub fn checked(
     changes: &mut Changes,
     attempt: &mut Versioned<Attempt>,
+    capabilities: &Capabilities,
     outcome: &Outcome,
 ) -> Option<Result<(), Decline>> {
-    attempts::lifecycle::record(changes, attempt, outcome);
-    match outcome {
-        Outcome::Done(_) => Some(Ok(())),
-        Outcome::ActionRequired { .. } => {
-            abandon(changes, attempt);
-            Some(Ok(()))
-        }
+    match &*resolve(changes, attempt, capabilities, outcome) {
+        Outcome::Done(_) | Outcome::ActionRequired { .. } => Some(Ok(())),
         Outcome::Declined { decline, .. } => Some(Err(decline.clone())),
         Outcome::Canceled | Outcome::Pending { .. } | Outcome::Unknown { .. } => None,
     }
