@@ -184,9 +184,10 @@ impl World {
         let charge = self.charge.clone().filter(|charge| intent.latest_charge == Some(charge.id));
         let begun = match (command, charge) {
             (Command::Confirm, _) => {
-                let mut payment = Payment { method: Some(self.method.clone()), customer: None };
+                let mut method = self.method.clone();
                 let confirmation = confirm::Confirmation::default();
-                if let Ok(attempt) = confirm::begin(&mut changes, &mut intent, &self.method, "sandbox", confirmation) {
+                if let Ok(attempt) = confirm::begin(&mut changes, &mut intent, &mut method, "sandbox", confirmation) {
+                    let mut payment = Payment { method: Some(method), customer: None };
                     self.attempt(changes, attempt, (&mut intent, &mut payment), says);
                     self.intent = intent;
                     self.method = payment.method.expect("it stays");

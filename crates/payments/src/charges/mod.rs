@@ -6,7 +6,7 @@ pub use render::Charges;
 
 use crate::contact::{ShippingParams, check_email};
 use crate::customer_lookup;
-use crate::payment_methods;
+use crate::payment_methods::{self, check_free};
 use crate::statement::checked_statement;
 use api::Registry;
 use api::call::Call;
@@ -101,6 +101,7 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     let mut changes = call.changes();
     let customer = customer_lookup::decided_for(&call, &mut changes, params.customer.as_deref()).await?;
     let mut method = source(&call, &mut changes, params.source.as_deref(), customer.as_ref()).await?;
+    check_free(&call, "source", &method, None).await?;
     let details = Details {
         description: params.description,
         metadata: Some(new_metadata(params.metadata)?),

@@ -5,7 +5,7 @@ use super::params::{ConfirmParams, ConfirmationParams};
 use super::refused::refused;
 use super::render::PaymentIntents;
 use crate::intent::{check_url, redirect_status};
-use crate::payment_methods::PaymentMethods;
+use crate::payment_methods::{PaymentMethods, check_free};
 use api::call::{Call, Outcome};
 use api::error::{ApiError, Result};
 use api::reply::Reply;
@@ -47,6 +47,9 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
         (None, None) => None,
     };
+    if let Some(method) = &method {
+        check_free(&call, "payment_method", method, Some(intent.id)).await?;
+    }
     let prepared = confirm::prepare(&mut changes, &mut intent, described, method.as_deref(), waiting.as_mut());
     withdrawn::<PaymentIntents, _>(&call, prepared).await?;
     confirm_with(&call, changes, intent, method, params.confirmation).await
@@ -83,7 +86,7 @@ pub async fn confirm_with(
     method: Option<Versioned<PaymentMethod>>,
     params: ConfirmationParams,
 ) -> Result<Reply> {
-    let Some(method) = method else {
+    let Some(mut method) = method else {
         let message = "You cannot confirm this PaymentIntent because it's missing a payment method. Update it with one, or \
              give one when confirming.";
         return Err(refused(call, &intent, Refusal::new("payment_intent_unexpected_state", message)));
@@ -100,7 +103,7 @@ pub async fn confirm_with(
         key: call.request_key(),
     };
     let processor = preferred_processor(call)?.facts().name;
-    let attempt = confirm::begin(&mut changes, &mut intent, &method, processor, confirmation)
+    let attempt = confirm::begin(&mut changes, &mut intent, &mut method, processor, confirmation)
         .map_err(|refusal| refused(call, &intent, refusal))?;
     let customer = call.referenced_if_any(intent.saves_to()).await?;
     run::<PaymentIntents>(call, changes, attempt, intent, Payment { method: Some(method), customer }).await

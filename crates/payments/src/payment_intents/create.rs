@@ -7,6 +7,7 @@ use super::refused::refused;
 use super::render::PaymentIntents;
 use crate::customer_lookup;
 use crate::intent::automatic_payment_methods;
+use crate::payment_methods::check_free;
 use api::call::Call;
 use api::choice::Choice;
 use api::error::{ApiError, Result};
@@ -36,6 +37,9 @@ pub async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     params.details.apply(intent)?;
     let intent = payment_intent::create(&mut changes, draft, method.as_ref())?;
     if confirms {
+        if let Some(method) = &method {
+            check_free(&call, "payment_method", method, None).await?;
+        }
         return confirm_with(&call, changes, intent, method, params.confirmation).await;
     }
     call.commit_and_show::<PaymentIntents>(changes, &intent).await

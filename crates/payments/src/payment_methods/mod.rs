@@ -2,10 +2,12 @@
 
 mod card;
 mod check;
+mod free;
 mod render;
 
 pub use card::{PaymentMethodDataParams, create_from_token, named_or_described, resolve};
 pub use check::{CardCheck, check};
+pub use free::check_free;
 pub use render::{PaymentMethods, checks};
 
 use crate::contact::BillingDetailsParams;

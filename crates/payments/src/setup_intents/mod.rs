@@ -9,7 +9,7 @@ use crate::customer_lookup;
 use crate::intent::{
     MicrodepositParams, RetrieveParams, automatic_payment_methods, check_url, redirect_status, type_names,
 };
-use crate::payment_methods;
+use crate::payment_methods::{self, check_free};
 use api::Registry;
 use api::call::{Call, Outcome};
 use api::choice::{Choice, chosen};
@@ -62,6 +62,9 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
     let method = chosen_method(&call, &mut changes, intent, params.method).await?;
     let intent = setup_intent::create(&mut changes, draft, method.as_ref())?;
     if confirms {
+        if let Some(method) = &method {
+            check_free(&call, "payment_method", method, None).await?;
+        }
         return confirm_with(&call, changes, intent, method, params.confirmation).await;
     }
     call.commit_and_show::<SetupIntents>(changes, &intent).await
@@ -134,6 +137,9 @@ async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         None => call.referenced_if_any(intent.payment_method).await?,
         chosen => chosen,
     };
+    if let Some(method) = &method {
+        check_free(&call, "payment_method", method, Some(intent.id)).await?;
+    }
     let edit = Edit { described, method: method.as_ref(), waiting: waiting(&call, &intent).await? };
     let prepared = setup_intent::prepare(&mut changes, &mut intent, edit);
     withdrawn::<SetupIntents, _>(&call, prepared).await?;
@@ -151,7 +157,7 @@ async fn confirm_with(
     method: Option<Versioned<PaymentMethod>>,
     params: ConfirmationParams,
 ) -> Result<Reply> {
-    let Some(method) = method else {
+    let Some(mut method) = method else {
         let message = "You cannot confirm this SetupIntent because it's missing a payment method.";
         return Err(refused(call, &intent, Refusal::new("setup_intent_unexpected_state", message)));
     };
@@ -161,7 +167,7 @@ async fn confirm_with(
     let processor = preferred_processor(call)?.facts().name;
     let currency = call.tenant().settings.default_currency;
     let with = (options, call.request_key());
-    let (attempt, setup_attempt) = setup_intent::begin(&mut changes, &mut intent, &method, processor, currency, with)
+    let (attempt, setup_attempt) = setup_intent::begin(&mut changes, &mut intent, &mut method, processor, currency, with)
         .map_err(|refusal| refused(call, &intent, refusal))?;
     let customer = call.referenced_if_any(intent.customer).await?;
     let setup = Setup { method: Some(method), setup_attempt: Some(setup_attempt), customer };

@@ -7,7 +7,7 @@ use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::payments::amount::check_amount;
-use crate::payments::payment_method::{self, PaymentMethod};
+use crate::payments::payment_method::{self, PaymentMethod, check_unspent};
 use crate::refusal::Refusal;
 use types::{Kind, Money, ObjectId};
 
@@ -57,9 +57,7 @@ pub fn begin(
 
 /// Refuses a payment method that this customer cannot be charged with.
 fn may_use(method: &PaymentMethod, customer: Option<ObjectId>) -> Result<(), Refusal> {
-    if method.spent {
-        return Err(Refusal::invalid("This payment method cannot be used again.").param("source"));
-    }
+    check_unspent(method).map_err(|refusal| refusal.param("source"))?;
     if method.customer.is_some() && method.customer != customer {
         return Err(Refusal::invalid("The source belongs to another customer.").param("source"));
     }

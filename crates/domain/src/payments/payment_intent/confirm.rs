@@ -7,7 +7,7 @@ use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::payments::intent::{Status, ThreeDSecure};
-use crate::payments::payment_method::PaymentMethod;
+use crate::payments::payment_method::{self, PaymentMethod};
 use crate::refusal::Refusal;
 
 /// How the caller wants it confirmed.
@@ -44,13 +44,12 @@ pub fn prepare(
 pub fn begin(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
-    method: &Versioned<PaymentMethod>,
+    method: &mut Versioned<PaymentMethod>,
     processor: &str,
     confirmation: Confirmation,
 ) -> Result<Versioned<Attempt>, Refusal> {
     allowed(intent)?;
     intent.check_method(method)?;
-    changes.rely_on(method);
     let operation = if intent.captures_automatically() { Operation::Sale } else { Operation::Authorize };
     let (currency, target, subject) = (intent.currency, intent.id, intent.id);
     let new = New { processor, operation, currency, target, subject, credential: &method.credential };
@@ -70,6 +69,7 @@ pub fn begin(
         },
         None,
     );
+    payment_method::use_for(changes, method, attempt.id);
     let (method, attempt_id) = (method.id, attempt.id);
     changes.update(intent, None, |intent| {
         intent.status = Status::Processing;

@@ -17,7 +17,7 @@ pub use details::{AmountDetails, AmountShipping, PaymentDetails};
 pub use outcome::Payment;
 
 use super::intent::{AllowRedirects, FutureUsage, NextAction, PaymentError, Status, ThreeDSecure, unexpected_state};
-use super::payment_method::PaymentMethod;
+use super::payment_method::{PaymentMethod, check_unspent};
 use crate::commit::{Index, metadata_terms};
 use crate::contact::Shipping;
 use crate::named::named;
@@ -165,14 +165,7 @@ impl PaymentIntent {
 
     /// Refuses a payment method that cannot pay for this intent.
     pub fn check_method(&self, method: &PaymentMethod) -> Result<(), Refusal> {
-        if method.spent {
-            let message = format!(
-                "PaymentMethod {} was used before without being attached to a customer, or was detached from one; it cannot be \
-                 used again. Attach a payment method to a customer to use it more than once.",
-                method.id
-            );
-            return Err(Refusal::new("payment_method_unexpected_state", message).param("payment_method"));
-        }
+        check_unspent(method)?;
         match (method.customer, self.customer) {
             (Some(owner), Some(customer)) if owner != customer => {
                 let message = format!("PaymentMethod {} does not belong to the customer {customer}.", method.id);

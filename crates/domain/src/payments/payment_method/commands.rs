@@ -30,6 +30,7 @@ pub fn create(changes: &mut Changes, new: NewPaymentMethod) -> Versioned<Payment
         allow_redisplay,
         credential,
         set_up: false,
+        used_by: None,
         spent: false,
     };
     changes.create(method, None)
@@ -92,11 +93,8 @@ fn change_billing_details(method: &mut PaymentMethod, details: BillingDetails) {
 /// that customer already.
 pub fn may_attach(method: &PaymentMethod, customer: Option<ObjectId>) -> Result<bool, Refusal> {
     if method.spent {
-        let message = format!(
-            "PaymentMethod {} was detached from its customer, or used without being attached to one, and may not be \
-             used again.",
-            method.id
-        );
+        let message = "This PaymentMethod was previously used without being attached to a Customer or was detached from a \
+                       Customer, and may not be used again.";
         return Err(Refusal::new("payment_method_unexpected_state", message).param("payment_method"));
     }
     match method.customer {
@@ -111,7 +109,10 @@ pub fn may_attach(method: &PaymentMethod, customer: Option<ObjectId>) -> Result<
 
 /// Makes a payment method a customer's. The caller has asked [`may_attach`].
 pub fn attach(changes: &mut Changes, method: &mut Versioned<PaymentMethod>, customer: ObjectId) {
-    changes.update(method, Some("payment_method.attached"), |method| method.customer = Some(customer));
+    changes.update(method, Some("payment_method.attached"), |method| {
+        method.customer = Some(customer);
+        method.used_by = None;
+    });
 }
 
 /// Takes a payment method from its customer; it cannot be used again.
@@ -120,11 +121,4 @@ pub fn detach(changes: &mut Changes, method: &mut Versioned<PaymentMethod>) {
         method.customer = None;
         method.spent = true;
     });
-}
-
-/// A payment method without a customer can be used once.
-pub fn mark_used(changes: &mut Changes, method: &mut Versioned<PaymentMethod>) {
-    if method.customer.is_none() {
-        changes.update(method, None, |method| method.spent = true);
-    }
 }

@@ -2,9 +2,12 @@
 
 mod check;
 mod commands;
+mod usage;
 
 pub use check::{checked, new_check};
-pub use commands::{Edit, NewPaymentMethod, attach, create, detach, mark_used, may_attach, may_update, update};
+pub use commands::{Edit, NewPaymentMethod, attach, create, detach, may_attach, may_update, update};
+pub use usage::may_use_now;
+pub(in crate::payments) use usage::{check_unspent, mark_used, use_for};
 
 use crate::commit::Index;
 use crate::contact::BillingDetails;
@@ -34,6 +37,9 @@ pub struct PaymentMethod {
     /// Whether the payer has authenticated it for payments without the payer.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub set_up: bool,
+    /// The attempt that it was used for last without a customer: while that is under way, it is used for nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub used_by: Option<ObjectId>,
     /// It was detached, or used without a customer: it cannot be used again.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub spent: bool,
@@ -79,7 +85,7 @@ named! {
 impl PaymentMethod {
     /// A copy for another object to keep: what charges the card is stored once.
     pub(in crate::payments) fn without_credential(&self) -> Self {
-        PaymentMethod { credential: String::new(), ..self.clone() }
+        PaymentMethod { credential: String::new(), used_by: None, ..self.clone() }
     }
 }
 

@@ -10,7 +10,7 @@ use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::payments::customer::{self, Customer};
 use crate::payments::intent::{FutureUsage, NextAction, PaymentError, Status, ThreeDSecure};
-use crate::payments::payment_method::PaymentMethod;
+use crate::payments::payment_method::{self, PaymentMethod};
 use crate::payments::setup_attempt::{self, SetupAttempt};
 use crate::refusal::Refusal;
 use types::Currency;
@@ -29,14 +29,13 @@ pub struct Setup {
 pub fn begin(
     changes: &mut Changes,
     intent: &mut Versioned<SetupIntent>,
-    method: &Versioned<PaymentMethod>,
+    method: &mut Versioned<PaymentMethod>,
     processor: &str,
     currency: Currency,
     (options, key): (Options, Option<RequestKey>),
 ) -> Result<(Versioned<Attempt>, Versioned<SetupAttempt>), Refusal> {
     intent.check_open("confirmed")?;
     may_use(intent, method)?;
-    changes.rely_on(method);
     let secret = changes.new_secret(24);
     let (target, subject) = (intent.id, intent.id);
     let new = New { processor, operation: Operation::Setup, currency, target, subject, credential: &method.credential };
@@ -48,6 +47,7 @@ pub fn begin(
         ..lifecycle::new::<SetupIntent>(changes, new)
     };
     let attempt = changes.create(attempt, None);
+    payment_method::use_for(changes, method, attempt.id);
     let setup_attempt = setup_attempt::create(changes, (intent.id, intent.customer), method, intent.usage);
     let (method, attempt_id, setup_attempt_id) = (method.id, attempt.id, setup_attempt.id);
     changes.update(intent, None, |intent| {

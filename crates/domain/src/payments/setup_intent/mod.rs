@@ -7,7 +7,7 @@ pub use commands::{Draft, Edit, Waiting, cancel, create, prepare, update};
 pub use confirm::{Setup, begin};
 
 use super::intent::{AllowRedirects, FutureUsage, NextAction, PaymentError, Status, ThreeDSecure, unexpected_state};
-use super::payment_method::PaymentMethod;
+use super::payment_method::{PaymentMethod, check_unspent};
 use crate::commit::Index;
 use crate::named::named;
 use crate::object::{Column, ColumnType, Object, Path, column};
@@ -78,10 +78,7 @@ impl SetupIntent {
 
 /// Refuses a payment method that this intent cannot set up.
 fn may_use(intent: &SetupIntent, method: &PaymentMethod) -> Result<(), Refusal> {
-    if method.spent {
-        let message = format!("PaymentMethod {} was used or detached before; it cannot be used again.", method.id);
-        return Err(Refusal::new("payment_method_unexpected_state", message).param("payment_method"));
-    }
+    check_unspent(method)?;
     if method.customer.is_some() && method.customer != intent.customer {
         let message = format!("PaymentMethod {} belongs to a customer who is not this SetupIntent's.", method.id);
         return Err(Refusal::invalid(message).param("payment_method"));
