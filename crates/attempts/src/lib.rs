@@ -46,7 +46,12 @@ pub fn capabilities_of(call: &Call, attempt: &Attempt) -> Result<Capabilities> {
     Ok(call.extension::<Attempts>()?.processor(attempt)?.facts().capabilities)
 }
 
-/// The processor that new payments go to.
+/// The processor of that name: the one that has a card.
+pub fn processor_named(call: &Call, name: &str) -> Result<Arc<dyn Processor>> {
+    Ok(call.extension::<Attempts>()?.named(name)?.clone())
+}
+
+/// The processor that new cards go to.
 pub fn preferred_processor(call: &Call) -> Result<Arc<dyn Processor>> {
     Ok(call.extension::<Attempts>()?.processors.preferred().clone())
 }

@@ -46,9 +46,16 @@ impl Attempts {
 
     /// The processor that carries an attempt out.
     pub(crate) fn processor(&self, attempt: &Attempt) -> Result<&Arc<dyn Processor>> {
-        self.processors.get(&attempt.processor).ok_or_else(|| {
-            tracing::error!(processor = attempt.processor, "no such processor is configured");
-            ApiError::internal().into()
+        self.named(&attempt.processor)
+    }
+
+    /// The processor that has a card or an authorization. No other one can do anything with it.
+    pub(crate) fn named(&self, processor: &str) -> Result<&Arc<dyn Processor>> {
+        self.processors.get(processor).ok_or_else(|| {
+            tracing::error!(processor, "no such processor is configured");
+            let message =
+                format!("This has to be done by the processor {processor}, which is not configured on this server.");
+            ApiError::invalid(message).into()
         })
     }
 

@@ -78,13 +78,13 @@ async fn stored(world: &World, ledger: &ModelLedger, form: &'static str, key: u6
 /// Creates and confirms, and applies the outcome: everything that one payment writes.
 fn decide(now: Timestamp, method: &PaymentMethod, conditions: &Conditions) -> Commit {
     let mut changes = Changes::new(now, Box::new(SystemEntropy::new()));
-    let PaymentMethod { card, credential, billing_details, metadata, .. } = method.clone();
-    let new = NewPaymentMethod { card, credential, billing_details, metadata, allow_redisplay: None };
+    let PaymentMethod { card, processor, credential, billing_details, metadata, .. } = method.clone();
+    let new = NewPaymentMethod { card, processor, credential, billing_details, metadata, allow_redisplay: None };
     let mut method: Versioned<PaymentMethod> = payment_method::create(&mut changes, new);
     let draft = Draft::new(&mut changes, Money::new(2_000, types::Currency::USD));
     let mut intent = payment_intent::create(&mut changes, draft, Some(&method)).unwrap();
     let confirmation = confirm::Confirmation::default();
-    let mut attempt = confirm::begin(&mut changes, &mut intent, &mut method, "sandbox", confirmation).unwrap();
+    let mut attempt = confirm::begin(&mut changes, &mut intent, &mut method, confirmation).unwrap();
     let done = Outcome::Done(Done { reference: "reference".to_owned(), ..Done::default() });
     let mut payment = payment_intent::Payment { method: Some(method), customer: None };
     let applied = attempts::apply(&mut changes, &mut attempt, &mut intent, &mut payment, conditions, &done);

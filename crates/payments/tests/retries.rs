@@ -41,7 +41,7 @@ impl Play for Other {
 /// A server on which the processor is not configured any more.
 fn without_the_processor(world: &World) -> Arc<Api> {
     let other: Arc<dyn Processor> = Staged::new(Other, ManualClock::new());
-    world.with_another_processor(&other)
+    world.with_processors(vec![other]).api
 }
 
 /// Two hours of workers that each are new, so that only what is written down can keep them from trying again.

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 /// Declares the processors: each by its name, which is its section of the configuration, and the type of that section.
-/// New payments go to the first of the list that the configuration switches on.
+/// New cards go to the first of the list that the configuration switches on, and what is done with a card is done where it is.
 macro_rules! processors {
     ($($(#[$doc:meta])* $name:ident: $config:ty,)*) => {
         /// The `[processors]` section of the configuration.
@@ -46,7 +46,7 @@ pub struct Processors {
 }
 
 impl Processors {
-    /// New payments go to the first; `None` if there is none.
+    /// New cards go to the first; `None` if there is none.
     pub fn new(processors: Vec<Arc<dyn Processor>>) -> Option<Self> {
         let preferred = processors.first()?.clone();
         let by_name = processors.into_iter().map(|processor| (processor.facts().name, processor)).collect();
@@ -57,7 +57,7 @@ impl Processors {
         self.by_name.get(name)
     }
 
-    /// The processor that new payments go to.
+    /// The processor that new cards go to.
     pub fn preferred(&self) -> &Arc<dyn Processor> {
         &self.preferred
     }

@@ -10,6 +10,7 @@ use types::{Currency, Kind, ObjectId};
 
 /// What an attempt is made of.
 pub struct New<'a> {
+    /// The processor that the credential is of.
     pub processor: &'a str,
     pub operation: Operation,
     pub currency: Currency,

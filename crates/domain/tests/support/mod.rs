@@ -40,6 +40,7 @@ pub fn new_method() -> NewPaymentMethod {
         },
         metadata: BTreeMap::new(),
         allow_redisplay: None,
+        processor: "sandbox".to_owned(),
         credential: "sandbox:ok".to_owned(),
     }
 }

@@ -186,7 +186,7 @@ impl World {
             (Command::Confirm, _) => {
                 let mut method = self.method.clone();
                 let confirmation = confirm::Confirmation::default();
-                if let Ok(attempt) = confirm::begin(&mut changes, &mut intent, &mut method, "sandbox", confirmation) {
+                if let Ok(attempt) = confirm::begin(&mut changes, &mut intent, &mut method, confirmation) {
                     let mut payment = Payment { method: Some(method), customer: None };
                     self.attempt(changes, attempt, (&mut intent, &mut payment), says);
                     self.intent = intent;

@@ -17,7 +17,7 @@ use api::metadata::{MetadataParam, merged_metadata, new_metadata};
 use api::params;
 use api::reply::Reply;
 use api::search::{FieldKind, SearchField, field};
-use attempts::{Attempted, applied, preferred_processor, run};
+use attempts::{Attempted, applied, run};
 use contracts::{FieldFilter, ListQuery};
 use domain::payments::charge::{self, Charge, Details, UserReport, capture, release};
 use domain::payments::customer::Customer;
@@ -118,9 +118,8 @@ async fn create(call: Call, params: CreateParams) -> Result<Reply> {
         details,
         key: call.request_key(),
     };
-    let processor = preferred_processor(&call)?.facts().name;
     let descriptor = &call.tenant().settings.statement_descriptor;
-    let (charge, attempt) = charge::create::begin(&mut changes, &mut method, processor, descriptor, request)?;
+    let (charge, attempt) = charge::create::begin(&mut changes, &mut method, descriptor, request)?;
     run::<Charges>(&call, changes, attempt, charge, None).await
 }
 

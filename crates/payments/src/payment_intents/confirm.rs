@@ -10,7 +10,7 @@ use api::call::{Call, Outcome};
 use api::error::{ApiError, Result};
 use api::reply::Reply;
 use api::resource::show;
-use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run, withdrawn};
+use attempts::{Answering, Attempted, PayersIntent, declined, run, withdrawn};
 use domain::attempts::{Attempt, Decline, Options};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::confirm::{self, Confirmation};
@@ -102,8 +102,7 @@ pub async fn confirm_with(
         },
         key: call.request_key(),
     };
-    let processor = preferred_processor(call)?.facts().name;
-    let attempt = confirm::begin(&mut changes, &mut intent, &mut method, processor, confirmation)
+    let attempt = confirm::begin(&mut changes, &mut intent, &mut method, confirmation)
         .map_err(|refusal| refused(call, &intent, refusal))?;
     let customer = call.referenced_if_any(intent.saves_to()).await?;
     run::<PaymentIntents>(call, changes, attempt, intent, Payment { method: Some(method), customer }).await

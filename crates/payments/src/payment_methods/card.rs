@@ -1,5 +1,6 @@
 //! Cards as they arrive: the processor takes the number, and what remains may be kept.
 
+use super::taken::{Taken, take};
 use crate::contact::BillingDetailsParams;
 use api::call::Call;
 use api::choice::{Choice, chosen};
@@ -8,11 +9,10 @@ use api::form::Node;
 use api::metadata::{MetadataParam, new_metadata};
 use api::params;
 use api::params::Param;
-use attempts::preferred_processor;
 use domain::contact::BillingDetails;
 use domain::payments::payment_method::{self, AllowRedisplay, Card, MethodType, NewPaymentMethod, PaymentMethod};
 use domain::{Changes, Object, Versioned};
-use processors::{CardFacts, CardRefusal, CardSource};
+use processors::CardSource;
 use serde_json::{Value, json};
 use std::fmt;
 use types::{ObjectId, Timestamp};
@@ -87,11 +87,11 @@ async fn from_card(call: &Call, params: PaymentMethodDataParams) -> Result<NewPa
         params.apply(&mut details);
     }
     // Nothing that follows from a real card's number may be stored, not even a hash of the request.
-    let (facts, expiry, cvc_given) = read_card(call, card).await.map_err(Failure::not_kept)?;
+    let (taken, expiry, cvc_given) = read_card(call, card).await.map_err(Failure::not_kept)?;
     Ok(NewPaymentMethod {
         metadata: new_metadata(metadata)?,
         allow_redisplay: chosen(allow_redisplay),
-        ..new_method(facts, expiry, cvc_given, details)
+        ..new_method(taken, expiry, cvc_given, details)
     })
 }
 
@@ -107,8 +107,8 @@ pub async fn create(
 
 /// Creates the payment method of a test token such as `tok_visa`.
 pub async fn create_from_token(call: &Call, changes: &mut Changes, token: &str) -> Result<Versioned<PaymentMethod>> {
-    let facts = token_card(call, token, "source").await?;
-    let new = new_method(facts, test_expiry(call.now), true, BillingDetails::default());
+    let taken = token_card(call, token, "source").await?;
+    let new = new_method(taken, test_expiry(call.now), true, BillingDetails::default());
     Ok(payment_method::create(changes, new))
 }
 
@@ -149,18 +149,13 @@ pub async fn from_test_name(
     if ObjectId::parse(PaymentMethod::KIND, name).is_some() {
         return Ok(None);
     }
-    let Some(facts) = take(call, CardSource::Method(name)).await? else { return Ok(None) };
-    let new = new_method(facts, test_expiry(call.now), true, BillingDetails::default());
+    let Some(taken) = take(call, CardSource::Method(name)).await? else { return Ok(None) };
+    let new = new_method(taken, test_expiry(call.now), true, BillingDetails::default());
     Ok(Some(payment_method::create(changes, new)))
 }
 
-/// Gives a card to the processor that new payments go to.
-async fn take(call: &Call, source: CardSource<'_>) -> Result<Option<CardFacts>> {
-    Ok(preferred_processor(call)?.take_card(call.tenant_id(), source).await.map_err(refused)?)
-}
-
 fn new_method(
-    facts: CardFacts,
+    Taken { processor, facts }: Taken,
     (exp_month, exp_year): (u8, u16),
     cvc_given: bool,
     billing_details: BillingDetails,
@@ -181,6 +176,7 @@ fn new_method(
             line1_check: check(address.is_some_and(|address| address.line1.is_some()), checks.line1),
             postal_code_check: check(address.is_some_and(|address| address.postal_code.is_some()), checks.postal_code),
         },
+        processor: processor.to_owned(),
         credential: facts.credential,
         billing_details,
         metadata: Default::default(),
@@ -189,7 +185,7 @@ fn new_method(
 }
 
 /// The card with its month and year of expiry, and whether a security code was given.
-async fn read_card(call: &Call, params: CardParams) -> Result<(CardFacts, (u8, u16), bool)> {
+async fn read_card(call: &Call, params: CardParams) -> Result<(Taken, (u8, u16), bool)> {
     let number = match (params.token, params.number) {
         (Some(_), Some(_)) => {
             let message = "card[token] and card[number] cannot both be given.";
@@ -203,29 +199,21 @@ async fn read_card(call: &Call, params: CardParams) -> Result<(CardFacts, (u8, u
     };
     // The number comes first: of a card that is not even a test card, nothing else is checked.
     let incorrect = || ApiError::card("incorrect_number", "Your card number is incorrect.").param("number");
-    let facts = take(call, CardSource::Number(&number.0)).await?.ok_or_else(incorrect)?;
+    let taken = take(call, CardSource::Number(&number.0)).await?.ok_or_else(incorrect)?;
     let month = params.exp_month.ok_or_else(|| missing("card[exp_month]"))?;
     let year = params.exp_year.ok_or_else(|| missing("card[exp_year]"))?;
     let expiry = read_expiry(month, year, call.now)?;
     if params.cvc.is_some_and(|cvc| !cvc.well_formed) {
         return Err(ApiError::card("invalid_cvc", "Your card's security code is invalid.").param("cvc").into());
     }
-    Ok((facts, expiry, params.cvc.is_some()))
+    Ok((taken, expiry, params.cvc.is_some()))
 }
 
 fn missing(param: &str) -> ApiError {
     ApiError::coded("parameter_missing", format!("Missing required param: {param}.")).param(param)
 }
 
-fn refused(refusal: CardRefusal) -> ApiError {
-    let mut error = ApiError::card(refusal.code, refusal.message);
-    if let Some(decline_code) = refusal.decline_code {
-        error = error.detail("decline_code", decline_code);
-    }
-    error.param("number")
-}
-
-async fn token_card(call: &Call, token: &str, param: &str) -> Result<CardFacts> {
+async fn token_card(call: &Call, token: &str, param: &str) -> Result<Taken> {
     let unknown = || ApiError::coded("resource_missing", format!("No such token: '{token}'")).param(param);
     Ok(take(call, CardSource::Token(token)).await?.ok_or_else(unknown)?)
 }

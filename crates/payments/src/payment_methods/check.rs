@@ -2,7 +2,7 @@
 
 use api::call::Call;
 use api::error::{ApiError, Result};
-use attempts::{ask, declined, preferred_processor};
+use attempts::{ask, declined, processor_named};
 use domain::Changes;
 use domain::payments::payment_method::{PaymentMethod, checked, new_check};
 
@@ -15,9 +15,9 @@ pub enum CardCheck {
 
 /// Asks the processor whether a card is good; no money is reserved.
 pub async fn check(call: &Call, changes: &mut Changes, method: &PaymentMethod) -> Result<CardCheck> {
-    let processor = preferred_processor(call)?;
+    let processor = processor_named(call, &method.processor)?;
     let facts = processor.facts();
-    let mut attempt = new_check(changes, method, facts.name, call.tenant().settings.default_currency);
+    let mut attempt = new_check(changes, method, call.tenant().settings.default_currency);
     if !facts.in_process {
         // The idempotency key is not used here: a request that is interrupted has had no effect, and can be repeated.
         call.commit_bare(std::mem::replace(changes, call.changes())).await?;

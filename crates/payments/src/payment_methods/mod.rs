@@ -4,6 +4,7 @@ mod card;
 mod check;
 mod free;
 mod render;
+mod taken;
 
 pub use card::{PaymentMethodDataParams, create_from_token, named_or_described, resolve};
 pub use check::{CardCheck, check};

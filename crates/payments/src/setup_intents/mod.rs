@@ -18,7 +18,7 @@ use api::error::{ApiError, Failure, Result};
 use api::params::assign;
 use api::reply::Reply;
 use api::resource::show;
-use attempts::{Answering, Attempted, PayersIntent, declined, preferred_processor, run, withdrawn};
+use attempts::{Answering, Attempted, PayersIntent, declined, run, withdrawn};
 use contracts::{FieldFilter, ListQuery};
 use domain::attempts::{Attempt, Options};
 use domain::payments::customer::Customer;
@@ -164,10 +164,9 @@ async fn confirm_with(
     check_return_url(&params)?;
     let use_sdk = params.use_stripe_sdk.unwrap_or(false);
     let options = Options { return_url: params.return_url, use_sdk, ..Options::default() };
-    let processor = preferred_processor(call)?.facts().name;
     let currency = call.tenant().settings.default_currency;
     let with = (options, call.request_key());
-    let (attempt, setup_attempt) = setup_intent::begin(&mut changes, &mut intent, &mut method, processor, currency, with)
+    let (attempt, setup_attempt) = setup_intent::begin(&mut changes, &mut intent, &mut method, currency, with)
         .map_err(|refusal| refused(call, &intent, refusal))?;
     let customer = call.referenced_if_any(intent.customer).await?;
     let setup = Setup { method: Some(method), setup_attempt: Some(setup_attempt), customer };

@@ -25,7 +25,7 @@ pub struct World {
     pub ledger: Arc<FailingLedger>,
     pub clock: Arc<ManualClock>,
     pub tenant: Tenant,
-    processor: Arc<dyn Processor>,
+    pub processor: Arc<dyn Processor>,
 }
 
 impl World {
@@ -49,19 +49,22 @@ impl World {
         model.create_tenant(tenant.id);
         let ledger = FailingLedger::new(model);
         let processor = processor(clock.clone());
-        let api = api(ledger.clone(), &tenant, clock.clone(), &processor, register);
+        let api = api(ledger.clone(), &tenant, clock.clone(), vec![processor.clone()], register);
         World { api, ledger, clock, tenant, processor }
     }
 
     /// Another process with the same books, which are fast for it; its clock is that much ahead.
     pub fn another_process(&self, ahead: Duration) -> Arc<Api> {
         let clock = Arc::new(Ahead(self.clock.clone(), ahead));
-        api(self.ledger.model(), &self.tenant, clock, &self.processor, |_| ())
+        api(self.ledger.model(), &self.tenant, clock, vec![self.processor.clone()], |_| ())
     }
 
-    /// A process with the same books, and another processor.
-    pub fn with_another_processor(&self, processor: &Arc<dyn Processor>) -> Arc<Api> {
-        api(self.ledger.model(), &self.tenant, self.clock.clone(), processor, |_| ())
+    /// A process with the same books, and other processors; new cards go to the first.
+    pub fn with_processors(&self, processors: Vec<Arc<dyn Processor>>) -> World {
+        let World { ledger, clock, tenant, processor, .. } = self;
+        let api = api(ledger.clone(), tenant, clock.clone(), processors, |_| ());
+        let (ledger, clock, tenant, processor) = (ledger.clone(), clock.clone(), tenant.clone(), processor.clone());
+        World { api, ledger, clock, tenant, processor }
     }
 
     /// How many log entries an object has.
@@ -167,11 +170,11 @@ fn api(
     ledger: Arc<dyn Ledger>,
     tenant: &Tenant,
     clock: Arc<dyn Clock>,
-    processor: &Arc<dyn Processor>,
+    processors: Vec<Arc<dyn Processor>>,
     register: impl FnOnce(&mut Registry),
 ) -> Arc<Api> {
     let mut registry = Registry::default();
-    attempts::register(&mut registry, Processors::new(vec![processor.clone()]).unwrap());
+    attempts::register(&mut registry, Processors::new(processors).unwrap());
     payments::register(&mut registry);
     register(&mut registry);
     let environment = Environment { public_url: "http://localhost".into() };

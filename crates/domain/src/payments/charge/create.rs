@@ -25,7 +25,6 @@ pub struct Request {
 pub fn begin(
     changes: &mut Changes,
     method: &mut Versioned<PaymentMethod>,
-    processor: &str,
     statement_descriptor: &str,
     request: Request,
 ) -> Result<(Versioned<Charge>, Versioned<Attempt>), Refusal> {
@@ -35,7 +34,8 @@ pub fn begin(
     let id = changes.new_id(Kind::Charge);
     let operation = if request.capture { Operation::Sale } else { Operation::Authorize };
     let currency = request.money.currency;
-    let new = New { processor, operation, currency, target: id, subject: id, credential: &method.credential };
+    let PaymentMethod { processor, credential, .. } = &**method;
+    let new = New { processor, operation, currency, target: id, subject: id, credential };
     // A charge without an intent has no way to ask the payer for authentication.
     let attempt = Attempt {
         amount: request.money.amount,

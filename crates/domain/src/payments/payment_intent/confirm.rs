@@ -45,14 +45,14 @@ pub fn begin(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
     method: &mut Versioned<PaymentMethod>,
-    processor: &str,
     confirmation: Confirmation,
 ) -> Result<Versioned<Attempt>, Refusal> {
     allowed(intent)?;
     intent.check_method(method)?;
     let operation = if intent.captures_automatically() { Operation::Sale } else { Operation::Authorize };
     let (currency, target, subject) = (intent.currency, intent.id, intent.id);
-    let new = New { processor, operation, currency, target, subject, credential: &method.credential };
+    let PaymentMethod { processor, credential, .. } = &**method;
+    let new = New { processor, operation, currency, target, subject, credential };
     let attempt = lifecycle::new::<PaymentIntent>(changes, new);
     let secret = changes.new_secret(24);
     let attempt = changes.create(

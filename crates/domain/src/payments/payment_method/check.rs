@@ -8,14 +8,10 @@ use crate::object::Versioned;
 use types::Currency;
 
 /// A new attempt to check a card. `currency` is the tenant's: no money moves.
-pub fn new_check(
-    changes: &mut Changes,
-    method: &PaymentMethod,
-    processor: &str,
-    currency: Currency,
-) -> Versioned<Attempt> {
+pub fn new_check(changes: &mut Changes, method: &PaymentMethod, currency: Currency) -> Versioned<Attempt> {
     let (target, subject) = (method.id, method.id);
-    let new = New { processor, operation: Operation::Setup, currency, target, subject, credential: &method.credential };
+    let PaymentMethod { processor, credential, .. } = method;
+    let new = New { processor, operation: Operation::Setup, currency, target, subject, credential };
     let attempt = lifecycle::new::<PaymentMethod>(changes, new);
     changes.create(Attempt { set_up: method.set_up, ..attempt }, None)
 }

@@ -11,6 +11,8 @@ use types::{Kind, ObjectId};
 /// What a new payment method is made of.
 pub struct NewPaymentMethod {
     pub card: Card,
+    /// The processor that has taken the card, and its name for it.
+    pub processor: String,
     pub credential: String,
     pub billing_details: BillingDetails,
     pub metadata: BTreeMap<String, String>,
@@ -19,7 +21,7 @@ pub struct NewPaymentMethod {
 
 /// Creates a payment method that belongs to no customer. It has no event.
 pub fn create(changes: &mut Changes, new: NewPaymentMethod) -> Versioned<PaymentMethod> {
-    let NewPaymentMethod { card, credential, billing_details, metadata, allow_redisplay } = new;
+    let NewPaymentMethod { card, processor, credential, billing_details, metadata, allow_redisplay } = new;
     let method = PaymentMethod {
         id: changes.new_id(Kind::PaymentMethod),
         created: changes.now,
@@ -28,6 +30,7 @@ pub fn create(changes: &mut Changes, new: NewPaymentMethod) -> Versioned<Payment
         card,
         metadata,
         allow_redisplay,
+        processor,
         credential,
         set_up: false,
         used_by: None,

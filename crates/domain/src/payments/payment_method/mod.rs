@@ -30,8 +30,10 @@ pub struct PaymentMethod {
     pub metadata: BTreeMap<String, String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub allow_redisplay: Option<AllowRedisplay>,
-    /// The processor's name for the card. It is of no use without the processor, and is never shown. Empty in a copy that
-    /// another object keeps.
+    /// The processor that has the card: what is done with the card is done there. Empty in a copy that another object keeps.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub processor: String,
+    /// That processor's name for the card. It is of no use without the processor, and is never shown. Empty in a copy too.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub credential: String,
     /// Whether the payer has authenticated it for payments without the payer.
@@ -85,7 +87,7 @@ named! {
 impl PaymentMethod {
     /// A copy for another object to keep: what charges the card is stored once.
     pub(in crate::payments) fn without_credential(&self) -> Self {
-        PaymentMethod { credential: String::new(), used_by: None, ..self.clone() }
+        PaymentMethod { processor: String::new(), credential: String::new(), used_by: None, ..self.clone() }
     }
 }
 

@@ -30,7 +30,6 @@ pub fn begin(
     changes: &mut Changes,
     intent: &mut Versioned<SetupIntent>,
     method: &mut Versioned<PaymentMethod>,
-    processor: &str,
     currency: Currency,
     (options, key): (Options, Option<RequestKey>),
 ) -> Result<(Versioned<Attempt>, Versioned<SetupAttempt>), Refusal> {
@@ -38,7 +37,8 @@ pub fn begin(
     may_use(intent, method)?;
     let secret = changes.new_secret(24);
     let (target, subject) = (intent.id, intent.id);
-    let new = New { processor, operation: Operation::Setup, currency, target, subject, credential: &method.credential };
+    let PaymentMethod { processor, credential, .. } = &**method;
+    let new = New { processor, operation: Operation::Setup, currency, target, subject, credential };
     let attempt = Attempt {
         challenge: ThreeDSecure::challenges(intent.request_three_d_secure),
         secret: Some(secret),
