@@ -5,14 +5,14 @@
 mod support;
 
 use async_trait::async_trait;
-use domain::attempts::{Done, Operation, Outcome};
+use domain::attempts::{Operation, Outcome};
 use processors::Assignment;
 use processors::sandbox::Sandbox;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use support::staged::Question::{Cancel, Execute, Query};
-use support::staged::{Play, Script, Staged, action, declined, done, pending, unknown};
+use support::staged::{Play, Script, Staged, action, declined, done, done_as, pending, unknown};
 use support::{World, body};
 
 fn world(script: &Arc<Script>) -> World {
@@ -193,10 +193,6 @@ async fn a_success_that_is_taken_back_is_for_an_operator() {
         assert_eq!((&conflict["remedy"], &conflict["reversal"]), (&json!("none"), &Value::Null));
         assert_eq!(world.balance("assets/processor").await, -2000);
     }
-}
-
-fn done_as(reference: &str) -> Outcome {
-    Outcome::Done(Done { reference: reference.to_owned(), ..Done::default() })
 }
 
 /// The processor sent both its notices again and again: each time there was an alarm.

@@ -131,16 +131,17 @@ fn late_success<T: Target>(
         settle(changes, attempt);
         return (Remedy::Recorded, None);
     }
+    let name = done.name().or(attempt.reference.clone());
     match attempt.operation {
         Operation::Sale => {
             // Until it is back with the payer, the money is owed to them.
             let owed = (chart::processor(&attempt.processor, attempt.currency), chart::refunds(attempt.currency));
             changes.transfer(Action::Post, "late_charge", owed, attempt.amount, attempt.id);
-            (Remedy::Reversed, Some(reverse::<T>(changes, attempt, Operation::Refund, done)))
+            (Remedy::Reversed, Some(reverse::<T>(changes, attempt, Operation::Refund, name)))
         }
-        Operation::Authorize => (Remedy::Reversed, Some(reverse::<T>(changes, attempt, Operation::Void, done))),
+        Operation::Authorize => (Remedy::Reversed, Some(reverse::<T>(changes, attempt, Operation::Void, name))),
         Operation::Refund => {
-            let is_recorded = T::refunded_late(target, related, changes, done);
+            let is_recorded = T::refunded_late(target, related, changes, name);
             (if is_recorded { Remedy::Recorded } else { Remedy::None }, None)
         }
         Operation::Capture | Operation::Increment | Operation::Void | Operation::Setup => (Remedy::None, None),
@@ -148,13 +149,18 @@ fn late_success<T: Target>(
 }
 
 /// Begins to take back what succeeded too late. The worker finds it at once: it is not asked for by the process that
-/// writes this.
-fn reverse<T: Target>(changes: &mut Changes, late: &Attempt, operation: Operation, done: &Done) -> ObjectId {
+/// writes this. `original` is the processor's name for it.
+fn reverse<T: Target>(
+    changes: &mut Changes,
+    late: &Attempt,
+    operation: Operation,
+    original: Option<String>,
+) -> ObjectId {
     let Attempt { processor, currency, target, subject, credential, .. } = late;
     let new = New { processor, operation, currency: *currency, target: *target, subject: *subject, credential };
     let reversal = Attempt {
         amount: late.amount,
-        original: Some(done.reference.clone()),
+        original,
         reverses: Some(late.id),
         off_session: true,
         asking: false,

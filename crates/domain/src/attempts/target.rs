@@ -1,6 +1,6 @@
 //! What attempts are made for. Each kind of object that a processor acts on says itself what an outcome changes.
 
-use super::{Attempt, Conditions, Decline, Done, Operation, Outcome};
+use super::{Attempt, Conditions, Decline, Operation, Outcome};
 use crate::changes::Changes;
 use crate::object::{Object, Versioned};
 use std::fmt;
@@ -23,8 +23,8 @@ pub trait Target: Object {
     fn canceling(_: &mut Versioned<Self>, _: &mut Self::Related, _: &mut Changes) {}
 
     /// A refund of the target's that was declined or canceled has been carried out all the same: makes objects and books say
-    /// so. False if they cannot, or if the target is no refund.
-    fn refunded_late(_: &mut Versioned<Self>, _: &mut Self::Related, _: &mut Changes, _: &Done) -> bool {
+    /// so, with the processor's name for it. False if they cannot, or if the target is no refund.
+    fn refunded_late(_: &mut Versioned<Self>, _: &mut Self::Related, _: &mut Changes, _: Option<String>) -> bool {
         false
     }
 

@@ -94,11 +94,18 @@ pub struct Script {
     pub answers: Mutex<VecDeque<(Question, Outcome)>>,
     pub notice: Mutex<Option<Outcome>>,
     pub cancels: bool,
+    /// What each attempt that it was asked about builds on.
+    pub originals: Mutex<Vec<Option<String>>>,
 }
 
 impl Script {
     pub fn new(answers: impl IntoIterator<Item = (Question, Outcome)>) -> Arc<Self> {
-        Arc::new(Script { answers: Mutex::new(answers.into_iter().collect()), notice: Mutex::new(None), cancels: true })
+        Arc::new(Script {
+            answers: Mutex::new(answers.into_iter().collect()),
+            notice: Mutex::new(None),
+            cancels: true,
+            originals: Mutex::default(),
+        })
     }
 
     pub fn goes_on(&self, answers: impl IntoIterator<Item = (Question, Outcome)>) {
@@ -109,7 +116,8 @@ impl Script {
         self.answers.lock().unwrap().is_empty()
     }
 
-    fn answer(&self, asked: Question) -> Outcome {
+    fn answer(&self, asked: Question, assignment: Assignment<'_>) -> Outcome {
+        self.originals.lock().unwrap().push(assignment.attempt.original.clone());
         let (question, answer) = self.answers.lock().unwrap().pop_front().expect("the script goes on");
         assert_eq!(question, asked, "the processor is asked as the script says");
         answer
@@ -118,16 +126,16 @@ impl Script {
 
 #[async_trait]
 impl Play for Arc<Script> {
-    async fn execute(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
-        self.answer(Question::Execute)
+    async fn execute(&self, _: &Sandbox, assignment: Assignment<'_>) -> Outcome {
+        self.answer(Question::Execute, assignment)
     }
 
-    async fn query(&self, _: &Sandbox, _: Assignment<'_>) -> Query {
-        Query::Known(self.answer(Question::Query))
+    async fn query(&self, _: &Sandbox, assignment: Assignment<'_>) -> Query {
+        Query::Known(self.answer(Question::Query, assignment))
     }
 
-    async fn cancel(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
-        self.answer(Question::Cancel)
+    async fn cancel(&self, _: &Sandbox, assignment: Assignment<'_>) -> Outcome {
+        self.answer(Question::Cancel, assignment)
     }
 
     fn notice(&self) -> Option<Outcome> {
@@ -147,7 +155,11 @@ pub fn action() -> Outcome {
 }
 
 pub fn done() -> Outcome {
-    Outcome::Done(Done { reference: "ref".to_owned(), ..Done::default() })
+    done_as("ref")
+}
+
+pub fn done_as(reference: &str) -> Outcome {
+    Outcome::Done(Done { reference: reference.to_owned(), ..Done::default() })
 }
 
 pub fn declined(code: &str) -> Outcome {

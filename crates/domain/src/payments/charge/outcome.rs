@@ -9,7 +9,7 @@ use types::Money;
 /// The card was charged or authorized.
 pub fn succeed(changes: &mut Changes, charge: &mut Charge, attempt: &Attempt, conditions: &Conditions, done: &Done) {
     charge.status = Status::Succeeded;
-    charge.reference = Some(done.reference.clone());
+    charge.reference.clone_from(&attempt.reference);
     charge.authorization_code.clone_from(&done.authorization_code);
     charge.risk_score = done.risk_score;
     if attempt.operation == Operation::Authorize {

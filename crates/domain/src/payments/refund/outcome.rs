@@ -1,7 +1,7 @@
 //! What a processor's answer makes of a refund.
 
 use super::{Refund, Source, Status, announce, change, failure_reason, postings, release};
-use crate::attempts::{Decline, Done, Operation, Outcome, Resolution, Target, Unexpected};
+use crate::attempts::{Decline, Operation, Outcome, Resolution, Target, Unexpected};
 use crate::books::balance_transaction::{BalanceTransaction, Category, NewBalanceTransaction};
 use crate::changes::Changes;
 use crate::object::Versioned;
@@ -21,7 +21,7 @@ impl Target for Refund {
         match (resolution.attempt.operation, refund.source) {
             // It has ended otherwise.
             (Operation::Refund, Some(_)) | (Operation::Void, None) if refund.status != Status::Pending => (),
-            (Operation::Refund, Some(source)) => apply(changes, refund, source, charge, resolution.outcome),
+            (Operation::Refund, Some(source)) => apply(changes, refund, source, charge, resolution),
             (Operation::Void, None) => release::apply(changes, refund, charge, resolution.outcome),
             (
                 other @ (Operation::Authorize
@@ -42,7 +42,7 @@ impl Target for Refund {
         refund: &mut Versioned<Self>,
         charge: &mut Self::Related,
         changes: &mut Changes,
-        done: &Done,
+        reference: Option<String>,
     ) -> bool {
         // What was refunded again meanwhile cannot be taken from the tenant a second time without being asked.
         let is_left = refund.amount <= charge.amount_refundable();
@@ -53,7 +53,7 @@ impl Target for Refund {
         postings::paid_out(changes, refund, &charge.processor);
         change(changes, refund, "refund.updated", |refund| {
             refund.status = Status::Succeeded;
-            refund.reference = Some(done.reference.clone());
+            refund.reference = reference;
             refund.source = Some(Source { balance_transaction: again, ..source });
             refund.failure_balance_transaction = None;
             refund.failure_reason = None;
@@ -70,14 +70,14 @@ fn apply(
     refund: &mut Versioned<Refund>,
     source: Source,
     charge: &mut Versioned<Charge>,
-    outcome: &Outcome,
+    resolution: &Resolution,
 ) {
-    match outcome {
-        Outcome::Done(done) => {
+    match resolution.outcome {
+        Outcome::Done(_) => {
             postings::paid_out(changes, refund, &charge.processor);
             change(changes, refund, "refund.updated", |refund| {
                 refund.status = Status::Succeeded;
-                refund.reference = Some(done.reference.clone());
+                refund.reference.clone_from(&resolution.attempt.reference);
             });
         }
         Outcome::Declined { decline, .. } => {
