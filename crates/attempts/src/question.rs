@@ -27,7 +27,8 @@ pub async fn ask(call: &Call, processor: &dyn Processor, attempt: &mut Versioned
     known(leased(call, processor, attempt, question).await)
 }
 
-/// Asks a processor what became of an attempt, and has it carried out if the processor never received it.
+/// Asks a processor what became of an attempt, and has it carried out if the processor never received it. What the processor has
+/// accepted before is never carried out anew, also if it says then that it never received it: the payer is gone by now.
 pub(crate) async fn ask_again(call: &Call, processor: &dyn Processor, attempt: &mut Versioned<Attempt>) -> Outcome {
     if attempt.canceling.is_some() {
         return known(leased(call, processor, attempt, Question::Cancel).await);
@@ -38,7 +39,12 @@ pub(crate) async fn ask_again(call: &Call, processor: &dyn Processor, attempt: &
             known(leased(call, processor, attempt, Question::Execute).await)
         }
         Query::Known(outcome) => outcome,
-        Query::NotFound => known(leased(call, processor, attempt, Question::Execute).await),
+        Query::NotFound if attempt.may_be_lost() => known(leased(call, processor, attempt, Question::Execute).await),
+        Query::NotFound => {
+            let (tenant, attempt) = (call.tenant_id(), attempt.id);
+            tracing::error!(%tenant, %attempt, "the processor does not know what it has accepted");
+            known(Query::NotFound)
+        }
     }
 }
 

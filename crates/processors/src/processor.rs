@@ -60,7 +60,7 @@ pub struct Assignment<'a> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Query {
     Known(Outcome),
-    /// The processor is certain that it never received it: executing it is safe.
+    /// The processor is certain that it never received it: executing it is safe. Of what it has accepted before, not believed.
     NotFound,
 }
 

@@ -97,8 +97,8 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
                 attempt.due = Some(due.map_or(soonest, |due| due.max(soonest)));
             }
             Outcome::Unknown { .. } => {
-                // A question without an answer changes nothing for a payer who is asked to act.
-                if attempt.status != Status::RequiresAction || canceling.is_some() {
+                // A question without an answer changes nothing of what the processor has said before.
+                if !matches!(attempt.status, Status::RequiresAction | Status::Pending) || canceling.is_some() {
                     attempt.status = Status::Unknown;
                 }
                 attempt.canceling = canceling;

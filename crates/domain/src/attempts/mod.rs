@@ -106,6 +106,12 @@ impl Attempt {
         !self.status.is_final() || self.canceling.is_some()
     }
 
+    /// Whether the processor may never have received it: it has said nothing of it yet.
+    pub fn may_be_lost(&self) -> bool {
+        let is_unanswered = matches!(self.status, Status::Started | Status::Unknown);
+        is_unanswered && self.reference.is_none() && self.at_processor.is_none()
+    }
+
     /// Whether a process is asking the processor about it, and has not been at it for too long.
     pub fn is_leased(&self, now: Timestamp) -> bool {
         self.asking && self.due.is_some_and(|due| due > now)
