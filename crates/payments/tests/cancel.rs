@@ -148,7 +148,8 @@ async fn nothing_is_canceled_for_a_command_that_is_refused() {
     }
 }
 
-/// The card that is to be used was detached since: the setup was canceled at the processor, and then its confirmation refused.
+/// The card that is to be used was detached since, or its processor is not configured here: the setup was canceled at the processor,
+/// and then its confirmation refused.
 #[tokio::test]
 async fn nothing_is_canceled_for_a_card_that_cannot_be_used() {
     for (path, form) in [
@@ -164,9 +165,19 @@ async fn nothing_is_canceled_for_a_card_that_cannot_be_used() {
         let method = methods["data"][0]["id"].as_str().unwrap();
         let waits = body(&world.post(path, &[], &format!("{form}&customer={customer}&payment_method={method}")).await);
         assert_eq!(waits["status"], "requires_action", "{waits}");
-        world.post("/v1/payment_methods/{id}/detach", &[("id", method)], "").await;
         let (id, one) = (waits["id"].as_str().unwrap(), format!("{path}/{{id}}"));
-        let refused = world.post(&format!("{one}/confirm"), &[("id", id)], "").await;
+        let confirm = async |form: &str| world.post(&format!("{one}/confirm"), &[("id", id)], form).await;
+
+        let mut elsewhere = Script::new([]);
+        Arc::get_mut(&mut elsewhere).unwrap().name = "elsewhere";
+        let elsewhere = world.with_processors(vec![Staged::new(elsewhere, world.clock.clone())]);
+        let card = body(&elsewhere.post("/v1/payment_methods", &[], "type=card&card[token]=tok_visa").await);
+        let refused = confirm(&format!("payment_method={}", card["id"].as_str().unwrap())).await;
+        assert!(refused.body.contains("not configured"), "{}", refused.body);
+        assert_eq!(world.object(&one, id).await, waits, "{path}");
+
+        world.post("/v1/payment_methods/{id}/detach", &[("id", method)], "").await;
+        let refused = confirm("").await;
         assert_eq!(body(&refused)["error"]["code"], "payment_method_unexpected_state", "{}", refused.body);
         assert_eq!(world.object(&one, id).await, waits, "{path}");
         assert!(script.is_at_its_end());

@@ -94,6 +94,7 @@ pub struct Script {
     pub answers: Mutex<VecDeque<(Question, Outcome)>>,
     pub notice: Mutex<Option<Outcome>>,
     pub cancels: bool,
+    pub name: &'static str,
     /// What each attempt that it was asked about builds on.
     pub originals: Mutex<Vec<Option<String>>>,
 }
@@ -104,6 +105,7 @@ impl Script {
             answers: Mutex::new(answers.into_iter().collect()),
             notice: Mutex::new(None),
             cancels: true,
+            name: Sandbox::NAME,
             originals: Mutex::default(),
         })
     }
@@ -136,6 +138,10 @@ impl Play for Arc<Script> {
 
     async fn cancel(&self, _: &Sandbox, assignment: Assignment<'_>) -> Outcome {
         self.answer(Question::Cancel, assignment)
+    }
+
+    fn name(&self) -> &'static str {
+        self.name
     }
 
     fn notice(&self) -> Option<Outcome> {
