@@ -9,7 +9,7 @@ use domain::attempts::Outcome;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use support::staged::Question::{Cancel, Execute, Query};
-use support::staged::{Script, Staged, action, declined, done, pending};
+use support::staged::{Script, Staged, action, declined, done, pending, unknown};
 use support::{World, body};
 
 const SALE: &str = "amount=2000&currency=usd";
@@ -99,6 +99,38 @@ async fn of_two_at_the_same_time_one_is_refused() {
             assert!(shop.script.is_at_its_end(), "{context}");
         }
     }
+}
+
+/// The processor could still have carried the first one out.
+#[tokio::test]
+async fn a_card_is_free_when_the_processor_has_canceled_what_has_failed() {
+    let shop = Shop::new().await;
+    let uses = shop.uses().await;
+    shop.script.goes_on([(Execute, action())]);
+    let form = format!("{}&error_on_requires_action=true", uses[0].2);
+    let failed = shop.world.post(uses[0].0, &[], &form).await;
+    assert_eq!(failed.status, 402, "{}", failed.body);
+    for (path, id, form) in &uses {
+        let busy = shop.world.post(path, &[("id", id)], form).await;
+        assert_eq!((busy.status, &body(&busy)["error"]["code"]), (429, &json!("lock_timeout")), "{path}");
+    }
+    // The intent that used it may use it again.
+    shop.script.goes_on([(Execute, declined("card_declined"))]);
+    let own = body(&failed)["error"]["payment_intent"]["id"].as_str().unwrap().to_owned();
+    let confirm = format!("payment_method={}", shop.card);
+    let again = shop.world.post("/v1/payment_intents/{id}/confirm", &[("id", &own)], &confirm).await;
+    assert_eq!(again.status, 402, "{}", again.body);
+
+    let shop = Shop::new().await;
+    let uses = shop.uses().await;
+    shop.script.goes_on([(Execute, action()), (Cancel, unknown()), (Cancel, Outcome::Canceled), (Execute, done())]);
+    shop.world.post(uses[0].0, &[], &format!("{}&error_on_requires_action=true", uses[0].2)).await;
+    shop.world.work(1).await;
+    assert_eq!(shop.world.post(uses[1].0, &[("id", &uses[1].1)], "").await.status, 429, "nothing is known yet");
+    shop.world.work(5).await;
+    let paid = shop.world.post(uses[1].0, &[("id", &uses[1].1)], "").await;
+    assert_eq!(body(&paid)["status"], "succeeded", "{}", paid.body);
+    assert!(shop.script.is_at_its_end());
 }
 
 /// The intent's own use of it is given up for that; another intent's is not, and then nothing is given up either.

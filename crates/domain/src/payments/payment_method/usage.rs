@@ -18,11 +18,15 @@ pub(in crate::payments) fn use_for(changes: &mut Changes, method: &mut Versioned
 }
 
 /// Refuses a payment method without a customer that another intent is using at this moment. `user` is the attempt that
-/// [`PaymentMethod::used_by`] names; after one that has failed, the payment method can be used again. `intent` is the one that is to
-/// use it; it gives up what it has under way itself.
+/// [`PaymentMethod::used_by`] names; after one that has failed, the payment method can be used again, as soon as the processor has
+/// said what it has canceled: until then the attempt could succeed there. `intent` is the one that is to use it; it gives up what it
+/// has under way itself.
 pub fn may_use_now(method: &PaymentMethod, user: &Attempt, intent: Option<ObjectId>) -> Result<(), Refusal> {
     let is_own = Some(user.subject) == intent;
-    if method.customer.is_some() || user.status.is_final() || is_own { Ok(()) } else { Err(used_up()) }
+    if method.customer.is_some() || is_own || !user.is_open() {
+        return Ok(());
+    }
+    if user.status.is_final() { Err(Refusal::busy()) } else { Err(used_up()) }
 }
 
 /// Refuses a payment method that has been used up.
