@@ -3,6 +3,7 @@
 use crate::alarm;
 use crate::attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 use crate::background::background;
+use crate::capabilities_of;
 use crate::question;
 use crate::reported::Reported;
 use crate::targets::{Attempts, Authenticated};
@@ -93,7 +94,8 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
     }
     if attempt.status.is_final() && attempt.is_open() && reported.is_answer(&attempt) {
         let mut changes = background(call, &attempt).changes();
-        cancel::withdrawn(&mut changes, &mut attempt, outcome);
+        let capabilities = capabilities_of(call, &attempt)?;
+        cancel::withdrawn(&mut changes, &mut attempt, &capabilities, outcome);
         call.commit_bare(changes).await?;
     }
     if reported.is_stale(&attempt) {

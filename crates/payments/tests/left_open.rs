@@ -7,7 +7,7 @@ mod support;
 use domain::attempts::Outcome;
 use std::sync::Arc;
 use support::staged::Question::{Cancel, Execute, Query};
-use support::staged::{Script, Staged, action, done, unknown};
+use support::staged::{Script, Staged, action, declined, done, pending, unknown};
 use support::{World, body};
 
 fn is(status: &str, is_due: bool) -> (String, bool) {
@@ -42,6 +42,43 @@ async fn a_payment_that_fails_because_the_payer_would_have_to_act_is_canceled_at
             } else {
                 script.goes_on([(Cancel, Outcome::Canceled)]);
                 world.work(10).await;
+            }
+            assert!(attempts().await.contains(&is("declined", false)));
+            assert!(attempts().await.iter().all(|(_, is_due)| !is_due));
+            assert!(script.is_at_its_end());
+            assert_eq!(world.intent(id).await, failed);
+        }
+    }
+}
+
+/// It was not asked about: what the payer paid there was in no book.
+#[tokio::test]
+async fn a_payment_that_has_failed_is_looked_at_where_it_cannot_be_canceled() {
+    for form in ["&error_on_requires_action=true", "&off_session=true"] {
+        for late in [false, true] {
+            let mut script = Script::new([(Execute, action())]);
+            Arc::get_mut(&mut script).unwrap().cancels = false;
+            let world = World::of(|clock| Staged::new(script.clone(), clock));
+            assert_eq!(world.pay("pm_card_visa", form).await.status, 402, "the merchant need not wait");
+            let list = body(&world.get("/v1/payment_intents", &[], "").await);
+            let id = list["data"][0]["id"].as_str().unwrap();
+            let failed = world.intent(id).await;
+            let attempts = async || world.attempts(&format!("payment_intent={id}")).await;
+            for answer in [action(), unknown(), pending()] {
+                script.goes_on([(Query, answer)]);
+                world.work(60).await;
+                assert!(script.is_at_its_end());
+                assert_eq!(attempts().await, [is("declined", true)], "nothing is known yet");
+            }
+            if late {
+                script.goes_on([(Query, done()), (Query, done())]);
+                world.work(60).await;
+                assert_eq!(world.balance("liabilities/refunds").await, 2000, "it is given back");
+                world.work(60).await;
+                assert_eq!(world.balance("assets/processor").await, 0);
+            } else {
+                script.goes_on([(Query, declined("card_declined"))]);
+                world.work(60).await;
             }
             assert!(attempts().await.contains(&is("declined", false)));
             assert!(attempts().await.iter().all(|(_, is_due)| !is_due));

@@ -5,9 +5,9 @@
 mod support;
 
 use async_trait::async_trait;
-use domain::attempts::{LEASE, Outcome};
-use processors::Assignment;
+use domain::attempts::{Capabilities, LEASE, Outcome};
 use processors::sandbox::Sandbox;
+use processors::{Assignment, Processor};
 use serde_json::{Value, json};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -105,6 +105,7 @@ async fn a_payment_whose_notice_is_lost_is_found() {
 
 /// A processor whose payer never acts; it notes when it is asked.
 struct Waiting {
+    cancels: bool,
     clock: Arc<ManualClock>,
     asked: Arc<Mutex<Vec<Timestamp>>>,
 }
@@ -123,16 +124,20 @@ impl Play for Waiting {
     async fn cancel(&self, _: &Sandbox, _: Assignment<'_>) -> Outcome {
         Outcome::Canceled
     }
+
+    fn capabilities(&self, sandbox: &Sandbox) -> Capabilities {
+        Capabilities { cancels: self.cancels, ..sandbox.facts().capabilities }
+    }
 }
 
-#[tokio::test]
-async fn a_payer_who_does_not_act_is_asked_about_ever_more_rarely_and_not_for_ever() {
-    const DAY: u64 = 86_400;
+const DAY: u64 = 86_400;
+
+/// Sixty days with a payer who never acts; returns the intent as it was at first, and when the processor was asked.
+async fn sixty_days(cancels: bool) -> (World, Value, Vec<Timestamp>) {
     let asked = Arc::new(Mutex::new(Vec::new()));
-    let world = World::of(|clock| Staged::new(Waiting { clock: clock.clone(), asked: asked.clone() }, clock));
+    let world = World::of(|clock| Staged::new(Waiting { cancels, clock: clock.clone(), asked: asked.clone() }, clock));
     let began = world.clock.now();
     let waits = body(&world.pay("pm_card_visa", "").await);
-    let id = waits["id"].as_str().unwrap();
     for step in std::iter::repeat_n(60, 60).chain(std::iter::repeat_n(3600, 60 * 24)) {
         world.work(step).await;
     }
@@ -141,8 +146,24 @@ async fn a_payer_who_does_not_act_is_asked_about_ever_more_rarely_and_not_for_ev
         asked.iter().scan(began, |last, now| Some(now.since(std::mem::replace(last, *now)))).collect();
     assert!(pauses.is_sorted(), "{pauses:?}");
     assert_eq!((pauses[0].as_secs(), pauses.last().unwrap().as_secs()), (60, DAY), "{pauses:?}");
-    assert!(asked.last().unwrap().since(began) < Duration::from_secs(32 * DAY), "{pauses:?}");
-    assert_eq!(world.intent(id).await, waits, "it waits for the payer still");
+    assert_eq!(world.intent(waits["id"].as_str().unwrap()).await, waits, "it waits for the payer still");
+    (world, waits, asked)
+}
+
+/// It could never be canceled, and how it ended was never found out.
+#[tokio::test]
+async fn a_payer_is_asked_about_for_ever_where_nothing_can_be_canceled() {
+    let (world, waits, asked) = sixty_days(false).await;
+    assert!(world.clock.now().since(*asked.last().unwrap()) <= Duration::from_secs(DAY), "{asked:?}");
+    assert!(!world.attempt(waits["id"].as_str().unwrap()).await["next_query_at"].is_null());
+}
+
+#[tokio::test]
+async fn a_payer_who_does_not_act_is_asked_about_ever_more_rarely_and_not_for_ever() {
+    let (world, waits, asked) = sixty_days(true).await;
+    let id = waits["id"].as_str().unwrap();
+    let began = Timestamp::from_seconds(waits["created"].as_i64().unwrap());
+    assert!(asked.last().unwrap().since(began) < Duration::from_secs(32 * DAY), "{asked:?}");
     assert_eq!(world.attempt(id).await["next_query_at"], Value::Null);
 
     // A notice is asked about as before, and the merchant can cancel.

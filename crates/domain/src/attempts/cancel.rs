@@ -1,7 +1,7 @@
 //! Giving up, at a merchant's command, what was begun and is not done.
 
 use super::lifecycle::abandon;
-use super::schedule::LEASE;
+use super::schedule::{LEASE, next_look};
 use super::{Attempt, Capabilities, Outcome, Status, Target};
 use crate::changes::Changes;
 use crate::commit::RequestKey;
@@ -55,25 +55,37 @@ pub fn begin<T: Target>(
     Ok(())
 }
 
-/// Leaves it to the worker to have the processor cancel an attempt for which no payer acts: the processor could still carry it out.
-/// It may have ended here already. A processor that cannot cancel is asked what has become of it, unless it has ended.
+/// Leaves it to the worker to have the processor cancel an attempt for which no payer acts: the processor could still carry it out
+/// on the page that it has made. It may have ended here already. A processor that cannot cancel is asked what has become of it.
 pub(super) fn withdraw(changes: &mut Changes, attempt: &mut Versioned<Attempt>, capabilities: &Capabilities) {
     let now = changes.now;
-    if capabilities.cancels {
-        changes.update(attempt, None, |attempt| {
-            attempt.canceling = Some(now);
-            attempt.due = Some(now);
-        });
-    }
+    changes.update(attempt, None, |attempt| {
+        let since = *attempt.at_processor.get_or_insert(now);
+        attempt.canceling = capabilities.cancels.then_some(now);
+        attempt.due = if capabilities.cancels { Some(now) } else { next_look(since, now, capabilities) };
+    });
 }
 
-/// Records what a processor says to the cancel of an attempt that has ended here: it is asked until it has said what has become of
-/// it. If that contradicts the end, the caller keeps it as a conflict.
-pub fn withdrawn(changes: &mut Changes, attempt: &mut Versioned<Attempt>, outcome: &Outcome) {
-    let again = changes.now.plus(backoff(attempt.queries));
+/// Records what a processor says of an attempt that has ended here, and that it could still carry out: it is asked until it has said
+/// what has become of it. If that contradicts the end, the caller keeps it as a conflict.
+pub fn withdrawn(
+    changes: &mut Changes,
+    attempt: &mut Versioned<Attempt>,
+    capabilities: &Capabilities,
+    outcome: &Outcome,
+) {
+    let now = changes.now;
     changes.update(attempt, None, |attempt| {
         attempt.asking = false;
-        attempt.canceling = attempt.canceling.filter(|_| !outcome.is_final());
-        attempt.due = attempt.canceling.map(|_| again);
+        if outcome.is_final() {
+            (attempt.canceling, attempt.at_processor, attempt.due) = (None, None, None);
+            return;
+        }
+        // That the payer has not acted is an answer, unless it was to be canceled.
+        let unchanged = attempt
+            .at_processor
+            .filter(|_| attempt.canceling.is_none() && matches!(outcome, Outcome::ActionRequired { .. }));
+        let again = Some(now.plus(backoff(attempt.queries)));
+        attempt.due = unchanged.map_or(again, |since| next_look(since, now, capabilities));
     });
 }

@@ -1,7 +1,7 @@
 //! The life of an attempt: begun, leased to the process that asks the processor, resolved or given up.
 
 use super::schedule::{LEASE, next_look};
-use super::{Attempt, Decline, Operation, Options, Outcome, PayerPage, Status, Target};
+use super::{Attempt, Capabilities, Decline, Operation, Options, Outcome, PayerPage, Status, Target};
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::retries::backoff;
@@ -59,12 +59,17 @@ pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
 }
 
 /// Records a processor's answer in the attempt itself.
-pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, outcome: &Outcome) {
+pub(crate) fn record(
+    changes: &mut Changes,
+    attempt: &mut Versioned<Attempt>,
+    capabilities: &Capabilities,
+    outcome: &Outcome,
+) {
     let now = changes.now;
     changes.update(attempt, None, |attempt| {
         attempt.asking = false;
         attempt.due = None;
-        let canceling = attempt.canceling.take();
+        let (canceling, since) = (attempt.canceling.take(), attempt.at_processor.take());
         match outcome {
             Outcome::Done(done) => {
                 attempt.status = Status::Succeeded;
@@ -83,9 +88,9 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
             Outcome::ActionRequired { reference, page } => {
                 attempt.status = Status::RequiresAction;
                 // Florin's own page needs no questions: the payer's answer comes here.
-                let since = attempt.at_processor.unwrap_or(now);
+                let since = since.unwrap_or(now);
                 attempt.at_processor = matches!(page, PayerPage::Url(_)).then_some(since);
-                attempt.due = attempt.at_processor.and_then(|since| next_look(since, now));
+                attempt.due = attempt.at_processor.and_then(|since| next_look(since, now, capabilities));
                 attempt.reference = reference.clone().or(attempt.reference.take());
             }
             Outcome::Canceled => attempt.status = Status::Canceled,
@@ -101,7 +106,7 @@ pub(crate) fn record(changes: &mut Changes, attempt: &mut Versioned<Attempt>, ou
                 if !matches!(attempt.status, Status::RequiresAction | Status::Pending) || canceling.is_some() {
                     attempt.status = Status::Unknown;
                 }
-                attempt.canceling = canceling;
+                (attempt.canceling, attempt.at_processor) = (canceling, since);
                 attempt.due = Some(now.plus(backoff(attempt.queries)));
             }
         }

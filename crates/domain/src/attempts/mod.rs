@@ -67,7 +67,8 @@ pub struct Attempt {
     pub reference: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub decline: Option<Decline>,
-    /// Since when the payer has a page of the processor's, so that it can be carried out without another question.
+    /// Since when a page of the processor's is open, so that it can be carried out without another question. It may have ended here
+    /// before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub at_processor: Option<Timestamp>,
     /// Since when the processor is asked to cancel it, until it has said what has become of it. It may have ended here before.
@@ -103,7 +104,7 @@ impl Attempt {
 
     /// Whether there is something left to ask the processor.
     pub fn is_open(&self) -> bool {
-        !self.status.is_final() || self.canceling.is_some()
+        !self.status.is_final() || self.canceling.is_some() || self.at_processor.is_some()
     }
 
     /// Whether the processor may never have received it: it has said nothing of it yet.

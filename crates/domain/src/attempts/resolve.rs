@@ -38,7 +38,7 @@ pub(crate) fn resolve<'a>(
     outcome: &'a Outcome,
 ) -> Cow<'a, Outcome> {
     let meant = meaning(attempt, outcome);
-    record(changes, attempt, &meant);
+    record(changes, attempt, capabilities, &meant);
     // The processor has made a page to which no payer is sent: it could be carried out there all the same.
     let has_page = matches!(outcome, Outcome::ActionRequired { page: PayerPage::Url(_), .. });
     let is_left =

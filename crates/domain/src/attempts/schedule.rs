@@ -1,5 +1,6 @@
 //! How long processors are asked.
 
+use super::Capabilities;
 use std::time::Duration;
 use types::Timestamp;
 
@@ -22,8 +23,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(86_400);
 const LOOK_FOR: Duration = Duration::from_secs(30 * 86_400);
 
 /// When to ask what has become of a payer who has a page of the processor's since then: after as long as it has taken so far.
-/// `None` when that was long enough: from then on the processor's notice is waited for.
-pub(super) fn next_look(since: Timestamp, now: Timestamp) -> Option<Timestamp> {
+/// `None` when that was long enough: from then on the processor's notice is waited for, and the merchant can have it canceled. Of a
+/// processor that cannot cancel, it is asked for ever: nothing else ends it.
+pub(super) fn next_look(since: Timestamp, now: Timestamp, capabilities: &Capabilities) -> Option<Timestamp> {
     let waited = now.since(since);
-    (waited < LOOK_FOR).then(|| now.plus(waited.clamp(LOOK_FIRST, LOOK_EVERY)))
+    let goes_on = waited < LOOK_FOR || !capabilities.cancels;
+    goes_on.then(|| now.plus(waited.clamp(LOOK_FIRST, LOOK_EVERY)))
 }

@@ -18,15 +18,17 @@ pub(in crate::payments) fn use_for(changes: &mut Changes, method: &mut Versioned
 }
 
 /// Refuses a payment method without a customer that another intent is using at this moment. `user` is the attempt that
-/// [`PaymentMethod::used_by`] names; after one that has failed, the payment method can be used again, as soon as the processor has
-/// said what it has canceled: until then the attempt could succeed there. `intent` is the one that is to use it; it gives up what it
+/// [`PaymentMethod::used_by`] names; after one that has failed, the payment method can be used again, as soon as the processor
+/// has canceled it: until then the attempt could succeed there. One that cannot cancel is not waited for. `intent` is the one that is to use it; it gives up what it
 /// has under way itself.
 pub fn may_use_now(method: &PaymentMethod, user: &Attempt, intent: Option<ObjectId>) -> Result<(), Refusal> {
     let is_own = Some(user.subject) == intent;
-    if method.customer.is_some() || is_own || !user.is_open() {
-        return Ok(());
+    match user.status.is_final() {
+        _ if method.customer.is_some() || is_own => Ok(()),
+        true if user.canceling.is_some() => Err(Refusal::busy()),
+        true => Ok(()),
+        false => Err(used_up()),
     }
-    if user.status.is_final() { Err(Refusal::busy()) } else { Err(used_up()) }
 }
 
 /// Refuses a payment method that has been used up.
