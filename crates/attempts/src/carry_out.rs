@@ -11,7 +11,9 @@ use api::call::{Call, Outcome as Answered};
 use api::conflict::retried;
 use api::error::{ApiError, Failure, Result};
 use api::reply::Reply;
-use domain::attempts::{self, Attempt, Conditions, Continuation, Decline, Target, Unexpected, cancel, lifecycle};
+use domain::attempts::{
+    self, Attempt, Conditions, Continuation, Decline, Heard, Target, Unexpected, cancel, lifecycle,
+};
 use domain::books::fees::Fees;
 use domain::{Changes, Versioned, retries};
 use processors::Processor;
@@ -82,12 +84,11 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
                   related: &RelatedTo<R>,
                   decline: Option<&Decline>|
      -> Answered { R::answer(target, related, Answering { call: &writer, attempt, decline }) };
-    if attempts::contradicts(&attempt, outcome) {
-        let mut changes = background(call, &attempt).changes();
-        attempts::contradict(&mut changes, &mut attempt, &mut target, &mut related, outcome);
+    let mut changes = background(call, &attempt).changes();
+    if let Some(heard) = attempts::hear(&mut changes, &mut attempt, &mut target, &mut related, outcome) {
         let written = call.commit_bare(changes).await;
         // Also if it is not known whether it is written: then it may be, and is not found again.
-        if !matches!(written, Err(Failure::Conflict)) {
+        if heard == Heard::Contradiction && !matches!(written, Err(Failure::Conflict)) {
             alarm::contradicted(call, &attempt);
         }
         written?;

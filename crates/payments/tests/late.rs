@@ -10,7 +10,6 @@ use processors::Assignment;
 use processors::sandbox::Sandbox;
 use serde_json::{Value, json};
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
 use support::staged::Question::{Cancel, Execute, Query};
 use support::staged::{Play, Script, Staged, action, declined, done, done_as, pending, unknown};
 use support::{World, body};
@@ -192,39 +191,6 @@ async fn a_success_that_is_taken_back_is_for_an_operator() {
         assert_eq!((&conflict["status"], &conflict["processor_reference"]), (&json!("succeeded"), &json!("another")));
         assert_eq!((&conflict["remedy"], &conflict["reversal"]), (&json!("none"), &Value::Null));
         assert_eq!(world.balance("assets/processor").await, -2000);
-    }
-}
-
-/// The processor sent both its notices again and again: each time there was an alarm.
-#[tokio::test]
-async fn answers_that_come_again_in_turn_are_one_conflict() {
-    for (executed, first, second) in [
-        (done(), done(), declined("fraudulent")),
-        (done(), done(), Outcome::Canceled),
-        (declined("card_declined"), declined("card_declined"), done()),
-        (pending(), Outcome::Canceled, done()),
-    ] {
-        let script = Script::new([(Execute, executed)]);
-        let world = world(&script);
-        world.pay("pm_card_visa", "").await;
-        let attempt = only_attempt(&world, "").await;
-        report(&world, &script, &attempt, first.clone(), 1).await;
-        report(&world, &script, &attempt, second.clone(), 1).await;
-        let mut said = vec![first, second];
-        for news in [None, Some(done_as("another")), Some(declined("expired_card")), Some(Outcome::Canceled)] {
-            if let Some(news) = news {
-                said.push(news);
-                for outcome in said.iter().rev() {
-                    report(&world, &script, &attempt, outcome.clone(), 1).await;
-                }
-            }
-            let version = world.version(&id(&attempt)).await;
-            for outcome in said.iter().chain(said.iter().rev()).chain(&said) {
-                world.clock.advance(Duration::from_secs(1));
-                report(&world, &script, &attempt, outcome.clone(), 1).await;
-            }
-            assert_eq!(world.version(&id(&attempt)).await, version, "{said:?}");
-        }
     }
 }
 

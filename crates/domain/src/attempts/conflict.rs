@@ -1,7 +1,6 @@
 //! Outcomes that contradict what is recorded for good. They are kept whatever they are, and what can be put right is.
 
 use super::lifecycle::{self, New};
-use super::meaning::meaning;
 use super::{Attempt, Decline, Done, Operation, Outcome, Status, Target};
 use crate::books::chart;
 use crate::changes::Changes;
@@ -12,16 +11,13 @@ use serde::{Deserialize, Serialize};
 use types::{ObjectId, Timestamp};
 
 /// How many statements of a processor that contradicts itself again and again are kept of one attempt.
-const STATEMENTS_MAX: usize = 8;
+const STATEMENTS_MAX: usize = 10;
 
-/// What a processor says of an attempt, against what is recorded.
+/// What a processor says of an attempt, against what it said before or what is recorded.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     #[serde(flatten)]
     pub statement: Statement,
-    /// What it said against the record before that, in turn.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub earlier: Vec<Statement>,
     pub at: Timestamp,
     pub remedy: Remedy,
     /// The attempt that takes it back.
@@ -40,24 +36,29 @@ pub struct Statement {
 }
 
 impl Statement {
-    /// What an outcome says, if it is known for good.
-    fn of(outcome: &Outcome) -> Option<Self> {
+    /// What an outcome says of an attempt that has ended, if it is known for good.
+    fn of(attempt: &Attempt, outcome: &Outcome) -> Option<Self> {
         let (says, reference) = match outcome {
+            // Nothing is left to release, however it came to that: that contradicts no end.
+            Outcome::Declined { decline, .. } if attempt.operation == Operation::Void && decline.says_released() => {
+                return None;
+            }
             Outcome::Done(done) => (Status::Succeeded, done.name()),
             Outcome::Declined { reference, .. } => (Status::Declined, reference.clone()),
             Outcome::Canceled => (Status::Canceled, None),
             Outcome::ActionRequired { .. } | Outcome::Pending { .. } | Outcome::Unknown { .. } => return None,
         };
-        Some(Statement { says, reference })
+        // What is released twice is released.
+        Some(Statement { says, reference: reference.filter(|_| attempt.operation != Operation::Void) })
     }
 
     /// What is recorded for good.
-    fn recorded(attempt: &Attempt) -> Option<Self> {
+    fn recorded(attempt: &Attempt) -> Self {
         let says = match &attempt.decline {
             Some(decline) if *decline == Decline::canceled_by_processor() => Status::Canceled,
             _ => attempt.status,
         };
-        says.is_final().then(|| Statement { says, reference: attempt.reference.clone() })
+        Statement { says, reference: attempt.reference.clone() }
     }
 
     fn is_success(&self) -> bool {
@@ -83,41 +84,60 @@ named! {
     }
 }
 
-/// Whether an outcome contradicts what the processor has said last: one of the two is a success. What it has said before is no
-/// news, in whatever order it says it again.
-pub fn contradicts(attempt: &Attempt, outcome: &Outcome) -> bool {
-    let (Some(recorded), Some(says)) = (Statement::recorded(attempt), Statement::of(&meaning(attempt, outcome))) else {
-        return false;
-    };
-    let Some(conflict) = &attempt.conflict else { return says.is_success() != recorded.is_success() };
-    let mut known = conflict.earlier.iter().chain([&recorded, &conflict.statement]);
-    says.is_success() != conflict.statement.is_success()
-        && conflict.earlier.len() < STATEMENTS_MAX
-        && !known.any(|known| says.repeats(known))
+/// What an outcome says of an attempt that has ended, if the processor has not said it before: what it says again is no news, in
+/// whatever order.
+fn news(attempt: &Attempt, outcome: &Outcome) -> Option<Statement> {
+    let says = Statement::of(attempt, outcome).filter(|_| attempt.status.is_final())?;
+    let recorded = Statement::recorded(attempt);
+    let mut known = attempt.statements.iter().chain((!attempt.is_assumed).then_some(&recorded));
+    let is_kept = attempt.statements.len() < STATEMENTS_MAX;
+    (is_kept && !known.any(|known| says.repeats(known))).then_some(says)
 }
 
-/// Keeps an outcome for which [`contradicts`] is true, and puts right what can be. The status stays what it was: callers
-/// have been told.
-pub fn contradict<T: Target>(
+/// Whether a statement that is news contradicts what is known: the last is otherwise, or it is a second success.
+fn is_contradiction(attempt: &Attempt, says: &Statement) -> bool {
+    let is_recorded = attempt.status == Status::Succeeded;
+    let succeeds = attempt.statements.last().map_or(is_recorded, Statement::is_success);
+    let has_said = (is_recorded && !attempt.is_assumed) || attempt.statements.iter().any(Statement::is_success);
+    says.is_success() != succeeds || (says.is_success() && has_said)
+}
+
+/// Keeps what a processor says of an attempt that has ended, if that is news, and puts right what can be. The status stays what it
+/// was: callers have been told.
+pub fn hear<T: Target>(
     changes: &mut Changes,
     attempt: &mut Versioned<Attempt>,
     target: &mut Versioned<T>,
     related: &mut T::Related,
     outcome: &Outcome,
-) {
-    let outcome = &*meaning(attempt, outcome);
-    let Some(statement) = Statement::of(outcome) else { return };
-    let (remedy, reversal) = match outcome {
-        // A processor that contradicts itself once more is for people to talk to; what was done before stays on record.
-        Outcome::Done(done) if attempt.conflict.is_none() => late_success(changes, attempt, target, related, done),
-        _ => attempt.conflict.as_ref().map_or((Remedy::None, None), |before| (before.remedy, before.reversal)),
+) -> Option<Heard> {
+    let statement = news(attempt, outcome)?;
+    if !is_contradiction(attempt, &statement) {
+        changes.update(attempt, None, |attempt| attempt.statements.push(statement));
+        return Some(Heard::Agreement);
+    }
+    let succeeded_before = attempt.status == Status::Succeeded || attempt.statements.iter().any(Statement::is_success);
+    let (remedy, reversal) = match (outcome, &attempt.conflict) {
+        (Outcome::Done(done), _) if !succeeded_before => late_success(changes, attempt, target, related, done),
+        // A second success, or one that is taken back, is for people to talk about; the reversal of the first stays on record.
+        (Outcome::Done(_), before) => (Remedy::None, before.as_ref().and_then(|before| before.reversal)),
+        (_, before) => before.as_ref().map_or((Remedy::None, None), |before| (before.remedy, before.reversal)),
     };
     let at = changes.now;
     changes.update(attempt, None, |attempt| {
-        let before = attempt.conflict.take();
-        let earlier = before.map_or(Vec::new(), |before| [before.earlier, vec![before.statement]].concat());
-        attempt.conflict = Some(Conflict { statement, earlier, at, remedy, reversal });
+        attempt.statements.push(statement.clone());
+        attempt.conflict = Some(Conflict { statement, at, remedy, reversal });
     });
+    Some(Heard::Contradiction)
+}
+
+/// What a processor says that is news of an attempt that has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Heard {
+    /// It changes nothing, and is no news the next time.
+    Agreement,
+    /// An operator has to know.
+    Contradiction,
 }
 
 fn late_success<T: Target>(

@@ -49,6 +49,8 @@ pub fn new<T: Target>(changes: &mut Changes, new: New<'_>) -> Attempt {
         at_processor: None,
         canceling: None,
         reverses: None,
+        is_assumed: false,
+        statements: Vec::new(),
         conflict: None,
         queries: 0,
         asking: true,
@@ -148,6 +150,7 @@ pub(crate) fn abandon(changes: &mut Changes, attempt: &mut Versioned<Attempt>) {
     if !attempt.status.is_final() {
         changes.update(attempt, None, |attempt| {
             attempt.status = Status::Canceled;
+            attempt.is_assumed = true;
             attempt.asking = false;
             attempt.due = None;
         });

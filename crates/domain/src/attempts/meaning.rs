@@ -6,11 +6,11 @@ use std::borrow::Cow;
 /// What an answer means for an attempt. Whatever is made of an outcome is made of this.
 pub(super) fn meaning<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Cow<'a, Outcome> {
     let meant = match outcome {
+        // Of what has ended, the processor says what it says.
+        _ if attempt.status.is_final() => return Cow::Borrowed(outcome),
         Outcome::Declined { decline, reference } if attempt.operation == Operation::Void && decline.says_released() => {
             Outcome::Done(Done { reference: reference.clone().unwrap_or_default(), ..Done::default() })
         }
-        // Of what has ended, the processor says what it says.
-        _ if attempt.status.is_final() => return Cow::Borrowed(outcome),
         Outcome::ActionRequired { .. } if attempt.canceling.is_some() => {
             Outcome::Unknown { reason: "the processor does not say whether it is canceled".to_owned() }
         }

@@ -12,7 +12,7 @@ mod schedule;
 mod target;
 
 pub use conditions::{Capabilities, Conditions};
-pub use conflict::{Conflict, Remedy, Statement, contradict, contradicts};
+pub use conflict::{Conflict, Heard, Remedy, Statement, hear};
 pub use outcome::{Decline, Done, Outcome, PayerPage};
 pub use resolve::apply;
 pub(crate) use resolve::resolve;
@@ -77,7 +77,13 @@ pub struct Attempt {
     /// The attempt that succeeded too late, and that this one takes back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reverses: Option<ObjectId>,
-    /// What the processor says against the outcome that is recorded.
+    /// The end that is recorded is Florin's own word: the processor has not said it.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub is_assumed: bool,
+    /// What the processor has said for good since, each once, in that order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub statements: Vec<Statement>,
+    /// What the processor says against the outcome that is recorded, or against what it said before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub conflict: Option<Conflict>,
     /// How often the processor was asked what became of it.

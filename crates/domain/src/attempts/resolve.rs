@@ -39,6 +39,9 @@ pub(crate) fn resolve<'a>(
 ) -> Cow<'a, Outcome> {
     let meant = meaning(attempt, outcome);
     record(changes, attempt, capabilities, &meant);
+    if attempt.status.is_final() && !outcome.is_final() {
+        changes.update(attempt, None, |attempt| attempt.is_assumed = true);
+    }
     // The processor has made a page to which no payer is sent: it could be carried out there all the same.
     let has_page = matches!(outcome, Outcome::ActionRequired { page: PayerPage::Url(_), .. });
     let is_left =
