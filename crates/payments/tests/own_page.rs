@@ -103,6 +103,32 @@ async fn a_payment_whose_notice_is_lost_is_found() {
     }
 }
 
+/// The second page inherited the first one's time: after thirty days it was never asked about.
+#[tokio::test]
+async fn a_second_page_is_a_page_of_its_own() {
+    let script = Script::new([(Execute, action()), (Query, action())]);
+    let world = World::of(|clock| Staged::new(script.clone(), clock));
+    let id = body(&world.pay("pm_card_visa", "").await)["id"].as_str().unwrap().to_owned();
+    let pause = async || {
+        let next = world.attempt(&id).await["next_query_at"].as_i64().expect("it is asked about");
+        next - world.clock.now().seconds()
+    };
+    assert_eq!(pause().await, 60);
+    world.work(100).await;
+    assert_eq!(pause().await, 100, "the same page, still open");
+    for answers in
+        [vec![(Query, pending()), (Query, action())], vec![(Query, pending()), (Query, unknown()), (Query, action())]]
+    {
+        for answer in answers {
+            script.goes_on([answer]);
+            world.work(40 * DAY).await;
+            assert!(script.is_at_its_end());
+        }
+        assert_eq!(world.intent(&id).await["status"], "requires_action");
+        assert_eq!(pause().await, 60);
+    }
+}
+
 /// A processor whose payer never acts; it notes when it is asked.
 struct Waiting {
     cancels: bool,

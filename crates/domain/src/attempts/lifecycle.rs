@@ -139,6 +139,7 @@ pub fn resume(changes: &mut Changes, attempt: &mut Versioned<Attempt>, passed: b
     let lease = changes.now.plus(LEASE);
     changes.update(attempt, None, |attempt| {
         attempt.status = Status::Started;
+        attempt.at_processor = None;
         attempt.authenticated = Some(passed);
         attempt.asking = true;
         attempt.due = Some(lease);
