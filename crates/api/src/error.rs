@@ -122,13 +122,19 @@ impl ApiError {
 
     /// 503: a part that the request needs cannot be reached.
     pub fn unavailable() -> Self {
-        Self::new(503, ErrorType::Api, None, "A part of the service cannot be reached right now; try again later.")
+        Self::unavailable_because("A part of the service cannot be reached right now; try again later.")
+    }
+
+    /// 503: a part that the request needs is not here. The message says which, and to try again later.
+    pub fn unavailable_because(message: impl Into<String>) -> Self {
+        Self::new(503, ErrorType::Api, None, message)
     }
 
     /// 503: what is decided now could have a wrong time. Nothing was written.
     pub fn clock_untrusted() -> Self {
-        let message = "This server's clock cannot be trusted right now, so nothing is written; try again later.";
-        Self::new(503, ErrorType::Api, None, message)
+        Self::unavailable_because(
+            "This server's clock cannot be trusted right now, so nothing is written; try again later.",
+        )
     }
 
     /// 409: the first request with this key is not finished.

@@ -49,13 +49,15 @@ impl Attempts {
         self.named(&attempt.processor)
     }
 
-    /// The processor that has a card or an authorization. No other one can do anything with it.
+    /// The processor that has a card or an authorization. No other one can do anything with it. While a new processor is being
+    /// configured on one server after another, another server may have it: so the caller can try again.
     pub(crate) fn named(&self, processor: &str) -> Result<&Arc<dyn Processor>> {
         self.processors.get(processor).ok_or_else(|| {
             tracing::error!(processor, "no such processor is configured");
-            let message =
-                format!("This has to be done by the processor {processor}, which is not configured on this server.");
-            ApiError::invalid(message).into()
+            let message = format!(
+                "This has to be done by the processor {processor}, which is not configured on this server; try again later."
+            );
+            ApiError::unavailable_because(message).into()
         })
     }
 

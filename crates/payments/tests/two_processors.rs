@@ -75,7 +75,7 @@ async fn a_card_is_used_where_it_is() {
     let alone = world.with_processors(vec![second]);
     for (path, form) in commands().await {
         let refused = alone.post(path, &[], &form).await;
-        assert_eq!(refused.status, 400, "{path} {form}: {}", refused.body);
+        assert_eq!(refused.status, 503, "{path} {form}: {}", refused.body);
         assert!(refused.body.contains("the processor first, which is not configured"), "{}", refused.body);
     }
 }
