@@ -23,6 +23,11 @@ pub trait Play: Send + Sync {
         Sandbox::NAME
     }
 
+    /// What it calls a card that the sandbox calls so.
+    fn credential(&self, sandboxs: String) -> String {
+        sandboxs
+    }
+
     /// What its notices say.
     fn notice(&self) -> Option<Outcome> {
         None
@@ -59,7 +64,8 @@ impl<P: Play> Processor for Staged<P> {
         tenant: types::TenantId,
         source: CardSource<'_>,
     ) -> Result<Option<CardFacts>, CardRefusal> {
-        self.sandbox.take_card(tenant, source).await
+        let taken = self.sandbox.take_card(tenant, source).await?;
+        Ok(taken.map(|facts| CardFacts { credential: self.play.credential(facts.credential.clone()), ..facts }))
     }
 
     async fn execute(&self, assignment: Assignment<'_>) -> Outcome {
