@@ -1,7 +1,8 @@
 //! Events: log entries that have a public type, each with its object as it was then.
 
 use crate::call::Call;
-use crate::error::{ApiError, Result};
+use crate::error::{ApiError, Failure, Result};
+use crate::json::ANSWER_BYTES_MAX;
 use crate::kinds::Kinds;
 use crate::resource::Audience;
 use crate::version::API_VERSION;
@@ -21,12 +22,23 @@ pub async fn render_events(call: &Call, mut entries: Vec<LogEntry>) -> Result<Ve
     if !told_again.is_empty() {
         // Such an entry has no change of its own: the change is that of the version before.
         let before: Vec<_> = told_again.iter().map(|entry| (entry.object, entry.version - 2)).collect();
-        let states = call.services.ledger.objects_at(call.tenant_id(), &before).await?;
+        let states = call.services.ledger.objects_at(call.tenant_id(), &before).await.map_err(Failure::of_query)?;
         for (entry, state) in told_again.iter_mut().zip(states) {
-            entry.before = state.map(|stored| stored.state);
+            entry.before = state.map(|stored| stored.state.into());
         }
     }
-    Ok(render(kinds, &call.audience(), &entries)?)
+    let (mut shown, mut bytes) = (Vec::with_capacity(entries.len()), 0_usize);
+    for entry in &entries {
+        let Some(event) = render(kinds, &call.audience(), entry)? else { continue };
+        bytes = bytes.saturating_add(entry.state.len());
+        if entries.len() > 1 && bytes > ANSWER_BYTES_MAX {
+            return Err(ApiError::page_too_large().into());
+        }
+        shown.push(event);
+        // Each may be large, and other requests wait meanwhile.
+        tokio::task::yield_now().await;
+    }
+    Ok(shown)
 }
 
 fn is_told_again(kinds: &Kinds, entry: &LogEntry) -> bool {
@@ -35,33 +47,29 @@ fn is_told_again(kinds: &Kinds, entry: &LogEntry) -> bool {
     entry.event_type.as_deref().is_some_and(|event_type| told_again.contains(&event_type))
 }
 
-fn render(kinds: &Kinds, audience: &Audience, entries: &[LogEntry]) -> Result<Vec<Value>, ApiError> {
-    let mut shown = Vec::with_capacity(entries.len());
-    for entry in entries {
-        let Some(event_type) = entry.event_type.as_deref() else { continue };
-        let Some(facts) = kinds.facts(entry.object.kind) else {
-            tracing::error!(object = %entry.object, "an event's object cannot be shown");
-            return Err(ApiError::internal());
-        };
-        let object = (facts.render)(shown_state(entry, event_type), audience)?;
-        let before = previous_state(entry, event_type, facts.events_with_previous);
-        let before = before.map(|before| (facts.render)(before, audience)).transpose()?;
-        let previous = before.map(|before| previous_attributes(&before, &object));
-        let mut data = Map::from_iter([("object".to_owned(), object)]);
-        data.extend(previous.map(|previous| ("previous_attributes".to_owned(), Value::Object(previous))));
-        shown.push(json!({
-            "id": event_id(entry),
-            "object": "event",
-            "api_version": API_VERSION,
-            "created": entry.created.seconds(),
-            "data": data,
-            "livemode": audience.livemode,
-            "pending_webhooks": 0,
-            "request": { "id": entry.request_id, "idempotency_key": entry.idempotency_key },
-            "type": event_type,
-        }));
-    }
-    Ok(shown)
+fn render(kinds: &Kinds, audience: &Audience, entry: &LogEntry) -> Result<Option<Value>, ApiError> {
+    let Some(event_type) = entry.event_type.as_deref() else { return Ok(None) };
+    let Some(facts) = kinds.facts(entry.object.kind) else {
+        tracing::error!(object = %entry.object, "an event's object cannot be shown");
+        return Err(ApiError::internal());
+    };
+    let object = (facts.render)(shown_state(entry, event_type), audience)?;
+    let before = previous_state(entry, event_type, facts.events_with_previous);
+    let before = before.map(|before| (facts.render)(before, audience)).transpose()?;
+    let previous = before.map(|before| previous_attributes(&before, &object));
+    let mut data = Map::from_iter([("object".to_owned(), object)]);
+    data.extend(previous.map(|previous| ("previous_attributes".to_owned(), Value::Object(previous))));
+    Ok(Some(json!({
+        "id": event_id(entry),
+        "object": "event",
+        "api_version": API_VERSION,
+        "created": entry.created.seconds(),
+        "data": data,
+        "livemode": audience.livemode,
+        "pending_webhooks": 0,
+        "request": { "id": entry.request_id, "idempotency_key": entry.idempotency_key },
+        "type": event_type,
+    })))
 }
 
 /// The state that the event shows: a deleted object is shown as it was before.
@@ -101,6 +109,7 @@ fn previous_attributes(before: &Value, after: &Value) -> Map<String, Value> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::sync::Arc;
     use types::{Kind, ObjectId, SeededEntropy, Timestamp};
 
     fn entry(before: Option<&str>) -> LogEntry {
@@ -111,8 +120,8 @@ mod tests {
             object: ObjectId::new(Kind::Customer, created, &mut SeededEntropy::new(1)),
             version: 3,
             event_type: None,
-            state: "after".to_owned(),
-            before: before.map(str::to_owned),
+            state: "after".into(),
+            before: before.map(Arc::from),
             request_id: None,
             idempotency_key: None,
         }

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 use domain::account::Account;
 use domain::commit::{Answer, Commit, Index, Version};
 use std::ops::RangeInclusive;
+use std::sync::Arc;
 use std::time::Duration;
 use types::{Currency, Kind, ObjectId, TenantId, Timestamp, Untrusted};
 
@@ -43,6 +44,10 @@ pub trait Ledger: Send + Sync {
 
     /// The log entry at one position, with or without a public type; `None` after the end of the log.
     async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError>;
+
+    /// When the event at one position was created; `None` if there is none, or the entry there has no public type. An event's id
+    /// has its time in it, so this says whether there is an event of an id without reading what it shows.
+    async fn event_created(&self, tenant: TenantId, position: i64) -> Result<Option<Timestamp>, LedgerError>;
 
     /// Balances of the accounts whose code begins with `prefix`, in the order of codes.
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError>;
@@ -150,10 +155,10 @@ pub struct LogEntry {
     pub version: Version,
     /// The public type: `charge.succeeded`.
     pub event_type: Option<String>,
-    /// The object's JSON after this entry.
-    pub state: String,
+    /// The object's JSON after this entry. Entries that are read together share the states of their objects.
+    pub state: Arc<str>,
     /// The object's JSON before this entry; `None` if this entry created it.
-    pub before: Option<String>,
+    pub before: Option<Arc<str>>,
     /// The request that caused it, `req_…`; `None` if a worker did.
     pub request_id: Option<String>,
     pub idempotency_key: Option<String>,

@@ -94,6 +94,10 @@ impl Ledger for PgLedger {
         self.reader.log_entry(tenant, position).await
     }
 
+    async fn event_created(&self, tenant: TenantId, position: i64) -> Result<Option<Timestamp>, LedgerError> {
+        self.reader.event_created(tenant, position).await
+    }
+
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
         self.reader.balances(tenant, prefix).await
     }

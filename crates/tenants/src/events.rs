@@ -33,7 +33,9 @@ async fn list(call: Call, params: FilterParams) -> Result<Reply> {
         ("ending_before", params.list.ending_before.as_deref().zip(paging.ending_before)),
     ] {
         if let Some((id, position)) = cursor {
-            entry_at(&call, position, id).await?.ok_or_else(|| missing(id, Some(param)))?;
+            let created = call.services.ledger.event_created(call.tenant_id(), position).await?;
+            let found = created.map(|created| EventId { created, position }.to_string());
+            found.filter(|found| found == id).ok_or_else(|| missing(id, Some(param)))?;
         }
     }
     let types = wanted_types(params.event_type, params.types)?;
@@ -47,7 +49,9 @@ async fn list(call: Call, params: FilterParams) -> Result<Reply> {
 async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
     let id = call.path_text("id");
     let position = position("id", id).map_err(|_| missing(id, None))?;
-    let entry = entry_at(&call, position, id).await?.ok_or_else(|| missing(id, None))?;
+    let entry = call.services.ledger.log_entry(call.tenant_id(), position).await.map_err(Failure::of_query)?;
+    let is_asked_for = |entry: &LogEntry| entry.event_type.is_some() && event_id(entry).to_string() == id;
+    let entry = entry.filter(is_asked_for).ok_or_else(|| missing(id, None))?;
     let shown = render_events(&call, vec![entry]).await?.pop();
     Ok(Reply::value(shown.ok_or_else(ApiError::internal)?))
 }
@@ -55,12 +59,6 @@ async fn retrieve(call: Call, _: NoParams) -> Result<Reply> {
 /// An event's place in the log, out of its id.
 fn position(param: &str, id: &str) -> Result<i64, ApiError> {
     id.parse::<EventId>().map(|id| id.position).map_err(|_| missing(id, Some(param)))
-}
-
-/// The entry at a place of the log, if it is the event of that id.
-async fn entry_at(call: &Call, position: i64, id: &str) -> Result<Option<LogEntry>> {
-    let entry = call.services.ledger.log_entry(call.tenant_id(), position).await?;
-    Ok(entry.filter(|entry| entry.event_type.is_some() && event_id(entry).to_string() == id))
 }
 
 fn missing(id: &str, param: Option<&str>) -> ApiError {

@@ -40,6 +40,10 @@ impl Ledger for EmptyLedger {
         Ok(None)
     }
 
+    async fn event_created(&self, _: TenantId, _: i64) -> Result<Option<Timestamp>, LedgerError> {
+        Ok(None)
+    }
+
     async fn balances(&self, _: TenantId, _: &str) -> Result<Vec<Balance>, LedgerError> {
         Ok(Vec::new())
     }

@@ -9,7 +9,7 @@ use contracts::ledger::{
 use domain::commit::{Commit, Version};
 use futures_util::future::BoxFuture;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use types::{ObjectId, TenantId, Timestamp};
 
@@ -21,6 +21,7 @@ pub struct FailingLedger {
     breaks: AtomicBool,
     broken: AtomicBool,
     delay: OnceLock<Delay>,
+    page_max: AtomicU32,
 }
 
 type Delay = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
@@ -33,6 +34,7 @@ impl FailingLedger {
             breaks: AtomicBool::new(false),
             broken: AtomicBool::new(false),
             delay: OnceLock::new(),
+            page_max: AtomicU32::new(u32::MAX),
         })
     }
 
@@ -42,6 +44,11 @@ impl FailingLedger {
         F: Future<Output = ()> + Send + 'static,
     {
         let _ = self.delay.set(Box::new(move || Box::pin(delay())));
+    }
+
+    /// From now on all objects are so large that a page has room for this many.
+    pub fn pages_have_room_for(&self, objects: u32) {
+        self.page_max.store(objects, Ordering::SeqCst);
     }
 
     /// Before the next commit is written, this is done: what it commits is written first.
@@ -97,7 +104,9 @@ impl Ledger for FailingLedger {
     }
 
     async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
-        self.model.list(tenant, query).await
+        let page = self.model.list(tenant, query).await?;
+        let room = usize::try_from(self.page_max.load(Ordering::SeqCst)).unwrap();
+        if page.items.len() > room { Err(LedgerError::TooLarge) } else { Ok(page) }
     }
 
     async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
@@ -106,6 +115,10 @@ impl Ledger for FailingLedger {
 
     async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
         self.model.log_entry(tenant, position).await
+    }
+
+    async fn event_created(&self, tenant: TenantId, position: i64) -> Result<Option<Timestamp>, LedgerError> {
+        self.model.event_created(tenant, position).await
     }
 
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {

@@ -60,8 +60,11 @@ impl Reader {
         tenant: TenantId,
         at: &[(ObjectId, Version)],
     ) -> Result<Vec<Option<Stored>>, LedgerError> {
-        let tenant = self.number(tenant).await?;
-        past_states::states(&self.queries, &self.objects, tenant, at).await
+        let number = self.number(tenant).await?;
+        // One is what a repeated request is answered with, which is never refused; several belong to a page of events.
+        let scan = if at.len() > 1 { Some(self.scans.begin(tenant).await?) } else { None };
+        let queries = scan.as_ref().map_or(&self.queries, |scan| scan.queries);
+        past_states::states(queries, &self.objects, number, at).await
     }
 
     pub async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
@@ -75,15 +78,25 @@ impl Reader {
 
     pub async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {
         let number = self.number(tenant).await?;
-        let backwards = query.paging.ending_before.is_some();
         let scan = self.scans.begin(tenant).await?;
-        let items = events::events(scan.queries, &self.objects, number, query).await?;
-        Ok(page(items, query.paging.limit, backwards))
+        let (mut items, has_more) = events::events(scan.queries, number, query).await?;
+        if query.paging.ending_before.is_some() {
+            items.reverse();
+        }
+        Ok(Page { items, has_more })
     }
 
     pub async fn log_entry(&self, tenant: TenantId, position: i64) -> Result<Option<LogEntry>, LedgerError> {
+        let number = self.number(tenant).await?;
+        let Some(entries) = log_entries::at_position(&self.queries, number, position).await? else { return Ok(None) };
+        let scan = if entries.have_history() { Some(self.scans.begin(tenant).await?) } else { None };
+        let queries = scan.as_ref().map_or(&self.queries, |scan| scan.queries);
+        Ok(entries.with_states(queries, number).await?.pop())
+    }
+
+    pub async fn event_created(&self, tenant: TenantId, position: i64) -> Result<Option<Timestamp>, LedgerError> {
         let tenant = self.number(tenant).await?;
-        log_entries::at_position(&self.queries, &self.objects, tenant, position).await
+        log_entries::event_created(&self.queries, tenant, position).await
     }
 
     pub async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {

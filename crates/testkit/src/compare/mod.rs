@@ -118,6 +118,8 @@ async fn compare_reads(random: &mut Random, one: &Subject, other: &Subject, plac
     let position = random.below(100) as i64;
     let entry = one.ledger.log_entry(one.tenant, position).await.unwrap();
     assert_eq!(entry, other.ledger.log_entry(other.tenant, position).await.unwrap(), "{place}: log entry {position}");
+    let created = one.ledger.event_created(one.tenant, position).await.unwrap();
+    assert_eq!(created, other.ledger.event_created(other.tenant, position).await.unwrap(), "{place}: {position}");
     let (now, limit) = (one.clock.advance(Duration::ZERO), 1 + random.below(5) as usize);
     assert_eq!(due(one, now, limit).await, due(other, now, limit).await, "{place}: due");
     let at: Vec<(ObjectId, i32)> = (0..5).map(|_| (random.pick(&ids), random.below(6) as i32)).collect();

@@ -178,7 +178,7 @@ impl Books {
     /// A log entry with the states before and after it.
     pub fn shown(&self, logged: &Logged) -> LogEntry {
         let EntryWrite { object, version, event_type, .. } = logged.entry;
-        let state = |version| self.object_at(object, version).map(|stored| stored.state);
+        let state = |version| self.object_at(object, version).map(|stored| Arc::from(stored.state));
         let request = logged.request.as_ref();
         LogEntry {
             position: logged.position,

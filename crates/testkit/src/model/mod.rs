@@ -101,6 +101,13 @@ impl Ledger for ModelLedger {
         })
     }
 
+    async fn event_created(&self, tenant: TenantId, position: i64) -> Result<Option<Timestamp>, LedgerError> {
+        self.read(tenant, |books| {
+            let mut events = books.log.iter().filter(|logged| logged.entry.event_type.is_some());
+            events.find(|logged| logged.position == position).map(|logged| logged.created)
+        })
+    }
+
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError> {
         self.read(tenant, |books| {
             books.balances.values().filter(|balance| balance.account.code.starts_with(prefix)).cloned().collect()

@@ -2,7 +2,7 @@
 
 use super::query::{Query, QueryPool};
 use crate::store::column_values::from_sql_type;
-use crate::store::rows::{self, LOG_COLUMNS, LogRow};
+use crate::store::rows::LOG_COLUMNS;
 use contracts::ledger::{EventQuery, FIRST_POSITION, LedgerError};
 use platform::database::to_sql_time;
 use types::ObjectId;
@@ -18,6 +18,10 @@ pub(super) struct Range {
 }
 
 impl Range {
+    pub fn is_empty(self) -> bool {
+        self.first > self.last
+    }
+
     /// What remains of it after a row was read.
     pub fn after(self, position: i64, backwards: bool) -> Range {
         if backwards { Range { first: position + 1, ..self } } else { Range { last: position - 1, ..self } }
@@ -104,17 +108,7 @@ pub(super) async fn range(queries: &QueryPool, tenant: i32, query: &EventQuery) 
 }
 
 /// So many rows at most, in the direction of paging.
-pub(super) async fn read(
-    queries: &QueryPool,
-    tenant: i32,
-    source: &Source,
-    range: Range,
-    backwards: bool,
-    limit: u32,
-) -> Result<Vec<LogRow>, LedgerError> {
-    if range.first > range.last {
-        return Ok(Vec::new());
-    }
+pub(super) fn query(tenant: i32, source: &Source, range: Range, backwards: bool, limit: u32) -> Query {
     let direction = if backwards { "ASC" } else { "DESC" };
     let mut query = Query::of(tenant, "").with(range.first).with(range.last).with(i64::from(limit));
     let positions = match source {
@@ -154,5 +148,5 @@ pub(super) async fn read(
             SELECT {LOG_COLUMNS} FROM ledger.log WHERE tenant = $1 AND position = p.position LIMIT 1
         ) l ORDER BY p.position {direction}"
     ));
-    queries.read(query, rows::log_row).await
+    query
 }

@@ -10,5 +10,6 @@ pub(super) mod log_entries;
 pub(super) mod objects;
 pub(super) mod past_states;
 pub(super) mod query;
+mod stream;
 pub(super) mod tenants;
 mod together;

@@ -1,7 +1,8 @@
-//! States as of past versions, folded from the log.
+//! States as of past versions, folded from the log: each object once, forwards, however many of its versions are wanted.
 
 use super::objects::{Objects, kinds_and_values};
 use super::query::{Query, QueryPool};
+use super::stream::{Budget, Turn};
 use crate::log::entries::decode;
 use crate::store::column_values::object_id;
 use crate::store::errors::{ReadError, RowError};
@@ -9,7 +10,8 @@ use contracts::ledger::{LedgerError, Stored};
 use domain::commit::{Index, Version};
 use domain::patch;
 use serde_json::Value;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::sync::Arc;
 use types::ObjectId;
 
 /// States as of past versions, in the order asked for.
@@ -19,101 +21,179 @@ pub(crate) async fn states(
     tenant: i32,
     at: &[(ObjectId, Version)],
 ) -> Result<Vec<Option<Stored>>, LedgerError> {
-    if at.is_empty() {
-        return Ok(Vec::new());
+    let past = |id, version, state| Stored { id, version, index: Index::default(), state };
+    if let [(id, version)] = at {
+        // Most often the newest version is asked for, which needs no folding.
+        let newest = objects.newest(tenant, &[*id]).await?.pop();
+        match newest {
+            Some(stored) if stored.version == *version => return Ok(vec![Some(past(*id, *version, stored.state))]),
+            Some(stored) if stored.version > *version => (),
+            _ => return Ok(vec![None]),
+        }
     }
-    let mut ids: Vec<ObjectId> = at.iter().map(|(id, _)| *id).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    // Most often the newest version is asked for, which needs no folding.
-    let current: HashMap<ObjectId, Stored> =
-        objects.newest(tenant, &ids).await?.into_iter().map(|stored| (stored.id, stored)).collect();
-    let is_past = |(id, version): &&(ObjectId, Version)| {
-        *version > 0 && current.get(id).is_some_and(|stored| stored.version > *version)
-    };
-    let changes = changes(queries, tenant, at.iter().filter(is_past)).await?;
+    let mut wanted: HashMap<ObjectId, Wanted> = HashMap::new();
+    for (id, version) in at.iter().filter(|(_, version)| *version > 0) {
+        wanted.entry(*id).or_default().versions.insert(*version);
+    }
+    let states = fold(queries, tenant, wanted).await?;
     let state = |(id, version): &(ObjectId, Version)| {
-        let known = current.get(id).filter(|stored| stored.version == *version).map(|stored| stored.state.clone());
-        let state = match (known, changes.get(id)) {
-            (Some(state), _) => Some(state),
-            (None, Some(changes)) => {
-                let until = usize::try_from(*version).ok().and_then(|until| changes.get(..until));
-                fold(until.unwrap_or_default().iter().map(String::as_str))?
-            }
-            (None, None) => None,
-        };
-        Ok(state.map(|state| Stored { id: *id, version: *version, index: Index::default(), state }))
+        states.get(&(*id, *version)).map(|state| past(*id, *version, String::from(&**state)))
     };
-    at.iter().map(state).collect::<Result<_, RowError>>().map_err(|error| ReadError::Row(error).into())
+    Ok(at.iter().map(state).collect())
 }
 
-/// Each object's changes, from its creation to the newest version that is asked for.
-async fn changes(
+/// The states that were wanted, of those that there are.
+pub(super) type States = HashMap<(ObjectId, Version), Arc<str>>;
+
+/// What is wanted of one object.
+#[derive(Default)]
+pub(super) struct Wanted {
+    pub versions: BTreeSet<Version>,
+    /// Its newest changes, as far as they are known already: each with its version, without a gap. Only what was before them
+    /// is read.
+    pub newest: Vec<(Version, String)>,
+}
+
+impl Wanted {
+    /// The newest version that has to be read.
+    pub fn until(&self) -> Version {
+        let known = self.newest.first().map(|(version, _)| version.saturating_sub(1));
+        known.or(self.versions.last().copied()).unwrap_or(0)
+    }
+}
+
+/// Folds the wanted states. Of the history, which may be of any size, no more is kept than one row.
+pub(super) async fn fold(
     queries: &QueryPool,
     tenant: i32,
-    at: impl Iterator<Item = &(ObjectId, Version)>,
-) -> Result<HashMap<ObjectId, Vec<String>>, LedgerError> {
-    let mut wanted: HashMap<ObjectId, Version> = HashMap::new();
-    for (id, version) in at {
-        wanted.entry(*id).and_modify(|newest| *newest = (*newest).max(*version)).or_insert(*version);
+    mut wanted: HashMap<ObjectId, Wanted>,
+) -> Result<States, LedgerError> {
+    let mut kept = Kept { states: States::new(), budget: Budget::of_tenant(), turn: Turn::default() };
+    let read: Vec<(ObjectId, Version)> =
+        wanted.iter().map(|(id, wanted)| (*id, wanted.until())).filter(|(_, until)| *until > 0).collect();
+    if !read.is_empty() {
+        let mut rows = queries.open(&history(tenant, &read)).await?;
+        let mut folding: Option<Folding> = None;
+        while let Some(row) = rows.next().await? {
+            let id = id_of(&row).map_err(ReadError::Row)?;
+            if folding.as_ref().is_none_or(|folding| folding.id != id) {
+                if let Some(complete) = folding.take() {
+                    complete.finish(&mut kept).await?;
+                }
+                folding = wanted.remove(&id).map(|wanted| Folding::new(id, wanted));
+            }
+            let Some(folding) = &mut folding else { continue };
+            let json: &[u8] = row.try_get(2).map_err(ReadError::Database)?;
+            let entries = decode(json).map_err(|error| ReadError::Row(error.into()))?;
+            for entry in entries.into_iter().filter(|entry| entry.object == id) {
+                folding.add(entry.version, entry.change.get(), &mut kept).await?;
+            }
+        }
+        if let Some(complete) = folding {
+            complete.finish(&mut kept).await?;
+        }
     }
-    if wanted.is_empty() {
-        return Ok(HashMap::new());
+    for (id, wanted) in wanted {
+        Folding::new(id, wanted).finish(&mut kept).await?;
     }
-    let (kinds, values) = kinds_and_values(wanted.keys());
-    let versions: Vec<Version> = wanted.values().copied().collect();
-    let query = Query::of(
+    Ok(kept.states)
+}
+
+/// The rows of the log that have the changes of objects up to a version, one object after another.
+fn history(tenant: i32, read: &[(ObjectId, Version)]) -> Query {
+    let (kinds, values) = kinds_and_values(read.iter().map(|(id, _)| id));
+    let versions: Vec<Version> = read.iter().map(|(_, until)| *until).collect();
+    Query::of(
         tenant,
-        "SELECT k.kind, k.id, l.entries
-        FROM UNNEST($2::smallint[], $3::uuid[], $4::int[]) AS k (kind, id, version)
-        CROSS JOIN LATERAL (
-            SELECT o.position FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = k.kind AND o.id = k.id
-            UNION ALL
-            (SELECT r.position FROM ledger.revisions r
-            WHERE r.tenant = $1 AND r.kind = k.kind AND r.object = k.id AND r.version <= k.version
-            ORDER BY r.version)
+        "SELECT p.kind, p.id, l.entries
+        FROM (
+            SELECT k.kind, k.id, k.at, p.position
+            FROM UNNEST($2::smallint[], $3::uuid[], $4::int[]) WITH ORDINALITY AS k (kind, id, version, at)
+            CROSS JOIN LATERAL (
+                SELECT o.position FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = k.kind AND o.id = k.id
+                UNION ALL
+                (SELECT r.position FROM ledger.revisions r
+                WHERE r.tenant = $1 AND r.kind = k.kind AND r.object = k.id AND r.version <= k.version
+                ORDER BY r.version)
+            ) p
+            ORDER BY k.at, p.position
         ) p
         CROSS JOIN LATERAL (
             SELECT l.entries FROM ledger.log l WHERE l.tenant = $1 AND l.position = p.position LIMIT 1
         ) l
-        ORDER BY p.position",
+        ORDER BY p.at, p.position",
     )
     .with(kinds)
     .with(values)
-    .with(versions);
-    let rows = queries
-        .read(query, |row| {
-            let id = object_id(row.try_get(0)?, row.try_get(1)?)?;
-            let json: &[u8] = row.try_get(2)?;
-            let changes = decode(json)?.into_iter().filter(|entry| entry.object == id);
-            Ok((id, changes.map(|entry| (entry.version, entry.change.get().to_owned())).collect::<Vec<_>>()))
-        })
-        .await?;
-    let mut changes: HashMap<ObjectId, Vec<String>> = HashMap::new();
-    for (id, of_row) in rows {
-        let of_object = changes.entry(id).or_default();
-        for (version, change) in of_row {
-            if usize::try_from(version).ok() != Some(of_object.len() + 1) {
-                let gap = format!("the log has version {version} of {id} after {}", of_object.len());
-                return Err(LedgerError::Unavailable(gap));
-            }
-            of_object.push(change);
-        }
-    }
-    Ok(changes)
+    .with(versions)
 }
 
-/// Applies patches to a first state; `None` if there is not even a first state.
-pub(super) fn fold<'a>(mut changes: impl Iterator<Item = &'a str>) -> Result<Option<String>, RowError> {
-    let Some(first) = changes.next() else { return Ok(None) };
-    let mut state: Option<Value> = None;
-    for change in changes {
-        let mut folded = match state.take() {
-            Some(state) => state,
-            None => serde_json::from_str(first)?,
-        };
-        patch::apply(&mut folded, serde_json::from_str(change)?);
-        state = Some(folded);
+fn id_of(row: &tokio_postgres::Row) -> Result<ObjectId, RowError> {
+    Ok(object_id(row.try_get(0)?, row.try_get(1)?)?)
+}
+
+/// The states that were wanted so far.
+struct Kept {
+    states: States,
+    budget: Budget,
+    turn: Turn,
+}
+
+/// One object on its way through its versions.
+struct Folding {
+    id: ObjectId,
+    wanted: Wanted,
+    version: Version,
+    state: State,
+}
+
+enum State {
+    None,
+    /// The first one needs to be parsed only if it goes on.
+    First(Arc<str>),
+    Parsed(Value),
+}
+
+impl Folding {
+    fn new(id: ObjectId, wanted: Wanted) -> Self {
+        Folding { id, wanted, version: 0, state: State::None }
     }
-    Ok(Some(state.map_or_else(|| first.to_owned(), |state| state.to_string())))
+
+    async fn add(&mut self, version: Version, change: &str, kept: &mut Kept) -> Result<(), LedgerError> {
+        let (id, before) = (self.id, self.version);
+        if before.checked_add(1) != Some(version) {
+            return Err(LedgerError::Unavailable(format!("the log has version {version} of {id} after {before}")));
+        }
+        self.version = version;
+        let row = |error: serde_json::Error| LedgerError::from(ReadError::Row(error.into()));
+        let mut state = match std::mem::replace(&mut self.state, State::None) {
+            State::None => State::First(change.into()),
+            State::First(first) => State::Parsed(serde_json::from_str(&first).map_err(row)?),
+            parsed @ State::Parsed(_) => parsed,
+        };
+        if let State::Parsed(state) = &mut state {
+            patch::apply(state, serde_json::from_str(change).map_err(row)?);
+        }
+        if self.wanted.versions.contains(&version) {
+            let text = match &state {
+                State::None => "".into(),
+                State::First(first) => Arc::clone(first),
+                State::Parsed(value) => value.to_string().into(),
+            };
+            let bytes = text.len();
+            kept.budget.spend(bytes)?;
+            kept.states.insert((id, version), text);
+            kept.turn.worked(bytes).await;
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    /// Adds what was known before.
+    async fn finish(mut self, kept: &mut Kept) -> Result<(), LedgerError> {
+        for (version, change) in std::mem::take(&mut self.wanted.newest) {
+            self.add(version, &change, kept).await?;
+        }
+        Ok(())
+    }
 }

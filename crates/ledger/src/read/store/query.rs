@@ -1,11 +1,9 @@
 //! A statement with its parameters, and running it on a connection of the pool.
 
+use super::stream::{Budget, Rows};
 use crate::store::errors::{ReadError, RowError};
 use contracts::ledger::LedgerError;
-use deadpool_postgres::{Pool, PoolError};
-use futures_util::TryStreamExt;
-use std::pin::pin;
-use tokio_postgres::error::SqlState;
+use deadpool_postgres::{Object, Pool, PoolError};
 use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
 use tokio_postgres::{Error, Row, RowStream};
 use uuid::Uuid;
@@ -16,10 +14,6 @@ const PREPARED_MAX: usize = 1_000;
 /// The most matches in an index of rare values that are looked at one by one. A value with more matches is met soon by
 /// reading all rows, newest first. PostgreSQL cannot choose between the two: it has no statistics of rare values.
 pub(super) const FEW: i64 = 2_000;
-
-/// The most bytes that a read for a tenant may take in memory. It is four times what an answer of the API may have: an event
-/// is folded out of the whole history of its object.
-const BYTES_MAX: usize = 32 << 20;
 
 /// A statement with its parameters. Values only ever go in as parameters.
 ///
@@ -36,8 +30,8 @@ pub(crate) struct Query {
     parameters: Vec<(Type, Box<dyn ToSql + Sync + Send>)>,
     /// There are too many texts of this kind of query to prepare each, or the plan depends on the values: PostgreSQL plans anew.
     unprepared: bool,
-    /// The most bytes of all rows.
-    bytes_max: usize,
+    /// What all rows together may take.
+    budget: Budget,
 }
 
 /// A value that can be a parameter, with its SQL type.
@@ -58,12 +52,12 @@ values! {
 
 impl Query {
     pub fn new(sql: impl Into<String>) -> Self {
-        Query { sql: sql.into(), parameters: Vec::new(), unprepared: false, bytes_max: usize::MAX }
+        Query { sql: sql.into(), parameters: Vec::new(), unprepared: false, budget: Budget::unlimited() }
     }
 
-    /// A query whose `$1` is the number of a tenant, and which may find no more than [`BYTES_MAX`].
+    /// A query whose `$1` is the number of a tenant, and of whose rows no more is kept than a read may.
     pub fn of(tenant: i32, sql: impl Into<String>) -> Self {
-        Query { bytes_max: BYTES_MAX, ..Query::new(sql) }.with(tenant)
+        Query { budget: Budget::of_tenant(), ..Query::new(sql) }.with(tenant)
     }
 
     pub fn unprepared(mut self) -> Self {
@@ -90,20 +84,18 @@ impl Query {
         self.push(" AND ");
         self.push(condition);
     }
-}
 
-/// All rows, if they have no more than so many bytes. Otherwise what has not been read yet is not kept.
-async fn within(bytes_max: usize, found: RowStream) -> Result<Option<Vec<Row>>, Error> {
-    let mut found = pin!(found);
-    let (mut rows, mut bytes) = (Vec::new(), 0_usize);
-    while let Some(row) = found.try_next().await? {
-        bytes = bytes.saturating_add(row.raw_size_bytes());
-        if bytes > bytes_max {
-            return Ok(None);
+    pub(super) async fn ask(&self, connection: &Object) -> Result<RowStream, Error> {
+        let parameters = self.parameters.iter().map(|(kind, value)| (&**value as &(dyn ToSql + Sync), kind.clone()));
+        if self.unprepared {
+            return connection.query_typed_raw(&self.sql, parameters).await;
         }
-        rows.push(row);
+        if connection.statement_cache.size() > PREPARED_MAX {
+            connection.statement_cache.clear();
+        }
+        let statement = connection.prepare_cached(&self.sql).await?;
+        connection.query_raw(&statement, parameters.map(|(value, _)| value)).await
     }
-    Ok(Some(rows))
 }
 
 /// Runs queries.
@@ -114,46 +106,31 @@ impl QueryPool {
         QueryPool(pool)
     }
 
-    pub(super) async fn connection(&self) -> Result<deadpool_postgres::Object, LedgerError> {
+    pub(super) async fn connection(&self) -> Result<Object, LedgerError> {
         self.0.get().await.map_err(|error| match error {
             PoolError::Backend(cause) => ReadError::Database(cause).into(),
             error => LedgerError::Unavailable(platform::database::with_causes(&error)),
         })
     }
 
-    async fn rows(&self, query: Query) -> Result<Vec<Row>, LedgerError> {
-        let connection = self.connection().await?;
-        if connection.statement_cache.size() > PREPARED_MAX {
-            connection.statement_cache.clear();
-        }
-        let found = async {
-            let parameters =
-                query.parameters.iter().map(|(kind, value)| (&**value as &(dyn ToSql + Sync), kind.clone()));
-            let found = if query.unprepared {
-                connection.query_typed_raw(&query.sql, parameters).await?
-            } else {
-                let statement = connection.prepare_cached(&query.sql).await?;
-                connection.query_raw(&statement, parameters.map(|(value, _)| value)).await?
-            };
-            within(query.bytes_max, found).await
-        };
-        match found.await {
-            Ok(Some(rows)) => Ok(rows),
-            Ok(None) => Err(LedgerError::TooLarge),
-            // A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
-            Err(error) if error.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => Ok(Vec::new()),
-            Err(error) => Err(ReadError::Database(error).into()),
-        }
+    /// The rows, to be read one after another.
+    pub(super) async fn open(&self, query: &Query) -> Result<Rows, LedgerError> {
+        Rows::open(self.connection().await?, query).await
     }
 
     /// What `read` makes of each row.
     pub(crate) async fn read<T>(
         &self,
-        query: Query,
+        mut query: Query,
         read: impl Fn(&Row) -> Result<T, RowError>,
     ) -> Result<Vec<T>, LedgerError> {
-        let rows = self.rows(query).await?;
-        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| ReadError::Row(error).into())
+        let mut rows = self.open(&query).await?;
+        let mut found = Vec::new();
+        while let Some(row) = rows.next().await? {
+            query.budget.spend(row.raw_size_bytes())?;
+            found.push(read(&row).map_err(ReadError::Row)?);
+        }
+        Ok(found)
     }
 
     /// The first column of what the query finds; `None` without a query, or if it finds more than [`FEW`] rows.

@@ -1,0 +1,111 @@
+//! The rows that a statement finds, one after another: what is done with each decides how much of them is kept.
+
+use super::query::Query;
+use crate::store::errors::ReadError;
+use contracts::ledger::LedgerError;
+use deadpool_postgres::Object;
+use futures_util::TryStreamExt;
+use std::pin::Pin;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Error, Row, RowStream};
+
+/// The most bytes that a read for a tenant may keep in memory. It is four times what an answer of the API may have.
+const BYTES_MAX: usize = 32 << 20;
+
+/// So many bytes are worked on before other tasks have their turn.
+const TURN_BYTES: usize = 256 << 10;
+
+/// How many bytes may still be kept.
+pub(super) struct Budget(usize);
+
+impl Budget {
+    pub fn of_tenant() -> Self {
+        Budget(BYTES_MAX)
+    }
+
+    pub fn unlimited() -> Self {
+        Budget(usize::MAX)
+    }
+
+    pub fn spend(&mut self, bytes: usize) -> Result<(), LedgerError> {
+        self.0 = self.0.checked_sub(bytes).ok_or(LedgerError::TooLarge)?;
+        Ok(())
+    }
+}
+
+/// Work that takes its turn: it lets other tasks go first after each part.
+#[derive(Default)]
+pub(super) struct Turn {
+    bytes: usize,
+}
+
+impl Turn {
+    pub async fn worked(&mut self, bytes: usize) {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes >= TURN_BYTES {
+            self.bytes = 0;
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+/// Rows that are being read.
+pub(super) struct Rows {
+    /// `None` if it is certain that there are none.
+    rows: Option<Pin<Box<RowStream>>>,
+    asked: Asked,
+    turn: Turn,
+}
+
+impl Rows {
+    pub async fn open(connection: Object, query: &Query) -> Result<Self, LedgerError> {
+        let mut asked = Asked(None);
+        let rows = query.ask(asked.0.insert(connection)).await;
+        let rows = match rows {
+            Ok(rows) => Some(Box::pin(rows)),
+            Err(error) => asked.failed(error).map(|()| None)?,
+        };
+        Ok(Rows { rows, asked, turn: Turn::default() })
+    }
+
+    pub async fn next(&mut self) -> Result<Option<Row>, LedgerError> {
+        let Some(rows) = &mut self.rows else { return Ok(None) };
+        match rows.try_next().await {
+            Ok(Some(row)) => {
+                self.turn.worked(row.raw_size_bytes()).await;
+                return Ok(Some(row));
+            }
+            Ok(None) => self.asked.answered(),
+            Err(error) => self.asked.failed(error)?,
+        }
+        self.rows = None;
+        Ok(None)
+    }
+}
+
+/// A connection on which something was asked. If PostgreSQL has answered all of it, it goes back to its pool, otherwise it is
+/// closed: the next statement would wait until PostgreSQL has sent what nothing reads.
+struct Asked(Option<Object>);
+
+impl Asked {
+    fn answered(&mut self) {
+        self.0 = None;
+    }
+
+    /// PostgreSQL, or the connection, has failed. A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
+    fn failed(&mut self, error: Error) -> Result<(), LedgerError> {
+        self.answered();
+        if error.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) {
+            return Ok(());
+        }
+        Err(ReadError::Database(error).into())
+    }
+}
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        if let Some(connection) = self.0.take() {
+            drop(Object::take(connection));
+        }
+    }
+}
