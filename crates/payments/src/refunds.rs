@@ -4,7 +4,7 @@ use api::Registry;
 use api::call::{Call, Outcome};
 use api::choice::{Choice, chosen};
 use api::endpoint::Returns;
-use api::error::{ApiError, Result};
+use api::error::{ApiError, Failure, Result};
 use api::json::Json::{self, Null};
 use api::metadata::{MetadataParam, merged_metadata, new_metadata};
 use api::params::NoParams;
@@ -101,7 +101,7 @@ async fn narrow(call: Call, params: FilterParams, mut query: ListQuery) -> Resul
         let mut charges = api::list::all(Kind::Charge);
         charges.parents = vec![intent.id];
         charges.paging.limit = 100;
-        let page = call.services.ledger.list(call.tenant_id(), &charges).await?;
+        let page = call.services.ledger.list(call.tenant_id(), &charges).await.map_err(Failure::of_query)?;
         query.parents = page.items.iter().map(|charge| charge.id).collect();
         // An intent without charges has no refunds: nothing has the intent itself for a parent.
         if query.parents.is_empty() {

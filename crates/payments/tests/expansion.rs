@@ -84,6 +84,31 @@ async fn a_page_has_a_limit_of_bytes() {
     assert_eq!(wrong(&world, "/v1/customers", "limit=50").await, None);
 }
 
+/// What has to be read for a decision is read in smaller parts; what is only shown is refused, and says what to ask for.
+#[tokio::test]
+async fn a_customer_is_deleted_however_large_the_saved_cards() {
+    let _alone = ALONE.lock().await;
+    let world = World::new(SandboxConfig::default());
+    let customer = created(&world, "/v1/customers", "name=Ada").await;
+    let customer = customer["id"].as_str().unwrap();
+    let mut cards = Vec::new();
+    for _ in 0..5 {
+        let form = format!("usage=off_session&confirm=true&payment_method=pm_card_visa&customer={customer}");
+        cards.push(created(&world, "/v1/setup_intents", &form).await["payment_method"].as_str().unwrap().to_owned());
+    }
+    let form = "amount=2000&currency=usd&confirm=true&payment_method=pm_card_visa";
+    let intent = created(&world, "/v1/payment_intents", form).await["id"].as_str().unwrap().to_owned();
+    world.ledger.pages_have_room_for(2);
+    let deleted = world.send(&http::Method::DELETE, "/v1/customers/{id}", &[("id", customer)], "", None).await;
+    assert_eq!((deleted.status, &body(&deleted)["deleted"]), (200, &true.into()), "{}", deleted.body);
+    for card in &cards {
+        assert_eq!(world.object("/v1/payment_methods/{id}", card).await["customer"], Value::Null);
+    }
+    world.ledger.pages_have_room_for(0);
+    let query = format!("payment_intent={intent}");
+    assert_eq!(wrong(&world, "/v1/refunds", &query).await.as_deref(), Some("limit"));
+}
+
 /// What has had an effect is never answered by an error because of what was to be shown of it.
 #[tokio::test]
 async fn a_change_is_answered_without_what_is_too_large_to_be_shown() {

@@ -24,7 +24,7 @@ use api::params::NoParams;
 use api::reply::Reply;
 use api::resource::decoded;
 use attempts::{Answering, Attempted, declined};
-use contracts::{FieldFilter, ListQuery, Operator};
+use contracts::{FieldFilter, LedgerError, ListQuery, Operator};
 use domain::payments::customer::{self, Customer};
 use domain::payments::payment_method::{self, AllowRedisplay, Edit, MethodType, PaymentMethod, may_attach};
 use domain::{Object, Versioned};
@@ -149,7 +149,13 @@ pub async fn all_of(call: &Call, customer: ObjectId) -> Result<Vec<Versioned<Pay
     query.paging.limit = 100;
     let mut methods = Vec::new();
     loop {
-        let page = call.services.ledger.list(call.tenant_id(), &query).await?;
+        let page = match call.services.ledger.list(call.tenant_id(), &query).await {
+            Err(LedgerError::TooLarge) if query.paging.limit > 1 => {
+                query.paging.limit /= 2;
+                continue;
+            }
+            page => page?,
+        };
         for stored in &page.items {
             methods.push(decoded(stored)?);
         }
