@@ -93,6 +93,10 @@ async fn an_analyst_of_one_tenant_sees_no_other_one() {
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{table}");
     }
     does_no_harm(&analyst).await;
+    let reset = format!("ALTER VIEW {}.charges RESET (security_barrier)", other.schema());
+    assert_eq!(admin::open_views(&owner).await.unwrap(), [""; 0]);
+    owner.batch_execute(&reset).await.unwrap();
+    assert_eq!(admin::open_views(&owner).await.unwrap(), [format!("{}.charges", other.schema())]);
 
     // A release makes views anew, or others.
     const COLUMNS: &[domain::object::Column] = &[column("amount", ColumnType::Text)];

@@ -155,6 +155,7 @@ async fn database(config: &DatabaseConfig) -> Vec<Check> {
     checks.push(clock(config).await);
     checks.push(privileges(&client, &facts).await);
     checks.push(analysts(&client).await);
+    checks.push(views(&client).await);
     checks.push(schema(config).await);
     checks
 }
@@ -212,6 +213,18 @@ async fn excessive(client: &Client) -> Result<Option<Vec<String>>, tokio_postgre
     let of_ledger = ledger::admin::excessive_privileges(client).await?;
     let of_identity = identity::admin::excessive_privileges(client).await?;
     Ok(of_ledger.zip(of_identity).map(|(of_ledger, of_identity)| [of_ledger, of_identity].concat()))
+}
+
+async fn views(client: &Client) -> Check {
+    match ledger::admin::open_views(client).await {
+        Ok(open) if open.is_empty() => Check::new("views", Verdict::Ok, "they show no more than they should"),
+        Ok(open) => {
+            let advice = format!("conditions of queries see what these leave out: {}", open.join(", "));
+            let advice = format!("{advice}; as their owner: ALTER VIEW … SET (security_barrier)");
+            Check::new("views", Verdict::Broken, advice)
+        }
+        Err(error) => Check::new("views", Verdict::Broken, with_causes(&error)),
+    }
 }
 
 async fn analysts(client: &Client) -> Check {

@@ -7,3 +7,4 @@ mod store;
 
 pub use store::roles::{ensure_roles, excessive_privileges, unlimited_analysts};
 pub use store::schema::{AdmitError, admit_analyst, latest_version, migrate, open_books, opened};
+pub use store::views::open_views;

@@ -2,4 +2,4 @@
 
 pub(super) mod roles;
 pub(super) mod schema;
-mod views;
+pub(super) mod views;

@@ -15,7 +15,7 @@ const BARRIER: &str = "WITH (security_barrier)";
 /// The SQL views of one tenant, in a schema of their own.
 pub(super) struct Views {
     schema: String,
-    /// Name and query of each.
+    /// Name of each, and what comes after it where it is created.
     views: Vec<(String, String)>,
 }
 
@@ -27,12 +27,13 @@ impl Views {
             ("ledger_entries".to_owned(), ledger_entries(number)),
             ("account_balances".to_owned(), account_balances(number)),
         ];
-        Views { schema: tenant.schema(), views: own.chain(fixed).collect() }
+        let barriers = own.chain(fixed).map(|(name, query)| (name, format!("{BARRIER} AS {query}")));
+        Views { schema: tenant.schema(), views: barriers.collect() }
     }
 
     /// A number that changes when a definition changes.
     pub fn digest(&self) -> i64 {
-        term(self.views.iter().flat_map(|(name, body)| [name.as_str(), body.as_str()]), &self.schema)
+        term(self.views.iter().flat_map(|(name, definition)| [name.as_str(), definition.as_str()]), &self.schema)
     }
 
     /// Creates the views, or replaces them.
@@ -41,7 +42,7 @@ impl Views {
         let grant = format!("GRANT USAGE ON SCHEMA {schema} TO {SERVICE_ROLE}, {ANALYST_ROLE}");
         client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; {grant}")).await?;
         let create =
-            |(name, body): &(String, String)| format!("CREATE OR REPLACE VIEW {schema}.{name} {BARRIER} AS {body};");
+            |(name, definition): &(String, String)| format!("CREATE OR REPLACE VIEW {schema}.{name} {definition};");
         let all: String = self.views.iter().map(create).collect();
         let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {ANALYST_ROLE}, {SERVICE_ROLE}");
         match client.batch_execute(&format!("{all} {grant}")).await {
@@ -58,15 +59,26 @@ impl Views {
 
     /// Replaces a view. It is dropped only if it has lost a column or a column's type has changed: other views that
     /// depend on it would be in the way of that.
-    async fn replace(&self, client: &Client, (name, body): &(String, String)) -> Result<(), Error> {
+    async fn replace(&self, client: &Client, (name, definition): &(String, String)) -> Result<(), Error> {
         let view = format!("{}.{name}", self.schema);
-        match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} {BARRIER} AS {body}")).await {
+        match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} {definition}")).await {
             Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
-                client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} {BARRIER} AS {body}")).await
+                client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} {definition}")).await
             }
             created => created,
         }
     }
+}
+
+/// The SQL views of tenants that are no barriers, whatever was done to them since they were created.
+pub async fn open_views(client: &Client) -> Result<Vec<String>, Error> {
+    let sql =
+        "SELECT format('%I.%I', n.nspname, c.relname) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind = 'v' AND n.nspname ~ '^t_[0-9a-f]{32}$' AND NOT EXISTS (
+            SELECT FROM pg_options_to_table(c.reloptions) o
+            WHERE o.option_name = 'security_barrier' AND o.option_value::boolean)
+        ORDER BY 1";
+    client.query(sql, &[]).await?.iter().map(|row| row.try_get(0)).collect()
 }
 
 /// The statements that create three functions: `object_id(kind, id)` shows an id with its prefix (the migration's
