@@ -25,6 +25,10 @@ pub async fn ensure_roles(client: &Client) -> Result<(), MigrationError> {
         .iter()
         .map(|(name, value)| format!("; ALTER ROLE {ANALYST_ROLE} SET {name} = '{value}'"))
         .collect();
+    // From PostgreSQL 16 on who creates a role is a member of it that may grant it, and may not act for it.
+    let by_set: bool =
+        client.query_one("SELECT current_setting('server_version_num')::int >= 160000", &[]).await?.try_get(0)?;
+    let may_act_for = format!("SELECT pg_has_role($1, '{}')", if by_set { "SET" } else { "MEMBER" });
     for (role, settings) in [(OWNER_ROLE, ""), (SERVICE_ROLE, ""), (ANALYST_ROLE, limits.as_str())] {
         if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).await?.is_none() {
             match client.batch_execute(&format!("CREATE ROLE {role} LOGIN{settings}")).await {
@@ -33,7 +37,7 @@ pub async fn ensure_roles(client: &Client) -> Result<(), MigrationError> {
                 created => created?,
             }
         }
-        if !client.query_one("SELECT pg_has_role($1, 'MEMBER')", &[&role]).await?.try_get::<_, bool>(0)? {
+        if !client.query_one(&may_act_for, &[&role]).await?.try_get::<_, bool>(0)? {
             client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
         }
     }
