@@ -39,7 +39,8 @@ async fn analysts_see_sql_views_and_nothing_else() {
 async fn does_no_harm(analyst: &Client) {
     let locks = ["pg_advisory_lock(1)", "pg_advisory_xact_lock(1, 2)", "pg_try_advisory_lock_shared(1)"];
     let large_objects = ["lo_create(0)", "lo_creat(-1)", "lo_from_bytea(0, 'x')", "lo_get(1)"];
-    let calls = locks.iter().chain(&large_objects).map(|call| format!("SELECT {call}"));
+    let log = ["pg_logical_emit_message(false, 'a', 'b')"];
+    let calls = locks.iter().chain(&large_objects).chain(&log).map(|call| format!("SELECT {call}"));
     for forbidden in
         calls.chain(["CREATE TEMPORARY TABLE mine (x int)".to_owned(), "CREATE TABLE mine (x int)".to_owned()])
     {
@@ -79,6 +80,10 @@ async fn an_analyst_of_one_tenant_sees_no_other_one() {
         assert!(admin::admit_analyst(&mut owner, other, wrong).await.is_err(), "{wrong}");
     }
     assert!(admin::admit_analyst(&mut owner, tenant_id(9), &ada.name).await.is_err(), "no such tenant");
+    owner.batch_execute(&format!("GRANT pg_read_all_data TO {}", ada.name)).await.unwrap();
+    let refused = admin::admit_analyst(&mut owner, other, &ada.name).await;
+    assert!(matches!(refused, Err(admin::AdmitError::ReadsAll(_))), "{refused:?}");
+    owner.batch_execute(&format!("REVOKE pg_read_all_data FROM {}", ada.name)).await.unwrap();
     admin::admit_analyst(&mut owner, other, &ada.name).await.unwrap();
 
     let analyst = database.pool(&ada.name, 1).get().await.unwrap();

@@ -57,6 +57,7 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     // They order the writers of a tenant's books.
     ("^pg_(try_)?advisory_(xact_)?lock(_shared)?$", &[SERVICE_ROLE, OWNER_ROLE], "take locks that hold up payments"),
     ("^(lo_.*|loread|lowrite)$", &[], "fill the disk with large objects"),
+    ("^pg_logical_emit_message$", &[OWNER_ROLE], "fill the write-ahead log"),
 ];
 
 /// Takes from all roles what PostgreSQL gives to each in a new database, and what an analyst could do harm by. That needs the

@@ -64,7 +64,7 @@ pub async fn admit_analyst(client: &mut Client, tenant: TenantId, role: &str) ->
     let found = "SELECT quote_ident(rolname), rolsuper OR EXISTS (
             SELECT FROM UNNEST($2::text[]) r (name) WHERE pg_has_role(pg_roles.oid, r.name, 'MEMBER')
         ) FROM pg_roles WHERE rolname = $1";
-    let all: &[&str] = &[ANALYST_ROLE, SERVICE_ROLE, OWNER_ROLE];
+    let all: &[&str] = &[ANALYST_ROLE, SERVICE_ROLE, OWNER_ROLE, "pg_read_all_data"];
     let Some(row) = client.query_opt(found, &[&role, &all]).await? else {
         return Err(AdmitError::NoSuchRole(role.to_owned()));
     };
