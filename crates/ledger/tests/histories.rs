@@ -40,9 +40,10 @@ async fn a_version_is_read_however_long_the_history_before_it() {
     let doc = changed(&ledger, long(1), (2..=9).map(|number| json!({"name": long(number)}))).await;
 
     let stored = ledger.objects_at(support::tenant(), &[(doc.id, 8)]).await.unwrap().remove(0).unwrap();
-    assert!(stored.version == 8 && stored.state == json!({"name": long(8)}).to_string());
+    let (eighth, ninth) = (json!({"name": long(8)}).to_string(), doc.state.to_string());
+    assert!(stored.version == 8 && stored.state == eighth);
     let entry = ledger.log_entry(support::tenant(), 9).await.unwrap().unwrap();
-    assert!(*entry.state == doc.state.to_string() && entry.before.is_some_and(|before| *before == stored.state));
+    assert!(*entry.state == *ninth && entry.before.is_some_and(|before| *before == *eighth));
     // A list gets past it, one after another.
     let mut query = newest(1);
     for position in (1..=9).rev() {
