@@ -117,6 +117,10 @@ impl Config {
         require(self.ledger.writers > 0, "ledger.writers: must be at least 1");
         require(self.scans.pool_size > 0, "scans.pool_size: must be at least 1");
         require(self.scans.of_tenant_max > 0, "scans.of_tenant_max: must be at least 1");
+        require(
+            self.scans.of_tenant_max < self.scans.pool_size.max(2),
+            "scans.of_tenant_max: must be less than scans.pool_size, or one tenant has all",
+        );
         require(self.scans.statement_timeout_ms > 0, "scans.statement_timeout_ms: must be at least 1");
         require(self.limits.requests_max > 0, "limits.requests_max: must be at least 1");
         require(self.limits.connections_max > 0, "limits.connections_max: must be at least 1");
@@ -167,12 +171,20 @@ mod tests {
         config.database.url = "postgresql://db/florin".into();
         assert_eq!(config.problems(), Vec::<String>::new());
         config.database.pool_size = 0;
+        config.scans.of_tenant_max = config.scans.pool_size;
         config.telemetry.otlp_sample_ratio = 1.5;
         config.telemetry.log_filter = "florin=loud".to_owned();
         config.server.roles = vec!["gatewy".to_owned()];
         config.database.owner_url = "postgresql://db/florin?sslmode=require".into();
         let problems = config.problems().join("\n");
-        for key in ["database.pool_size", "otlp_sample_ratio", "log_filter", "server.roles", "database.owner_url"] {
+        for key in [
+            "database.pool_size",
+            "scans.of_tenant_max",
+            "otlp_sample_ratio",
+            "log_filter",
+            "server.roles",
+            "database.owner_url",
+        ] {
             assert!(problems.contains(key), "{key}: {problems}");
         }
     }
