@@ -1,9 +1,10 @@
 //! Endpoints: one method and path each, with the handler.
 
 use crate::call::Call;
-use crate::error::Result;
+use crate::error::{ApiError, Result};
 use crate::form::Node;
 use crate::reply::Reply;
+use contracts::KeyKind;
 use http::Method;
 use matchit::Router;
 use serde_json::Value;
@@ -18,8 +19,11 @@ pub(crate) type Handler = Arc<dyn Fn(Call, Node) -> Pin<Box<dyn Future<Output = 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
     Secret,
-    /// Publishable keys too; the handler checks the client secret.
-    Publishable,
+    /// Publishable keys too, with which a payer may give these parameters and no others; the handler checks the client secret,
+    /// and that what the merchant has set stays.
+    Publishable {
+        params: &'static [&'static str],
+    },
 }
 
 /// What an endpoint answers with.
@@ -56,9 +60,37 @@ pub struct Endpoint {
 }
 
 impl Endpoint {
-    /// Opens the endpoint to publishable keys.
-    pub fn publishable(&mut self) {
-        self.access = Access::Publishable;
+    /// Opens the endpoint to publishable keys, with these parameters: any other is for the merchant to give.
+    pub fn publishable(&mut self, params: &'static [&'static str]) {
+        self.access = Access::Publishable { params };
+    }
+
+    /// Whether a publishable key may give the parameter.
+    pub fn is_payers(&self, param: &str) -> bool {
+        matches!(self.access, Access::Publishable { params } if params.contains(&param))
+    }
+
+    /// Refuses a key that does not open the endpoint, or a parameter that is not for that key to give. What the endpoint does
+    /// not take at all is refused when it is decoded.
+    pub(crate) fn admit(&self, key: KeyKind, params: &Node) -> Result<(), ApiError> {
+        let given = match (key, self.access, params) {
+            (KeyKind::Secret, ..) | (KeyKind::Publishable, Access::Publishable { .. }, Node::Text(_)) => return Ok(()),
+            (KeyKind::Publishable, Access::Secret, _) => {
+                let message = "This API call cannot be made with a publishable API key; use a secret key.";
+                let mut error = ApiError::forbidden(message);
+                error.code = Some("secret_key_required");
+                return Err(error);
+            }
+            (KeyKind::Publishable, Access::Publishable { .. }, Node::Map(given)) => given,
+        };
+        let is_merchants = |name: &str| self.params["properties"].get(name).is_some() && !self.is_payers(name);
+        match given.iter().find(|(name, _)| is_merchants(name)) {
+            Some((name, _)) => {
+                let message = format!("{name} cannot be given with a publishable API key; use a secret key.");
+                Err(ApiError::coded("secret_key_required", message).param(name.as_str()))
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -113,9 +113,10 @@ pub fn document(kinds: &Kinds, endpoints: &Endpoints) -> Value {
 }
 
 fn describe(endpoint: &Endpoint) -> Value {
+    let is_open = endpoint.access != Access::Secret;
     let mut described = json!({
         "operationId": operation_id(endpoint),
-        "x-publishable-key": endpoint.access == Access::Publishable,
+        "x-publishable-key": is_open,
         "responses": {
             "200": { "description": "Success.", "content": { "application/json": { "schema": response(endpoint.returns) } } },
             "default": {
@@ -130,6 +131,11 @@ fn describe(endpoint: &Endpoint) -> Value {
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
         .collect();
     let mut params = endpoint.params.clone();
+    if let Some(properties) = params["properties"].as_object_mut().filter(|_| is_open) {
+        for (_, schema) in properties.iter_mut().filter(|(name, _)| !endpoint.is_payers(name)) {
+            schema["x-secret-key-only"] = true.into();
+        }
+    }
     params["properties"]["expand"] = expand;
     if endpoint.method == Method::POST {
         described["requestBody"] = json!({ "content": { "application/x-www-form-urlencoded": { "schema": params } } });

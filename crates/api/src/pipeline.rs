@@ -4,7 +4,7 @@ use crate::api::Api;
 use crate::call::Call;
 use crate::carried_through::carried_through;
 use crate::conflict::retried;
-use crate::endpoint::{Access, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Failure, Result};
 use crate::expand;
 use crate::form::Node;
@@ -15,7 +15,7 @@ use crate::params::Param;
 use crate::replay::replay;
 use crate::reply::Reply;
 use crate::request::{Answer, Request};
-use contracts::{Caller, IdempotencyRecord, KeyKind};
+use contracts::{Caller, IdempotencyRecord};
 use http::Method;
 use std::sync::Arc;
 
@@ -52,10 +52,7 @@ impl Api {
 
     async fn try_answer(self: &Arc<Self>, request: Request) -> Result<Answer> {
         let Request { endpoint, path_params, path, mut params, idempotency_key, request_id, caller } = request;
-        if endpoint.access == Access::Secret && caller.key == KeyKind::Publishable {
-            let message = "This API call cannot be made with a publishable API key; use a secret key.";
-            return Err(ApiError::forbidden(message).into());
-        }
+        endpoint.admit(caller.key, &params)?;
         let key = match idempotency_key {
             Some(key) if endpoint.method == Method::POST => {
                 Some(Arc::new(checked_key(key, &endpoint, &path, &params, &caller)?))

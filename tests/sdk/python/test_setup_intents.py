@@ -177,3 +177,15 @@ def test_attempts_of_no_intent(client):
     refused(
         lambda: client.v1.setup_attempts.list(params={"setup_intent": "seti_missing"}), "resource_missing", "setup_intent"
     )
+
+
+def test_a_payer_does_not_turn_off_three_d_secure(client, public):
+    made = setup(client, payment_method_options={"card": {"request_three_d_secure": "any"}})
+    params = {"client_secret": made.client_secret, "payment_method": "pm_card_visa"}
+    less = {"card": {"request_three_d_secure": "automatic"}}
+    refused(
+        lambda: public.v1.setup_intents.confirm(made.id, params={**params, "payment_method_options": less}),
+        "secret_key_required",
+        "payment_method_options",
+    )
+    assert public.v1.setup_intents.confirm(made.id, params=params).status == "requires_action"

@@ -3,7 +3,7 @@
 use super::registry;
 use api::form::Form;
 use api::{Answer, Api, Environment, Request};
-use contracts::Ledger;
+use contracts::{Caller, KeyKind, Ledger};
 use processors::{ProcessorsConfig, Surroundings};
 use reqwest::Method;
 use std::sync::Arc;
@@ -18,8 +18,14 @@ pub fn api(ledger: Arc<dyn Ledger>, clock: Arc<ManualClock>) -> Arc<Api> {
 
 /// A request of that tenant with its secret test key; `id` is the one in the path, if it has one.
 pub async fn post(api: &Arc<Api>, path: &str, id: &str, form: &str) -> Answer {
+    send(api, &Method::POST, path, id, form, KeyKind::Secret).await
+}
+
+/// The same with any method, and a key of that kind.
+pub async fn send(api: &Arc<Api>, method: &Method, path: &str, id: &str, form: &str, key: KeyKind) -> Answer {
     let mut params = Form::default();
     params.decode(form.as_bytes()).unwrap();
-    let endpoint = api.endpoints.get(&Method::POST, path).unwrap_or_else(|| panic!("no such endpoint: {path}")).clone();
-    api.answer(Request::new(endpoint, &[("id", id)], params.into_params(), caller(&tenant())), ()).await
+    let endpoint = api.endpoints.get(method, path).unwrap_or_else(|| panic!("no such endpoint: {path}")).clone();
+    let caller = Caller { key, ..caller(&tenant()) };
+    api.answer(Request::new(endpoint, &[("id", id)], params.into_params(), caller), ()).await
 }

@@ -7,6 +7,8 @@ mod in_process;
 #[cfg(test)]
 mod kept_answers;
 #[cfg(test)]
+mod payers;
+#[cfg(test)]
 mod sql_page;
 #[cfg(test)]
 mod surface;

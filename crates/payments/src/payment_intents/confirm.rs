@@ -14,9 +14,23 @@ use attempts::{Answering, Attempted, PayersIntent, declined, run, withdrawn};
 use domain::attempts::{Attempt, Decline, Options};
 use domain::payments::intent::Status;
 use domain::payments::payment_intent::confirm::{self, Confirmation};
-use domain::payments::payment_intent::{ConfirmationMethod, Payment, PaymentIntent};
+use domain::payments::payment_intent::{ConfirmationMethod, Payment, PaymentIntent, payer};
 use domain::payments::payment_method::PaymentMethod;
 use domain::{Changes, Refusal, Versioned};
+
+/// What a payer may say when confirming. How and when the money is taken, and how the card is authenticated, is up to the
+/// merchant. What the merchant has set of the rest stays: see [`payer`].
+pub const PAYERS: &[&str] = &[
+    "amount_to_confirm",
+    "client_secret",
+    "payment_method",
+    "payment_method_data",
+    "receipt_email",
+    "return_url",
+    "setup_future_usage",
+    "shipping",
+    "use_stripe_sdk",
+];
 
 pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let mut intent = call.path_object::<PaymentIntent>("id").await?;
@@ -24,9 +38,6 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     if call.is_public() && intent.confirmation_method == ConfirmationMethod::Manual {
         let message = "This PaymentIntent's confirmation_method is manual: only a secret key can confirm it.";
         return Err(ApiError::coded("payment_intent_invalid_parameter", message).into());
-    }
-    if call.is_public() {
-        refuse_merchants_choices(&params)?;
     }
     if params.amount_to_confirm.is_some_and(|amount| amount != intent.amount) {
         let message = format!("amount_to_confirm is not the PaymentIntent's amount, {}.", intent.amount);
@@ -38,6 +49,9 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let chosen = chosen_method(&call, &mut changes, &params.details).await?;
     let mut described = (*intent).clone();
     params.details.apply(&mut described)?;
+    if call.is_public() {
+        described = payer::described(&intent, described)?;
+    }
     let mut waiting = match intent.status {
         Status::RequiresAction => call.referenced_if_any(intent.attempt).await?,
         _ => None,
@@ -53,25 +67,6 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let prepared = confirm::prepare(&mut changes, &mut intent, described, method.as_deref(), waiting.as_mut());
     withdrawn::<PaymentIntents, _>(&call, prepared).await?;
     confirm_with(&call, changes, intent, method, params.confirmation).await
-}
-
-/// Refuses what a payer must not choose: how and when the money is taken is set up by the merchant.
-fn refuse_merchants_choices(params: &ConfirmParams) -> Result<()> {
-    let details = &params.details;
-    let given = [
-        ("amount_details", details.amount_details.is_some()),
-        ("capture_method", details.capture_method.is_some()),
-        ("off_session", params.confirmation.off_session.is_some()),
-        ("payment_details", details.payment_details.is_some()),
-        ("payment_method_options", details.payment_method_options.is_some()),
-    ];
-    match given.into_iter().find(|(_, given)| *given) {
-        Some((name, _)) => {
-            let message = format!("{name} cannot be given with a publishable API key; use a secret key.");
-            Err(ApiError::invalid(message).param(name).into())
-        }
-        None => Ok(()),
-    }
 }
 
 fn check_return_url(params: &ConfirmationParams) -> Result<()> {

@@ -47,9 +47,9 @@ pub fn register(registry: &mut Registry) {
     registry.post("/v1/payment_intents", ONE, create::create);
     registry.list::<PaymentIntents, _, _, _>("/v1/payment_intents", narrow);
     registry.search::<PaymentIntents>("/v1/payment_intents/search", SEARCHABLE);
-    registry.get("/v1/payment_intents/{id}", ONE, retrieve).publishable();
+    registry.get("/v1/payment_intents/{id}", ONE, retrieve).publishable(&["client_secret"]);
     registry.post("/v1/payment_intents/{id}", ONE, create::update);
-    registry.post("/v1/payment_intents/{id}/confirm", ONE, confirm::confirm).publishable();
+    registry.post("/v1/payment_intents/{id}/confirm", ONE, confirm::confirm).publishable(confirm::PAYERS);
     registry.post("/v1/payment_intents/{id}/capture", ONE, capture::capture);
     registry.post("/v1/payment_intents/{id}/cancel", ONE, cancel::cancel);
     registry.post("/v1/payment_intents/{id}/increment_authorization", ONE, increment::increment_authorization);

@@ -212,11 +212,13 @@ impl DetailParams {
         if let Some(Unsettable::Set(email)) = &self.receipt_email {
             check_email("receipt_email", email)?;
         }
+        intent.given_by_payer.receipt_email &= self.receipt_email.is_none();
         assign(&mut intent.receipt_email, self.receipt_email);
         if let Some(usage) = self.setup_future_usage {
             intent.setup_future_usage = chosen(usage.into_option());
         }
         if let Some(shipping) = self.shipping {
+            intent.given_by_payer.shipping = false;
             intent.shipping = shipping.into_option().map(ShippingParams::into_shipping);
         }
         if let Some(Choice(method)) = self.capture_method {

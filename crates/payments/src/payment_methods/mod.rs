@@ -61,10 +61,13 @@ params! {
     }
 }
 
+/// What a payer may say of a new payment method: everything, for it is the payer's.
+const PAYERS: &[&str] = &["allow_redisplay", "billing_details", "card", "metadata", "type"];
+
 pub fn register(registry: &mut Registry) {
     registry.resource::<PaymentMethods>();
     attempts::target::<PaymentMethods>(registry);
-    registry.post("/v1/payment_methods", ONE, create).publishable();
+    registry.post("/v1/payment_methods", ONE, create).publishable(PAYERS);
     registry.list::<PaymentMethods, _, _, _>("/v1/payment_methods", narrow);
     registry.get("/v1/payment_methods/{id}", ONE, retrieve);
     registry.post("/v1/payment_methods/{id}", ONE, update);

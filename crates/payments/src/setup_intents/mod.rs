@@ -31,15 +31,18 @@ use params::{
 };
 use types::Kind;
 
+/// What a payer may say when confirming. How the card is authenticated is up to the merchant.
+const PAYERS: &[&str] = &["client_secret", "payment_method", "payment_method_data", "return_url", "use_stripe_sdk"];
+
 pub fn register(registry: &mut Registry) {
     const ONE: Returns = Returns::Object(Kind::SetupIntent);
     registry.resource::<SetupIntents>();
     attempts::target::<SetupIntents>(registry);
     registry.post("/v1/setup_intents", ONE, create);
     registry.list::<SetupIntents, _, _, _>("/v1/setup_intents", narrow);
-    registry.get("/v1/setup_intents/{id}", ONE, retrieve).publishable();
+    registry.get("/v1/setup_intents/{id}", ONE, retrieve).publishable(&["client_secret"]);
     registry.post("/v1/setup_intents/{id}", ONE, update);
-    registry.post("/v1/setup_intents/{id}/confirm", ONE, confirm).publishable();
+    registry.post("/v1/setup_intents/{id}/confirm", ONE, confirm).publishable(PAYERS);
     registry.post("/v1/setup_intents/{id}/cancel", ONE, cancel);
     registry.post("/v1/setup_intents/{id}/verify_microdeposits", ONE, verify_microdeposits);
 }

@@ -1,6 +1,6 @@
 //! Creating an intent.
 
-use super::{AmountDetails, CaptureMethod, CardOptions, ConfirmationMethod, PaymentIntent};
+use super::{AmountDetails, CaptureMethod, CardOptions, ConfirmationMethod, GivenByPayer, PaymentIntent};
 use crate::changes::Changes;
 use crate::object::Versioned;
 use crate::payments::amount::check_amount;
@@ -67,6 +67,7 @@ fn blank(changes: &mut Changes, money: Money) -> PaymentIntent {
         metadata: BTreeMap::new(),
         receipt_email: None,
         shipping: None,
+        given_by_payer: GivenByPayer::default(),
         statement_descriptor: None,
         statement_descriptor_suffix: None,
         transfer_group: None,

@@ -10,11 +10,13 @@ mod create;
 mod details;
 pub mod increment;
 mod outcome;
+pub mod payer;
 pub mod update;
 
 pub use create::{Draft, create};
 pub use details::{AmountDetails, AmountShipping, PaymentDetails};
 pub use outcome::Payment;
+pub use payer::GivenByPayer;
 
 use super::intent::{AllowRedirects, FutureUsage, NextAction, PaymentError, Status, ThreeDSecure, unexpected_state};
 use super::payment_method::{PaymentMethod, check_unspent};
@@ -73,6 +75,9 @@ pub struct PaymentIntent {
     pub receipt_email: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shipping: Option<Shipping>,
+    /// What of it a payer has given, not the merchant.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub given_by_payer: GivenByPayer,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub statement_descriptor: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
