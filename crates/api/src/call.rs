@@ -75,7 +75,7 @@ impl Call {
     /// The end of a request that another process has answered: with that answer.
     pub async fn answered_elsewhere(&self) -> Result<Failure> {
         let Some(key) = &self.key else { return Ok(ApiError::internal().into()) };
-        let record = self.services.ledger.idempotency(self.tenant_id(), &key.key).await?;
+        let record = self.services.ledger.idempotency(self.tenant_id(), &key.identity).await?;
         Ok(record.map_or_else(|| ApiError::unavailable().into(), |record| Failure::Replay(Box::new(record))))
     }
 
@@ -226,7 +226,7 @@ impl Call {
         if let Some(key) = &self.key {
             let step = if key.state() == KeyState::Unused { Step::Begin } else { Step::Finish };
             if step == Step::Begin || answer != Answer::Running {
-                let (key, fingerprint) = (key.key.clone(), key.fingerprint);
+                let (key, fingerprint) = (key.identity.clone(), key.fingerprint);
                 commit.idempotency = Some(IdempotencyWrite { key, fingerprint, step, answer });
             }
         }

@@ -14,11 +14,26 @@ use types::TenantId;
 /// The longest key, in characters.
 pub const KEY_MAX: usize = 255;
 
+/// What stands before a key in the ledger. A payer's keys are apart from the merchant's: with a publishable key nothing is learnt
+/// of the merchant's keys, and none is used up.
+const fn space(kind: KeyKind) -> &'static str {
+    match kind {
+        KeyKind::Secret => "sk:",
+        KeyKind::Publishable => "pk:",
+    }
+}
+
+/// The key as it was sent, of a key of the ledger's.
+pub fn as_sent(identity: &str) -> &str {
+    identity.split_once(':').map_or(identity, |(_, key)| key)
+}
+
 /// How many keys of requests that have ended are remembered at least, and half of how many at most. Of official client
 /// libraries' repeats most come within seconds.
 const RECENT_MIN: usize = 200_000;
 
-/// The keys of requests in this process: of those under way, and of those that have ended lately.
+/// The keys of requests in this process: of those under way, and of those that have ended lately. They are as the ledger
+/// knows them.
 #[derive(Clone, Default)]
 pub struct KeysHere(Arc<Mutex<Here>>);
 
@@ -72,14 +87,13 @@ impl Drop for Guard {
     }
 }
 
-/// What makes two requests the same: method, path, parameters, and what the caller's API key has a part in: how much is shown,
-/// and whether it is `livemode`.
+/// What makes two requests with the same key the same: method, path, parameters, and whether it is `livemode`.
 pub fn fingerprint(method: &Method, path: &str, params: &Node, caller: &Caller) -> [u8; 32] {
     let mut text = Vec::with_capacity(256);
     text.extend_from_slice(method.as_str().as_bytes());
     text.push(b' ');
     text.extend_from_slice(path.as_bytes());
-    text.push(if caller.key == KeyKind::Secret { b'\n' } else { b'\r' });
+    text.push(b'\n');
     text.push(if caller.livemode { b'l' } else { b't' });
     params.canonical(&mut text);
     Sha256::digest(&text).into()
@@ -87,7 +101,10 @@ pub fn fingerprint(method: &Method, path: &str, params: &Node, caller: &Caller) 
 
 /// A request's idempotency key, and how far the request has got.
 pub struct Key {
+    /// As it was sent.
     pub key: String,
+    /// As the ledger knows it: with the space that it is in.
+    pub identity: String,
     pub fingerprint: [u8; 32],
     state: AtomicU8,
 }
@@ -102,8 +119,9 @@ pub enum KeyState {
 }
 
 impl Key {
-    pub fn new(key: String, fingerprint: [u8; 32]) -> Self {
-        Key { key, fingerprint, state: AtomicU8::new(0) }
+    pub fn new(key: String, kind: KeyKind, fingerprint: [u8; 32]) -> Self {
+        let identity = format!("{}{key}", space(kind));
+        Key { key, identity, fingerprint, state: AtomicU8::new(0) }
     }
 
     /// The key of an interrupted request, which is not answered yet. `None` if it cannot be read.
@@ -112,7 +130,10 @@ impl Key {
         for (at, byte) in fingerprint.iter_mut().enumerate() {
             *byte = u8::from_str_radix(request.fingerprint.get(at * 2..at * 2 + 2)?, 16).ok()?;
         }
-        Some(Key { key: request.key.clone(), fingerprint, state: AtomicU8::new(1) })
+        let kind = if request.public { KeyKind::Publishable } else { KeyKind::Secret };
+        let key = Key::new(request.key.clone(), kind, fingerprint);
+        key.advance(KeyState::Running);
+        Some(key)
     }
 
     pub fn to_request_key(&self, public: bool, livemode: bool) -> RequestKey {

@@ -46,7 +46,7 @@ impl Api {
             Ok(answer) => answer,
             Err(Failure::Error(error)) => Answer::error(&error),
             Err(Failure::Conflict) => Answer::error(&ApiError::lock_timeout()),
-            Err(Failure::Replay(record)) => Answer::error(&ApiError::key_in_use(&record.key)),
+            Err(Failure::Replay(record)) => Answer::error(&ApiError::key_in_use(idempotency::as_sent(&record.key))),
         }
     }
 
@@ -76,7 +76,7 @@ impl Api {
         };
         let _running = match &call.key {
             Some(key) => {
-                let entry = self.keys.enter(call.tenant_id(), &key.key);
+                let entry = self.keys.enter(call.tenant_id(), &key.identity);
                 // Most repeated requests are answered here, before anything is decided. Any other is noticed when it
                 // commits: most keys are new, and a look-up for each would cost a quarter of a payment.
                 if (entry.is_recent || entry.guard.is_none())
@@ -120,7 +120,7 @@ async fn finished(endpoint: &Endpoint, call: &Call, reply: Reply, tree: &expand:
 /// The first request's answer, if the request is a repeated one.
 async fn answered_before(call: &Call, tree: &expand::Tree) -> Result<Option<Answer>> {
     let Some(key) = &call.key else { return Ok(None) };
-    match call.services.ledger.idempotency(call.tenant_id(), &key.key).await? {
+    match call.services.ledger.idempotency(call.tenant_id(), &key.identity).await? {
         Some(record) => replayed(call, &record, tree).await.map(Some),
         None => Ok(None),
     }
@@ -167,5 +167,5 @@ fn checked_key(key: String, endpoint: &Endpoint, path: &str, params: &Node, call
         let message = format!("Idempotency keys are 1 to {} characters long.", idempotency::KEY_MAX);
         return Err(ApiError::invalid(message));
     }
-    Ok(Key::new(key, idempotency::fingerprint(&endpoint.method, path, params, caller)))
+    Ok(Key::new(key, caller.key, idempotency::fingerprint(&endpoint.method, path, params, caller)))
 }

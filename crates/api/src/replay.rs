@@ -3,17 +3,19 @@
 use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
 use crate::expand;
+use crate::idempotency::as_sent;
 use crate::json::pretty;
 use contracts::IdempotencyRecord;
 use domain::commit::Answer;
 
 /// The answer to a repeated request, out of the first request's record: status and body.
 pub async fn replay(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree) -> Result<(u16, String)> {
+    let key = as_sent(&record.key);
     if call.key.as_ref().is_none_or(|key| key.fingerprint != record.fingerprint) {
-        return Err(ApiError::key_reused(&record.key).into());
+        return Err(ApiError::key_reused(key).into());
     }
     match &record.answer {
-        Answer::Running => Err(ApiError::key_in_use(&record.key).into()),
+        Answer::Running => Err(ApiError::key_in_use(key).into()),
         Answer::Body { status, body } => Ok((*status, body.clone())),
         Answer::Object { status, id, version } => {
             let stored = call.services.ledger.objects_at(call.tenant_id(), &[(*id, *version)]).await?;
@@ -31,7 +33,7 @@ pub async fn replay(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree
                         // Another process was faster, and its expansion is the answer.
                         Err(Failure::Replay(record)) => match record.answer {
                             Answer::Body { status, body } => Ok((status, body)),
-                            Answer::Running | Answer::Object { .. } => Err(ApiError::key_in_use(&record.key).into()),
+                            Answer::Running | Answer::Object { .. } => Err(ApiError::key_in_use(key).into()),
                         },
                         Err(failure) => Err(failure),
                     }

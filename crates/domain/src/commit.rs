@@ -136,6 +136,7 @@ pub struct RequestKey {
 /// The caller's key and the answer to a repeated request; written with the effect itself, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyWrite {
+    /// What tells it from all other keys of the tenant: whose it is, the merchant's or a payer's, is a part of it.
     pub key: String,
     /// SHA-256 of method, path and parameters.
     pub fingerprint: [u8; 32],

@@ -3,7 +3,7 @@ import json
 import pytest
 import stripe
 
-from florin_sdk.build import intent, new_customer, pay, refused
+from florin_sdk.build import intent, new_customer, pay, refused, unique
 from florin_sdk.client import sdk
 
 
@@ -139,3 +139,27 @@ def test_a_wrong_client_secret_with_the_secret_key(client):
     made = intent(client)
     assert client.v1.payment_intents.retrieve(made.id, params={"client_secret": made.client_secret}).id == made.id
     refused(lambda: client.v1.payment_intents.retrieve(made.id, params={"client_secret": "nonsense"}))
+
+
+def test_what_the_merchant_has_set_stays(client, public):
+    shipping = {"name": "Ada", "address": {"city": "Vigo"}}
+    made = intent(client, shipping=shipping, receipt_email="ada@example.com", setup_future_usage="off_session")
+    for param in (
+        {"shipping": {"name": "Eve", "address": {"city": "Bari"}}},
+        {"receipt_email": "eve@example.com"},
+        {"setup_future_usage": "on_session"},
+        {"setup_future_usage": ""},
+    ):
+        params = {"payment_method": "pm_card_visa", "client_secret": made.client_secret, **param}
+        error = refused(lambda: public.v1.payment_intents.confirm(made.id, params=params))
+        assert error.param == next(iter(param))
+    seen = client.v1.payment_intents.retrieve(made.id)
+    assert (seen.shipping.name, seen.receipt_email, seen.setup_future_usage) == ("Ada", "ada@example.com", "off_session")
+
+
+def test_a_payer_uses_none_of_the_merchants_keys_up(client, public, recorder):
+    made, key = intent(client), {"idempotency_key": unique()}
+    params = {"payment_method": "pm_card_visa", "client_secret": made.client_secret}
+    public.v1.payment_intents.confirm(made.id, params=params, options=key)
+    client.v1.customers.create(params={"name": "Ada"}, options=key)
+    assert "idempotent-replayed" not in recorder.last.headers

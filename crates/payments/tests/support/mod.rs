@@ -8,7 +8,7 @@ use api::form::Form;
 use api::open::{OpenAnswer, OpenRequest};
 use api::worker::Worker;
 use api::{Answer, Api, Environment, Registry, Request};
-use contracts::{Balance, Ledger, Tenant};
+use contracts::{Balance, Caller, KeyKind, Ledger, Tenant};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method};
 use processors::sandbox::{Sandbox, SandboxConfig};
@@ -96,13 +96,34 @@ impl World {
         form: &str,
         idempotency_key: Option<String>,
     ) -> Answer {
+        self.send_with(KeyKind::Secret, method, (path, path_params), form, idempotency_key).await
+    }
+
+    /// A payer's request about an intent, which is given with its secret: with a publishable key.
+    pub async fn confirm_by_payer(&self, intent: &Value, form: &str, idempotency_key: Option<&str>) -> Answer {
+        let (id, secret) = (intent["id"].as_str().unwrap(), intent["client_secret"].as_str().unwrap());
+        let path = format!("/v1/{}s/{{id}}/confirm", intent["object"].as_str().unwrap());
+        let form = format!("client_secret={secret}&{form}");
+        let key = idempotency_key.map(str::to_owned);
+        self.send_with(KeyKind::Publishable, &Method::POST, (&path, &[("id", id)]), &form, key).await
+    }
+
+    pub async fn send_with(
+        &self,
+        key: KeyKind,
+        method: &Method,
+        (path, path_params): (&str, &[(&str, &str)]),
+        form: &str,
+        idempotency_key: Option<String>,
+    ) -> Answer {
         let mut params = Form::default();
         params.decode(form.as_bytes()).unwrap();
         let endpoint = self.api.endpoints.get(method, path).unwrap().clone();
+        let caller = Caller { key, ..caller(&self.tenant) };
         let request = Request {
             idempotency_key,
             request_id: "req_1".into(),
-            ..Request::new(endpoint, path_params, params.into_params(), caller(&self.tenant))
+            ..Request::new(endpoint, path_params, params.into_params(), caller)
         };
         self.api.answer(request, ()).await
     }
