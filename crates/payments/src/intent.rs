@@ -75,7 +75,7 @@ pub fn payment_error<'a>(error: &'a PaymentError, audience: &Audience) -> Json<'
         .with("decline_code", decline.decline_code.as_ref())
         .with("message", Some(&decline.message))
         .with("type", Some("card_error"))
-        .with("charge", error.charge)
+        .with("charge", error.charge.filter(|_| !audience.public))
         .with("payment_method", Some(show::<PaymentMethods>(&error.payment_method, audience)))
 }
 

@@ -113,7 +113,7 @@ pub fn declined_intent(
     let audience = call.audience();
     let mut error = declined(decline);
     let charge = intent.last_payment_error.as_ref().and_then(|error| error.charge);
-    if let Some(charge) = charge {
+    if let Some(charge) = charge.filter(|_| !audience.public) {
         error = error.detail("charge", charge.to_string());
     }
     error = error.detail("payment_intent", show::<PaymentIntents>(intent, &audience));

@@ -39,7 +39,8 @@ impl Resource for PaymentMethods {
             "billing_details": render_billing_details(&method.billing_details),
             "card": render_card(&method.card, audience),
             "created": method.created.seconds(),
-            "customer": method.customer,
+            // Payers do not see customers, nor whose a payment method is.
+            "customer": method.customer.filter(|_| !audience.public),
             "customer_account": Null,
             "livemode": audience.livemode,
             "metadata": &method.metadata,

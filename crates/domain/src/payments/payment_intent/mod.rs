@@ -171,20 +171,16 @@ impl PaymentIntent {
     /// Refuses a payment method that cannot pay for this intent.
     pub fn check_method(&self, method: &PaymentMethod) -> Result<(), Refusal> {
         check_unspent(method)?;
-        match (method.customer, self.customer) {
-            (Some(owner), Some(customer)) if owner != customer => {
-                let message = format!("PaymentMethod {} does not belong to the customer {customer}.", method.id);
-                Err(Refusal::invalid(message).param("payment_method"))
-            }
-            (Some(owner), None) => {
-                let message = format!(
-                    "PaymentMethod {} belongs to the customer {owner}; give that customer as the intent's customer to use it.",
-                    method.id
-                );
-                Err(Refusal::invalid(message).param("payment_method"))
-            }
-            _ => Ok(()),
+        if method.customer.is_some() && method.customer != self.customer {
+            // It does not say whose it is: the payer may be told, who is none of that customer.
+            let message = format!(
+                "PaymentMethod {} belongs to a customer who is not this PaymentIntent's; give that customer as the intent's customer \
+                 to use it.",
+                method.id
+            );
+            return Err(Refusal::invalid(message).param("payment_method"));
         }
+        Ok(())
     }
 
     /// Whether the card is charged at once.
