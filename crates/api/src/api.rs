@@ -1,3 +1,4 @@
+use crate::card_testing::Tries;
 use crate::due::{DueHandlers, Job};
 use crate::endpoint::Endpoints;
 use crate::idempotency::KeysHere;
@@ -16,6 +17,7 @@ pub struct Api {
     pub(crate) due: DueHandlers,
     pub(crate) jobs: Vec<Job>,
     pub(crate) keys: KeysHere,
+    pub(crate) tries: Arc<Tries>,
 }
 
 impl Api {
@@ -27,7 +29,8 @@ impl Api {
         registry: Registry,
     ) -> Arc<Self> {
         let Registry { kinds, extensions, endpoints, open, due, jobs } = registry;
+        let tries = Tries::new(&environment.card_testing);
         let services = Arc::new(Services { ledger, identity, clock, environment, kinds, extensions });
-        Arc::new(Api { services, endpoints, open, due, jobs, keys: KeysHere::default() })
+        Arc::new(Api { services, endpoints, open, due, jobs, keys: KeysHere::default(), tries })
     }
 }

@@ -1,5 +1,6 @@
 //! One request under way: its caller, what it may load, and how it commits.
 
+use crate::card_testing::Try;
 use crate::error::{ApiError, Failure, Result};
 use crate::idempotency::{Key, KeyState};
 use crate::json::pretty;
@@ -28,6 +29,8 @@ pub struct Call {
     /// Whether the caller asks for expansions: then the answer is more than one object's state.
     pub expands: bool,
     pub(crate) key: Option<Arc<Key>>,
+    /// A payer's request that may fail because of the card.
+    pub(crate) tried: Option<Arc<Try>>,
 }
 
 /// The result of a decision: the reply, or the error that the decision itself leads to (a decline).
@@ -51,6 +54,7 @@ impl Call {
             path: "".into(),
             expands: false,
             key: request.and_then(Key::interrupted).map(Arc::new),
+            tried: None,
         }
     }
 
@@ -116,6 +120,11 @@ impl Call {
             }
             _ => Ok(()),
         }
+    }
+
+    /// A card is about to be tried: refused if it is a payer who tries it, and it has been declined too often.
+    pub fn try_card(&self, fingerprint: &str) -> Result<()> {
+        Ok(self.tried.as_ref().map_or(Ok(()), |tried| tried.card(fingerprint))?)
     }
 
     /// An empty decision, at this request's time.

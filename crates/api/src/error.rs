@@ -8,6 +8,7 @@ use domain::Refusal;
 use serde_json::{Map, Value, json};
 use std::fmt;
 use std::ops::{Deref, DerefMut};
+use std::time::Duration;
 
 /// The most characters of a message, and of a parameter's name: both may repeat what was sent.
 const MESSAGE_MAX: usize = 1_000;
@@ -50,6 +51,8 @@ pub struct Content {
     pub param: Option<String>,
     /// Whether a repeated request gets this very answer: what was refused before it began may be tried again.
     pub kept: bool,
+    /// How long the caller should wait, if trying again at once is of no use.
+    pub retry_after: Option<Duration>,
     /// Further attributes: `decline_code`, `charge`, `payment_intent`, `payment_method`, `setup_intent`.
     pub details: Map<String, Value>,
 }
@@ -66,7 +69,8 @@ impl ApiError {
     fn new(status: u16, error_type: ErrorType, code: Option<&'static str>, message: impl Into<String>) -> Self {
         let kept = matches!(status, 402 | 500);
         let message = cut(message.into(), MESSAGE_MAX);
-        ApiError(Box::new(Content { status, error_type, code, message, param: None, kept, details: Map::new() }))
+        let (param, retry_after, details) = (None, None, Map::new());
+        ApiError(Box::new(Content { status, error_type, code, message, param, kept, retry_after, details }))
     }
 
     /// 400: the request cannot be carried out as it is.

@@ -8,6 +8,7 @@
 
 mod api;
 pub mod call;
+pub mod card_testing;
 mod carried_through;
 pub mod choice;
 pub mod conflict;
@@ -25,6 +26,7 @@ pub mod list;
 pub mod metadata;
 pub mod open;
 pub mod openapi;
+mod origin;
 pub mod params;
 mod pipeline;
 pub mod registry;
@@ -39,6 +41,8 @@ pub mod version;
 pub mod worker;
 
 pub use api::Api;
+pub use card_testing::CardTestingLimits;
+pub use origin::Origin;
 pub use registry::Registry;
 pub use request::{Answer, Request};
 pub use same_secret::same_secret;

@@ -2,6 +2,7 @@
 
 use crate::api::Api;
 use crate::call::Call;
+use crate::card_testing::Try;
 use crate::carried_through::carried_through;
 use crate::conflict::retried;
 use crate::endpoint::Endpoint;
@@ -11,6 +12,7 @@ use crate::form::Node;
 use crate::idempotency::{self, Key, KeyState};
 use crate::json::pretty;
 use crate::openapi;
+use crate::origin::Origin;
 use crate::params::Param;
 use crate::replay::replay;
 use crate::reply::Reply;
@@ -51,7 +53,7 @@ impl Api {
     }
 
     async fn try_answer(self: &Arc<Self>, request: Request) -> Result<Answer> {
-        let Request { endpoint, path_params, path, mut params, idempotency_key, request_id, caller } = request;
+        let Request { endpoint, path_params, path, mut params, idempotency_key, request_id, caller, origin } = request;
         endpoint.admit(caller.key, &params)?;
         let key = match idempotency_key {
             Some(key) if endpoint.method == Method::POST => {
@@ -64,7 +66,7 @@ impl Api {
             None => Vec::new(),
         };
         let tree = expand::plan(&self.services.kinds, endpoint.returns, &expand)?;
-        let call = Call {
+        let mut call = Call {
             services: self.services.clone(),
             now: self.services.clock.now(),
             caller,
@@ -73,6 +75,7 @@ impl Api {
             path,
             expands: !tree.is_empty(),
             key,
+            tried: None,
         };
         let _running = match &call.key {
             Some(key) => {
@@ -88,11 +91,31 @@ impl Api {
             }
             None => None,
         };
-        let result = match decide(&endpoint, &call, params).await {
-            Ok(reply) => finished(&endpoint, &call, reply, &tree).await,
-            Err(failure) => Err(failure),
+        let result = match self.begin_try(&endpoint, &call, origin) {
+            Ok(tried) => {
+                call.tried = tried;
+                match decide(&endpoint, &call, params).await {
+                    Ok(reply) => finished(&endpoint, &call, reply, &tree).await,
+                    Err(failure) => Err(failure),
+                }
+            }
+            Err(error) => Err(error.into()),
         };
-        conclude(&call, result, &tree).await
+        let is_declined = matches!(&result, Err(Failure::Error(error)) if error.status == 402);
+        let answer = conclude(&call, result, &tree).await;
+        let is_replayed = matches!(&answer, Ok(answer) if answer.replayed);
+        if let Some(tried) = call.tried.filter(|_| is_declined && !is_replayed) {
+            tried.failed();
+        }
+        answer
+    }
+
+    /// A payer's request is a try to pay, of which so many may fail.
+    fn begin_try(&self, endpoint: &Endpoint, call: &Call, origin: Origin) -> Result<Option<Arc<Try>>, ApiError> {
+        if !call.is_public() || endpoint.method != Method::POST {
+            return Ok(None);
+        }
+        Ok(Some(Arc::new(self.tries.begin(call.tenant_id(), origin, call.now)?)))
     }
 }
 
@@ -114,7 +137,7 @@ async fn finished(endpoint: &Endpoint, call: &Call, reply: Reply, tree: &expand:
     if call.key.as_ref().is_some_and(|key| key.state() != KeyState::Answered) {
         call.keep_answer(200, &body).await?;
     }
-    Ok(Answer { status: 200, body, replayed: false })
+    Ok(Answer { status: 200, body, replayed: false, retry_after: None })
 }
 
 /// The first request's answer, if the request is a repeated one.
@@ -128,7 +151,7 @@ async fn answered_before(call: &Call, tree: &expand::Tree) -> Result<Option<Answ
 
 async fn replayed(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree) -> Result<Answer> {
     let (status, body) = replay(call, record, tree).await?;
-    Ok(Answer { status, body, replayed: true })
+    Ok(Answer { status, body, replayed: true, retry_after: None })
 }
 
 /// Makes an answer of the result. A repeated request gets the first request's answer, whatever its own result is.

@@ -4,8 +4,10 @@ use crate::endpoint::Endpoint;
 use crate::error::ApiError;
 use crate::form::Node;
 use crate::json::pretty;
+use crate::origin::Origin;
 use contracts::Caller;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// An authenticated request to one endpoint.
 #[derive(Clone)]
@@ -20,6 +22,7 @@ pub struct Request {
     /// `req_…`
     pub request_id: Arc<str>,
     pub caller: Caller,
+    pub origin: Origin,
 }
 
 impl Request {
@@ -36,6 +39,7 @@ impl Request {
             idempotency_key: None,
             request_id: "".into(),
             caller,
+            origin: Origin::default(),
         }
     }
 }
@@ -49,11 +53,14 @@ pub struct Answer {
     pub body: String,
     /// Whether this is the answer to an earlier request with the same idempotency key.
     pub replayed: bool,
+    /// How long the caller should wait, if trying again at once is of no use.
+    pub retry_after: Option<Duration>,
 }
 
 impl Answer {
     /// An error as an answer.
     pub fn error(error: &ApiError) -> Self {
-        Answer { status: error.status, body: pretty(&error.to_json()), replayed: false }
+        let retry_after = error.retry_after;
+        Answer { status: error.status, body: pretty(&error.to_json()), replayed: false, retry_after }
     }
 }

@@ -1,5 +1,6 @@
 //! What a request may use.
 
+use crate::card_testing::CardTestingLimits;
 use crate::extensions::Extensions;
 use crate::kinds::Kinds;
 use contracts::{Identity, Ledger};
@@ -18,10 +19,12 @@ pub struct Services {
 }
 
 /// Where the API runs.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Environment {
     /// Where payers' browsers reach this server, without a trailing slash: `http://127.0.0.1:8420`.
     pub public_url: Arc<str>,
+    /// How many tries to pay may fail.
+    pub card_testing: CardTestingLimits,
 }
 
 impl Services {

@@ -30,6 +30,7 @@ pub fn conditions(call: &Call, processor: &dyn Processor) -> Conditions {
         settlement_days: settings.settlement_days,
         statement_descriptor: settings.statement_descriptor.clone(),
         capabilities: processor.facts().capabilities,
+        failures_max: call.services.environment.card_testing.intent_failures_max,
     }
 }
 

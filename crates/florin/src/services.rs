@@ -8,7 +8,7 @@ use api::{Api, Environment};
 use contracts::identity::{Settings, Tenant};
 use contracts::{Identity, Ledger};
 use futures_util::future::BoxFuture;
-use gateway::Limits;
+use gateway::{Limits, Network};
 use identity::{PgIdentity, admin};
 use ledger::{PgLedger, Scans};
 use platform::Shutdown;
@@ -31,6 +31,7 @@ pub struct Services {
     pub identity: Arc<PgIdentity>,
     pub api: Arc<Api>,
     pub limits: Limits,
+    pub trusted_proxies: Vec<Network>,
     pub worker_poll: Duration,
 }
 
@@ -47,7 +48,8 @@ impl Services {
         let identity = PgIdentity::new(pool.clone());
         let surroundings = Surroundings { clock: Arc::clone(&clock) };
         let processors = config.processors.build(&surroundings).context("no processor is configured")?;
-        let environment = Environment { public_url: config.server.public_url().into() };
+        let environment =
+            Environment { public_url: config.server.public_url().into(), card_testing: config.card_testing.clone() };
         let api = Api::new(
             Arc::clone(&ledger) as Arc<dyn Ledger>,
             Arc::clone(&identity) as Arc<dyn Identity>,
@@ -63,6 +65,7 @@ impl Services {
             identity,
             api,
             limits: config.limits.clone(),
+            trusted_proxies: config.server.trusted_proxies.clone(),
             worker_poll: Duration::from_millis(config.worker.poll_ms),
         })
     }

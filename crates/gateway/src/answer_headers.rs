@@ -29,7 +29,10 @@ pub fn response(answer: Answer, request: &HeaderMap, request_id: &str) -> Respon
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache, no-store"));
     headers.insert("access-control-allow-origin", HeaderValue::from_static("*"));
-    headers.insert("access-control-expose-headers", HeaderValue::from_static("Request-Id, Stripe-Should-Retry"));
+    headers.insert(
+        "access-control-expose-headers",
+        HeaderValue::from_static("Request-Id, Retry-After, Stripe-Should-Retry"),
+    );
     if let Ok(id) = HeaderValue::from_str(request_id) {
         headers.insert(REQUEST_ID, id);
     }
@@ -49,8 +52,11 @@ pub fn response(answer: Answer, request: &HeaderMap, request_id: &str) -> Respon
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"));
         }
         429 | 503 => {
-            headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"));
-            headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            // Clients try again by themselves after a second, not after an hour.
+            let at_once = answer.retry_after.is_none();
+            headers.insert(SHOULD_RETRY, HeaderValue::from_static(if at_once { "true" } else { "false" }));
+            let seconds = answer.retry_after.map_or(1, |wait| wait.as_secs().saturating_add(1));
+            headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
         }
         _ => (),
     }

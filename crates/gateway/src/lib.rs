@@ -1,16 +1,19 @@
 //! The public edge: HTTP, authentication, limits.
 
+mod address;
 mod answer_headers;
 mod auth;
 mod body;
 mod limits;
 mod listener;
+mod network;
 mod open;
 mod parameters;
 mod routes;
 
 pub use limits::Limits;
 pub use listener::serve;
+pub use network::Network;
 
 use api::Api;
 use contracts::Identity;
@@ -27,6 +30,8 @@ pub struct Gateway {
     /// What `/metrics` answers.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub limits: Limits,
+    /// The reverse proxies whose `X-Forwarded-For` says where a client is.
+    pub trusted_proxies: Vec<Network>,
 }
 
 /// A gateway, with what is computed once.

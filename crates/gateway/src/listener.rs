@@ -1,5 +1,6 @@
 //! Accepting connections, and letting them finish.
 
+use crate::address::Peer;
 use crate::routes::router;
 use crate::{Edge, Gateway};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
@@ -7,10 +8,12 @@ use hyper_util::server::conn::auto::Builder;
 use hyper_util::server::graceful::GracefulShutdown;
 use hyper_util::service::TowerToHyperService;
 use platform::Shutdown;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tower::ServiceExt;
 
 /// Serves until the shutdown is requested, and then until the requests under way are answered.
 pub async fn serve(gateway: Gateway, listener: std::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
@@ -23,14 +26,14 @@ pub async fn serve(gateway: Gateway, listener: std::net::TcpListener, shutdown: 
         .header_read_timeout(Duration::from_millis(gateway.limits.header_timeout_ms));
     builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
     let places = Arc::new(Semaphore::new(gateway.limits.connections_max));
-    let service = TowerToHyperService::new(router(Edge::new(gateway)));
+    let router = router(Edge::new(gateway));
     let graceful = GracefulShutdown::new();
     loop {
         let accepted = tokio::select! {
             () = shutdown.requested() => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let (stream, place) = match accepted {
+        let (stream, peer, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: what is open goes on, and makes room.
@@ -40,7 +43,11 @@ pub async fn serve(gateway: Gateway, listener: std::net::TcpListener, shutdown: 
             }
         };
         let _ = stream.set_nodelay(true);
-        let connection = builder.serve_connection(TokioIo::new(stream), service.clone());
+        let service = router.clone().map_request(move |mut request: http::Request<_>| {
+            request.extensions_mut().insert(Peer(peer.ip()));
+            request
+        });
+        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
         let connection = graceful.watch(connection.into_owned());
         tokio::spawn(async move {
             let _place = place;
@@ -57,8 +64,8 @@ pub async fn serve(gateway: Gateway, listener: std::net::TcpListener, shutdown: 
 async fn accept(
     listener: &TcpListener,
     places: &Arc<Semaphore>,
-) -> std::io::Result<(tokio::net::TcpStream, tokio::sync::OwnedSemaphorePermit)> {
+) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
     let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
+    let (stream, peer) = listener.accept().await?;
+    Ok((stream, peer, place))
 }

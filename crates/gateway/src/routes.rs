@@ -2,15 +2,16 @@
 
 use crate::answer_headers::{new_request_id, response};
 use crate::body::read;
-use crate::{Edge, auth, open, parameters};
+use crate::{Edge, address, auth, open, parameters};
 use api::endpoint::Route;
 use api::error::ApiError;
-use api::{Answer, Request, openapi};
+use api::{Answer, Origin, Request, openapi};
 use axum::body::Body;
 use axum::extract::{Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use contracts::{Caller, KeyKind};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
 use std::sync::Arc;
@@ -109,7 +110,8 @@ async fn answer(
         let params = parameters::read(parts, body).await?;
         let request_id = request_id.clone();
         let path = path.into();
-        let request = Request { endpoint, path_params, path, params, idempotency_key, request_id, caller };
+        let origin = origin(edge, parts, &caller);
+        let request = Request { endpoint, path_params, path, params, idempotency_key, request_id, caller, origin };
         Ok::<_, ApiError>(edge.gateway.api.answer(request, place).await)
     };
     match tokio::time::timeout(limit, work).await {
@@ -121,6 +123,17 @@ async fn answer(
             error.message =
                 "This is taking too long to wait for, but goes on; ask again with the same idempotency key.".into();
             Answer::error(&error)
+        }
+    }
+}
+
+/// Where a payer's request comes from. Of the merchant's, nothing is counted by it.
+fn origin(edge: &Edge, parts: &http::request::Parts, caller: &Caller) -> Origin {
+    match caller.key {
+        KeyKind::Secret => Origin::default(),
+        KeyKind::Publishable => {
+            let address = address::of_client(parts, &edge.gateway.trusted_proxies);
+            Origin::new(address, &auth::key(&parts.headers).unwrap_or_default())
         }
     }
 }

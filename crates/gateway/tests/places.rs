@@ -83,13 +83,13 @@ async fn gateway() -> (SocketAddr, Work) {
         }
     });
     let (clock, identity) = (ManualClock::new(), Arc::new(AnyKey(tenant())));
-    let environment = Environment { public_url: "http://localhost".into() };
+    let environment = Environment { public_url: "http://localhost".into(), ..Environment::default() };
     let api = Api::new(ModelLedger::new(clock.clone()), identity.clone(), clock, environment, registry);
     let limits = Limits { requests_max: PLACES, request_timeout_ms: 300_000, ..Limits::default() };
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let ready = Arc::new(|| Box::pin(async { Ok(()) }) as _);
-    let gateway = Gateway { api, identity, ready, metrics: Arc::new(String::new), limits };
+    let gateway = Gateway { api, identity, ready, metrics: Arc::new(String::new), limits, trusted_proxies: Vec::new() };
     tokio::spawn(gateway::serve(gateway, listener, Shutdown::new()));
     (address, work)
 }

@@ -40,7 +40,7 @@ impl World {
         let mut registry = Registry::default();
         ::attempts::register(&mut registry, Processors::new(vec![Arc::new(sandbox)]).unwrap());
         payments::register(&mut registry);
-        let environment = Environment { public_url: "http://localhost".into() };
+        let environment = Environment { public_url: "http://localhost".into(), ..Environment::default() };
         let api = Api::new(ledger, Arc::new(OneTenant(tenant.clone())), clock, environment, registry);
         World { api, caller: caller(tenant), now }
     }
@@ -101,7 +101,7 @@ fn conditions() -> Conditions {
         authorization_days: 7,
     };
     let fees = Fees { basis_points: 290, fixed: 30 };
-    Conditions { fees, settlement_days: 2, statement_descriptor: "FLORIN".to_owned(), capabilities }
+    Conditions { fees, settlement_days: 2, statement_descriptor: "FLORIN".to_owned(), capabilities, failures_max: 15 }
 }
 
 fn benches(criterion: &mut Criterion) {

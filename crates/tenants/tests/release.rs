@@ -61,7 +61,7 @@ async fn only_tenants_with_funds_to_release_are_visited_and_not_all_of_them_at_o
     let later = with_funds(&ledger, MANY, began, began.plus(2 * DAY)).await;
     let mut registry = Registry::default();
     tenants::register(&mut registry);
-    let environment = Environment { public_url: "http://localhost".into() };
+    let environment = Environment { public_url: "http://localhost".into(), ..Environment::default() };
     let api = Api::new(ledger.clone(), identity.clone(), clock.clone(), environment, registry);
     let mut worker = Worker::default();
     let visits = || std::mem::take(&mut *identity.0.lock().unwrap());

@@ -3,7 +3,7 @@
 import pytest
 import stripe
 
-from florin_sdk.build import charge_of, declined, intent, pay
+from florin_sdk.build import charge_of, declined, intent, pay, refused
 from florin_sdk.cards import DECLINES, DECLINING_NUMBERS, card
 
 
@@ -73,3 +73,17 @@ def test_a_wrong_number_in_the_request(client):
 def test_an_authorization_is_declined_too(client):
     error = declined(lambda: pay(client, payment_method="pm_card_visa_chargeDeclined", capture_method="manual"))
     assert error.error.payment_intent.amount_capturable == 0
+
+
+def test_so_many_declines_cancel_the_intent(client):
+    """Else a payer could try one stolen card after another."""
+    made = intent(client)
+
+    def confirm(method):
+        return client.v1.payment_intents.confirm(made.id, params={"payment_method": method})
+
+    for left in reversed(range(15)):
+        error = declined(lambda: confirm("pm_card_visa_chargeDeclined"), "card_declined")
+        assert error.error.payment_intent.status == ("requires_payment_method" if left else "canceled")
+    error = refused(lambda: confirm("pm_card_visa"), "payment_intent_unexpected_state")
+    assert error.error.payment_intent.cancellation_reason == "automatic"

@@ -15,6 +15,8 @@ pub struct Conditions {
     /// What payers see on their statements, unless a payment says otherwise.
     pub statement_descriptor: String,
     pub capabilities: Capabilities,
+    /// Failures after which an intent is canceled; 0: never.
+    pub failures_max: u32,
 }
 
 /// What a processor can do beyond what all can.
@@ -41,6 +43,11 @@ impl Conditions {
     /// Until when an authorization that is made now can be captured.
     pub fn capture_before(&self, now: Timestamp) -> Timestamp {
         now.plus(DAY * u32::from(self.capabilities.authorization_days))
+    }
+
+    /// Whether an intent that has failed so often is given up: its payer is trying cards out.
+    pub fn gives_up(&self, failures: u32) -> bool {
+        self.failures_max > 0 && failures >= self.failures_max
     }
 
     /// The most that may be captured of an authorized amount, in minor units.

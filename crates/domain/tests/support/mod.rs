@@ -20,6 +20,7 @@ pub fn conditions() -> Conditions {
             cancels: true,
             authorization_days: 7,
         },
+        failures_max: 3,
     }
 }
 

@@ -12,7 +12,7 @@ use testkit::{ManualClock, OneTenant, caller, tenant};
 /// For one tenant, whose payments go to the sandbox.
 pub fn api(ledger: Arc<dyn Ledger>, clock: Arc<ManualClock>) -> Arc<Api> {
     let processors = ProcessorsConfig::default().build(&Surroundings { clock: clock.clone() }).unwrap();
-    let environment = Environment { public_url: "http://localhost".into() };
+    let environment = Environment { public_url: "http://localhost".into(), ..Environment::default() };
     Api::new(ledger, Arc::new(OneTenant(tenant())), clock, environment, registry(processors))
 }
 

@@ -8,7 +8,8 @@ mod show;
 pub use load::{Loaded, of_process, of_process_without_default_file};
 pub use show::entries_of;
 
-use gateway::Limits;
+use api::CardTestingLimits;
+use gateway::{Limits, Network};
 use ledger::{CommitterConfig, ScanConfig};
 use platform::HttpUrl;
 use platform::database::{DatabaseConfig, DatabaseError, Pool};
@@ -23,6 +24,7 @@ use std::net::SocketAddr;
 pub struct Config {
     pub server: ServerConfig,
     pub limits: Limits,
+    pub card_testing: CardTestingLimits,
     pub database: DatabaseConfig,
     pub ledger: CommitterConfig,
     pub scans: ScanConfig,
@@ -39,6 +41,8 @@ pub struct ServerConfig {
     pub listen: SocketAddr,
     /// Where payers' browsers reach this server, for pages that they are sent to; `http://` and `listen` when not set.
     pub public_url: Option<HttpUrl>,
+    /// The reverse proxies whose `X-Forwarded-For` says where a client is.
+    pub trusted_proxies: Vec<Network>,
     /// What this process does: names of roles, or `all`.
     pub roles: Vec<String>,
     /// Milliseconds that requests under way may still take after SIGTERM, before they are cut off.
@@ -50,6 +54,7 @@ impl Default for ServerConfig {
         ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
             public_url: None,
+            trusted_proxies: Network::nearby(),
             roles: vec!["all".to_owned()],
             drain_timeout_ms: 25_000,
         }

@@ -13,6 +13,7 @@ pub fn start(wiring: Wiring) -> Running {
             api: Arc::clone(&services.api),
             identity: services.identity(),
             limits: services.limits.clone(),
+            trusted_proxies: services.trusted_proxies.clone(),
             metrics: Arc::new(move || metrics.render()),
             ready: services.readiness(&shutdown),
         };

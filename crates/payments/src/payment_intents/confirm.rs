@@ -7,6 +7,7 @@ use super::render::PaymentIntents;
 use crate::intent::{check_url, redirect_status};
 use crate::payment_methods::{PaymentMethods, check_free};
 use api::call::{Call, Outcome};
+use api::card_testing;
 use api::error::{ApiError, Result};
 use api::reply::Reply;
 use api::resource::show;
@@ -87,6 +88,7 @@ pub async fn confirm_with(
         return Err(refused(call, &intent, Refusal::new("payment_intent_unexpected_state", message)));
     };
     check_return_url(&params)?;
+    call.try_card(&method.card.fingerprint)?;
     let confirmation = Confirmation {
         off_session: params.off_session.is_some_and(|off| off.0),
         options: Options {
@@ -138,7 +140,12 @@ impl Attempted for PaymentIntents {
     ) -> Outcome {
         match decline {
             None => Ok(call.reply::<Self>(intent)),
-            Some(decline) => Err(declined_intent(call, intent, method.as_deref(), decline)),
+            Some(decline) => {
+                if intent.status == Status::Canceled {
+                    card_testing::intent_given_up();
+                }
+                Err(declined_intent(call, intent, method.as_deref(), decline))
+            }
         }
     }
 

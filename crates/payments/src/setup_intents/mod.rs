@@ -12,6 +12,7 @@ use crate::intent::{
 use crate::payment_methods::{self, check_free};
 use api::Registry;
 use api::call::{Call, Outcome};
+use api::card_testing;
 use api::choice::{Choice, chosen};
 use api::endpoint::Returns;
 use api::error::{ApiError, Failure, Result};
@@ -22,6 +23,7 @@ use attempts::{Answering, Attempted, PayersIntent, declined, run, withdrawn};
 use contracts::{FieldFilter, ListQuery};
 use domain::attempts::{Attempt, Options};
 use domain::payments::customer::Customer;
+use domain::payments::intent::Status;
 use domain::payments::payment_method::PaymentMethod;
 use domain::payments::setup_intent::{self, Draft, Edit, Setup, SetupIntent, Waiting};
 use domain::{Changes, Refusal, Versioned};
@@ -165,6 +167,7 @@ async fn confirm_with(
         return Err(refused(call, &intent, Refusal::new("setup_intent_unexpected_state", message)));
     };
     check_return_url(&params)?;
+    call.try_card(&method.card.fingerprint)?;
     let use_sdk = params.use_stripe_sdk.unwrap_or(false);
     let options = Options { return_url: params.return_url, use_sdk, ..Options::default() };
     let currency = call.tenant().settings.default_currency;
@@ -221,7 +224,12 @@ impl Attempted for SetupIntents {
     fn answer(intent: &Versioned<SetupIntent>, _: &Setup, Answering { call, decline, .. }: Answering) -> Outcome {
         match decline {
             None => Ok(call.reply::<Self>(intent)),
-            Some(decline) => Err(declined(decline).detail("setup_intent", show::<Self>(intent, &call.audience()))),
+            Some(decline) => {
+                if intent.status == Status::Canceled {
+                    card_testing::intent_given_up();
+                }
+                Err(declined(decline).detail("setup_intent", show::<Self>(intent, &call.audience())))
+            }
         }
     }
 

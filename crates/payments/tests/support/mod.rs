@@ -7,7 +7,7 @@ pub mod staged;
 use api::form::Form;
 use api::open::{OpenAnswer, OpenRequest};
 use api::worker::Worker;
-use api::{Answer, Api, Environment, Registry, Request};
+use api::{Answer, Api, CardTestingLimits, Environment, Origin, Registry, Request};
 use contracts::{Balance, Caller, KeyKind, Ledger, Tenant};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method};
@@ -15,7 +15,7 @@ use processors::sandbox::{Sandbox, SandboxConfig};
 use processors::{Processor, Processors};
 use serde_json::{Value, json};
 use sha2::Sha256;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testkit::{FailingLedger, ManualClock, ModelLedger, OneTenant, caller, tenant};
 use types::{Clock, Timestamp};
@@ -26,11 +26,19 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     pub tenant: Tenant,
     pub processor: Arc<dyn Processor>,
+    limits: CardTestingLimits,
+    /// Where requests come from.
+    pub origin: Mutex<Origin>,
 }
 
 impl World {
     pub fn new(sandbox: SandboxConfig) -> Self {
         Self::of(|clock| Arc::new(Sandbox::new(sandbox, clock)))
+    }
+
+    /// With limits of its own for tries to pay that fail.
+    pub fn limited(sandbox: SandboxConfig, limits: CardTestingLimits) -> Self {
+        Self::made(|clock| Arc::new(Sandbox::new(sandbox, clock)), limits, |_| ())
     }
 
     /// With a processor of its own.
@@ -43,28 +51,36 @@ impl World {
         processor: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Processor>,
         register: impl FnOnce(&mut Registry),
     ) -> Self {
+        Self::made(processor, CardTestingLimits::default(), register)
+    }
+
+    fn made(
+        processor: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Processor>,
+        limits: CardTestingLimits,
+        register: impl FnOnce(&mut Registry),
+    ) -> Self {
         let clock = ManualClock::new();
         let tenant = tenant();
         let model = ModelLedger::new(clock.clone());
         model.create_tenant(tenant.id);
         let ledger = FailingLedger::new(model);
         let processor = processor(clock.clone());
-        let api = api(ledger.clone(), &tenant, clock.clone(), vec![processor.clone()], register);
-        World { api, ledger, clock, tenant, processor }
+        let api = api(ledger.clone(), &tenant, clock.clone(), (vec![processor.clone()], &limits), register);
+        World { api, ledger, clock, tenant, processor, limits, origin: Mutex::default() }
     }
 
     /// Another process with the same books, which are fast for it; its clock is that much ahead.
     pub fn another_process(&self, ahead: Duration) -> Arc<Api> {
         let clock = Arc::new(Ahead(self.clock.clone(), ahead));
-        api(self.ledger.model(), &self.tenant, clock, vec![self.processor.clone()], |_| ())
+        api(self.ledger.model(), &self.tenant, clock, (vec![self.processor.clone()], &self.limits), |_| ())
     }
 
     /// A process with the same books, and other processors; new cards go to the first.
     pub fn with_processors(&self, processors: Vec<Arc<dyn Processor>>) -> World {
-        let World { ledger, clock, tenant, processor, .. } = self;
-        let api = api(ledger.clone(), tenant, clock.clone(), processors, |_| ());
+        let World { ledger, clock, tenant, processor, limits, .. } = self;
+        let api = api(ledger.clone(), tenant, clock.clone(), (processors, limits), |_| ());
         let (ledger, clock, tenant, processor) = (ledger.clone(), clock.clone(), tenant.clone(), processor.clone());
-        World { api, ledger, clock, tenant, processor }
+        World { api, ledger, clock, tenant, processor, limits: limits.clone(), origin: Mutex::default() }
     }
 
     /// How many log entries an object has.
@@ -120,9 +136,11 @@ impl World {
         params.decode(form.as_bytes()).unwrap();
         let endpoint = self.api.endpoints.get(method, path).unwrap().clone();
         let caller = Caller { key, ..caller(&self.tenant) };
+        let origin = *self.origin.lock().unwrap();
         let request = Request {
             idempotency_key,
             request_id: "req_1".into(),
+            origin,
             ..Request::new(endpoint, path_params, params.into_params(), caller)
         };
         self.api.answer(request, ()).await
@@ -191,14 +209,14 @@ fn api(
     ledger: Arc<dyn Ledger>,
     tenant: &Tenant,
     clock: Arc<dyn Clock>,
-    processors: Vec<Arc<dyn Processor>>,
+    (processors, limits): (Vec<Arc<dyn Processor>>, &CardTestingLimits),
     register: impl FnOnce(&mut Registry),
 ) -> Arc<Api> {
     let mut registry = Registry::default();
     attempts::register(&mut registry, Processors::new(processors).unwrap());
     payments::register(&mut registry);
     register(&mut registry);
-    let environment = Environment { public_url: "http://localhost".into() };
+    let environment = Environment { public_url: "http://localhost".into(), card_testing: limits.clone() };
     Api::new(ledger, Arc::new(OneTenant(tenant.clone())), clock, environment, registry)
 }
 

@@ -112,7 +112,12 @@ pub fn apply(
     }
 }
 
-fn canceled(changes: &mut Changes, intent: &mut Versioned<PaymentIntent>, reason: Option<CancellationReason>) {
+/// Records that the intent is canceled.
+pub(super) fn canceled(
+    changes: &mut Changes,
+    intent: &mut Versioned<PaymentIntent>,
+    reason: Option<CancellationReason>,
+) {
     let now = changes.now;
     changes.update(intent, Some("payment_intent.canceled"), |intent| {
         intent.status = Status::Canceled;

@@ -77,6 +77,7 @@ fn blank(changes: &mut Changes, money: Money) -> PaymentIntent {
         canceled_at: None,
         cancellation_reason: None,
         capture_before: None,
+        failures: 0,
         increments: 0,
         attempt: None,
         authenticated: false,

@@ -99,6 +99,9 @@ pub struct PaymentIntent {
     /// When an authorization runs out.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub capture_before: Option<Timestamp>,
+    /// How often it was confirmed and has failed.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub failures: u32,
     /// How often the authorization was raised.
     #[serde(default, skip_serializing_if = "crate::object::is_default")]
     pub increments: u8,
@@ -133,7 +136,7 @@ named! {
 
     pub enum CancellationReason {
         Abandoned = "abandoned",
-        /// Florin canceled it: the authorization expired.
+        /// Florin canceled it: the authorization expired, or too many tries to pay have failed.
         Automatic = "automatic",
         Duplicate = "duplicate",
         Fraudulent = "fraudulent",

@@ -1,6 +1,6 @@
 //! What a processor's answer to a confirmed payment makes of the intent, its charge and its payment method.
 
-use super::{ConfirmationMethod, IfAvailable, PaymentIntent};
+use super::{CancellationReason, ConfirmationMethod, IfAvailable, PaymentIntent, cancel};
 use crate::attempts::lifecycle::{abandon, resume};
 use crate::attempts::{
     self, Attempt, Conditions, Continuation, Decline, Done, Operation, Outcome, Resolution, Target, Unexpected,
@@ -94,12 +94,12 @@ fn apply(
         Outcome::Declined { decline, .. } => {
             let reached_issuer = !decline.code.ends_with("_authentication_failure");
             let charge = reached_issuer.then(|| failed_charge(changes, intent, method, attempt, conditions, decline));
-            failed(changes, intent, method, decline, charge);
+            failed(changes, intent, (method, conditions), decline, charge);
             Some(decline.clone())
         }
         Outcome::ActionRequired { .. } if attempt.options.error_on_action => {
             let decline = Decline::authentication_required();
-            failed(changes, intent, method, &decline, None);
+            failed(changes, intent, (method, conditions), &decline, None);
             Some(decline)
         }
         Outcome::ActionRequired { page, .. } => {
@@ -251,10 +251,11 @@ fn failed_charge(
     changes.create(charge, Some("charge.failed")).id
 }
 
+/// A try to pay has failed. The last one that the conditions allow ends the intent.
 fn failed(
     changes: &mut Changes,
     intent: &mut Versioned<PaymentIntent>,
-    method: &PaymentMethod,
+    (method, conditions): (&PaymentMethod, &Conditions),
     decline: &Decline,
     charge: Option<ObjectId>,
 ) {
@@ -266,5 +267,9 @@ fn failed(
         intent.payment_method = None;
         intent.latest_charge = charge.or(intent.latest_charge);
         intent.last_payment_error = Some(error);
+        intent.failures = intent.failures.saturating_add(1);
     });
+    if conditions.gives_up(intent.failures) {
+        cancel::canceled(changes, intent, Some(CancellationReason::Automatic));
+    }
 }

@@ -33,6 +33,7 @@ impl Draft {
             request_three_d_secure: None,
             last_setup_error: None,
             next_action: None,
+            failures: 0,
             latest_attempt: None,
             cancellation_reason: None,
             attempt: None,
@@ -136,11 +137,16 @@ pub fn cancel(
     if let Some(mut waiting) = waiting {
         waiting.give_up(changes)?;
     }
+    canceled(changes, intent, reason);
+    Ok(())
+}
+
+/// Records that the intent is canceled.
+pub(super) fn canceled(changes: &mut Changes, intent: &mut Versioned<SetupIntent>, reason: Option<CancellationReason>) {
     changes.update(intent, Some("setup_intent.canceled"), |intent| {
         intent.status = Status::Canceled;
         intent.cancellation_reason = reason;
         intent.attempt = None;
         intent.next_action = None;
     });
-    Ok(())
 }

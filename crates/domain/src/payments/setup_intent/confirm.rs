@@ -1,5 +1,6 @@
 //! Confirming: the processor is asked to check the card and to prepare it.
 
+use super::commands::canceled;
 use super::{SetupIntent, may_use};
 use crate::attempts::lifecycle::{self, New, resume};
 use crate::attempts::{
@@ -126,7 +127,7 @@ fn apply(
     (method, customer): (&mut Versioned<PaymentMethod>, Option<&mut Versioned<Customer>>),
     resolution: &Resolution,
 ) -> Option<Decline> {
-    let Resolution { attempt, outcome, .. } = *resolution;
+    let Resolution { attempt, outcome, conditions, .. } = *resolution;
     match outcome {
         Outcome::Done(_) => {
             if intent.usage == FutureUsage::OffSession {
@@ -149,7 +150,11 @@ fn apply(
                 intent.next_action = None;
                 intent.payment_method = None;
                 intent.last_setup_error = Some(error);
+                intent.failures = intent.failures.saturating_add(1);
             });
+            if conditions.gives_up(intent.failures) {
+                canceled(changes, intent, None);
+            }
             Some(decline.clone())
         }
         Outcome::ActionRequired { page, .. } => {

@@ -43,6 +43,9 @@ pub struct SetupIntent {
     pub last_setup_error: Option<PaymentError>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_action: Option<NextAction>,
+    /// How often it was confirmed and has failed.
+    #[serde(default, skip_serializing_if = "crate::object::is_default")]
+    pub failures: u32,
     /// The setup attempt of the last confirmation.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub latest_attempt: Option<ObjectId>,
