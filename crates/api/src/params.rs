@@ -1,9 +1,13 @@
 //! Typed parameters: declared once; from that they are decoded, checked, refused by name, and described in the OpenAPI
 //! document.
 
+mod length;
 mod list;
+mod unsettable;
 
+pub use length::{bounded, max_length};
 pub use list::List;
+pub use unsettable::{Unsettable, assign};
 
 use crate::error::{ApiError, PARAM_MAX, cut};
 use crate::form::Node;
@@ -33,11 +37,12 @@ pub trait ParamGroup: Sized {
 }
 
 /// Declares a struct of parameters. A field of type `Option<…>` may be left out, any other must be there; a name that
-/// is not declared is refused. `..group: Type` at the end includes the parameters of another such struct.
+/// is not declared is refused. A text is at most 5,000 characters long, unless `max` says otherwise: `name max 256: String`.
+/// `..group: Type` at the end includes the parameters of another such struct.
 #[macro_export]
 macro_rules! params {
     ($($(#[$meta:meta])* pub struct $name:ident {
-        $($(#[$field_meta:meta])* pub $field:ident $(as $wire:literal)?: $type:ty,)*
+        $($(#[$field_meta:meta])* pub $field:ident $(as $wire:literal)? $(max $max:literal)?: $type:ty,)*
         $(..$group:ident: $group_type:ty,)*
     })*) => {$(
         $(#[$meta])*
@@ -48,7 +53,12 @@ macro_rules! params {
             #[allow(unused_variables)]
             fn take(node: &mut $crate::form::Node, name: &str) -> Result<Self, $crate::error::ApiError> {
                 Ok($name {
-                    $($field: $crate::params::take(node, name, $crate::params::wire_name(stringify!($field), &[$($wire)?]))?,)*
+                    $($field: $crate::params::take(
+                        node,
+                        name,
+                        $crate::params::wire_name(stringify!($field), &[$($wire)?]),
+                        $crate::params::max_length(&[$($max)?]),
+                    )?,)*
                     $($group: <$group_type as $crate::params::ParamGroup>::take(node, name)?,)*
                 })
             }
@@ -60,7 +70,9 @@ macro_rules! params {
             ) {
                 $({
                     const WIRE: &str = $crate::params::wire_name(stringify!($field), &[$($wire)?]);
-                    properties.insert(WIRE.to_owned(), <$type as $crate::params::Param>::schema());
+                    let schema = <$type as $crate::params::Param>::schema();
+                    let schema = $crate::params::bounded(schema, $crate::params::max_length(&[$($max)?]));
+                    properties.insert(WIRE.to_owned(), schema);
                     if <$type as $crate::params::Param>::absent().is_none() {
                         required.push(WIRE);
                     }
@@ -146,10 +158,14 @@ pub fn path(outer: &str, inner: &str) -> String {
     if outer.is_empty() { inner.to_owned() } else { format!("{outer}[{inner}]") }
 }
 
-/// Takes the parameter `inner` out of those of `outer`, whose node is given.
-pub fn take<T: Param>(node: &mut Node, outer: &str, inner: &str) -> Result<T, ApiError> {
+/// Takes the parameter `inner` out of those of `outer`, whose node is given. A text is at most `max` characters long.
+pub fn take<T: Param>(node: &mut Node, outer: &str, inner: &str, max: usize) -> Result<T, ApiError> {
     match node.take(inner) {
-        Some(node) => T::parse(node, &path(outer, inner)),
+        Some(node) => {
+            let name = path(outer, inner);
+            length::check(&node, &name, max)?;
+            T::parse(node, &name)
+        }
         None => T::absent().ok_or_else(|| {
             let name = path(outer, inner);
             ApiError::coded("parameter_missing", format!("Missing required param: {name}.")).param(name)
@@ -208,15 +224,11 @@ impl Param for String {
         if text.is_empty() {
             return Err(empty(name));
         }
-        if text.chars().count() > 5000 {
-            let message = format!("Invalid string: {name} is longer than 5000 characters.");
-            return Err(ApiError::coded("parameter_invalid_string", message).param(name));
-        }
         Ok(text)
     }
 
     fn schema() -> Value {
-        json!({ "type": "string", "maxLength": 5000 })
+        json!({ "type": "string" })
     }
 }
 
@@ -296,42 +308,6 @@ impl<T: Param> Param for Option<T> {
 
     fn schema() -> Value {
         T::schema()
-    }
-}
-
-/// A value that the empty string takes away: `Option<Unsettable<T>>` is left alone, unset, or set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Unsettable<T> {
-    Unset,
-    Set(T),
-}
-
-impl<T> Unsettable<T> {
-    pub fn into_option(self) -> Option<T> {
-        match self {
-            Unsettable::Unset => None,
-            Unsettable::Set(value) => Some(value),
-        }
-    }
-}
-
-impl<T: Param> Param for Unsettable<T> {
-    fn parse(node: Node, name: &str) -> Result<Self, ApiError> {
-        match node {
-            Node::Text(text) if text.is_empty() => Ok(Unsettable::Unset),
-            other => T::parse(other, name).map(Unsettable::Set),
-        }
-    }
-
-    fn schema() -> Value {
-        json!({ "anyOf": [T::schema(), { "type": "string", "enum": [""] }] })
-    }
-}
-
-/// Sets an attribute, if the parameter was sent.
-pub fn assign<T>(attribute: &mut Option<T>, param: Option<Unsettable<T>>) {
-    if let Some(value) = param {
-        *attribute = value.into_option();
     }
 }
 

@@ -7,9 +7,14 @@ use bytes::Bytes;
 /// The whole body; 413 if it is longer than `most` bytes, or breaks off.
 pub async fn read(body: Body, most: usize) -> Result<Bytes, ApiError> {
     axum::body::to_bytes(body, most).await.map_err(|error| {
-        let mut refusal = ApiError::invalid(format!("The request's body is larger than {most} bytes, or broke off."));
-        refusal.status = 413;
         tracing::debug!(%error, "body");
-        refusal
+        too_large(most)
     })
+}
+
+/// 413
+pub fn too_large(most: usize) -> ApiError {
+    let mut refusal = ApiError::invalid(format!("The request is larger than {most} bytes, or its body broke off."));
+    refusal.status = 413;
+    refusal
 }

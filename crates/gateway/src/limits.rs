@@ -6,6 +6,8 @@ use serde::{Deserialize, Serialize};
 pub struct Limits {
     /// Bytes of a request's body (default 1 MiB).
     pub body_bytes_max: usize,
+    /// Bytes of a request with a publishable key, body and query together (default 32 KiB): what payers say is short.
+    pub payer_body_bytes_max: usize,
     /// Milliseconds until a request is answered, its body read (default 60,000). What it began goes on.
     pub request_timeout_ms: u64,
     /// Milliseconds in which a request's headers must arrive (default 10,000).
@@ -20,6 +22,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             body_bytes_max: 1 << 20,
+            payer_body_bytes_max: 32 << 10,
             request_timeout_ms: 60_000,
             header_timeout_ms: 10_000,
             requests_max: 1_024,

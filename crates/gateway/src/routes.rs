@@ -1,7 +1,7 @@
 //! What is served, and what happens to a request before and after the API.
 
 use crate::answer_headers::{new_request_id, response};
-use crate::body::read;
+use crate::body::{read, too_large};
 use crate::{Edge, address, auth, open, parameters};
 use api::endpoint::Route;
 use api::error::ApiError;
@@ -11,6 +11,7 @@ use axum::extract::{Request as HttpRequest, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use axum::{Json, Router};
+use bytes::Bytes;
 use contracts::{Caller, KeyKind};
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
@@ -100,7 +101,7 @@ async fn answer(
     let work = async {
         let caller = auth::authenticate(&*edge.gateway.identity, &parts.headers).await?;
         tracing::debug!(tenant = %caller.tenant.id, "authenticated");
-        let body = read(body, edge.gateway.limits.body_bytes_max).await?;
+        let body = read_body(edge, &caller, parts, body).await?;
         parameters::check_version(&parts.headers)?;
         let idempotency_key = parameters::idempotency_key(&parts.headers)?;
         let path = parts.uri.path();
@@ -123,6 +124,19 @@ async fn answer(
             error.message =
                 "This is taking too long to wait for, but goes on; ask again with the same idempotency key.".into();
             Answer::error(&error)
+        }
+    }
+}
+
+/// A payer may say less than the merchant, and what is in the query counts: it is taken for parameters like the body.
+async fn read_body(edge: &Edge, caller: &Caller, parts: &http::request::Parts, body: Body) -> Result<Bytes, ApiError> {
+    let limits = &edge.gateway.limits;
+    match caller.key {
+        KeyKind::Secret => read(body, limits.body_bytes_max).await,
+        KeyKind::Publishable => {
+            let most = limits.payer_body_bytes_max.min(limits.body_bytes_max);
+            let left = most.checked_sub(parts.uri.query().map_or(0, str::len)).ok_or_else(|| too_large(most))?;
+            read(body, left).await
         }
     }
 }

@@ -42,14 +42,14 @@ params! {
 
     pub struct DetailParams {
         pub address: Option<Unsettable<AddressParams>>,
-        pub business_name: Option<Unsettable<String>>,
+        pub business_name max 150: Option<Unsettable<String>>,
         pub description: Option<Unsettable<String>>,
-        pub email: Option<Unsettable<String>>,
-        pub individual_name: Option<Unsettable<String>>,
+        pub email max 512: Option<Unsettable<String>>,
+        pub individual_name max 150: Option<Unsettable<String>>,
         pub invoice_settings: Option<InvoiceSettingsParams>,
         pub metadata: Option<MetadataParam>,
-        pub name: Option<Unsettable<String>>,
-        pub phone: Option<Unsettable<String>>,
+        pub name max 256: Option<Unsettable<String>>,
+        pub phone max 20: Option<Unsettable<String>>,
         pub preferred_locales: Option<List<Locale, 20>>,
         pub shipping: Option<Unsettable<CustomerShippingParams>>,
     }
@@ -60,7 +60,7 @@ params! {
 
     pub struct FilterParams {
         /// The whole address, as it was given.
-        pub email: Option<String>,
+        pub email max 512: Option<String>,
     }
 }
 
@@ -159,15 +159,6 @@ fn not_attached(id: &str) -> ApiError {
 impl DetailParams {
     /// Changes what was sent, except the default payment method, which has to be looked up.
     fn apply(self, details: &mut Details) -> Result<(), ApiError> {
-        for (name, value, max) in [
-            ("business_name", &self.business_name, 150),
-            ("email", &self.email, 512),
-            ("individual_name", &self.individual_name, 150),
-            ("name", &self.name, 256),
-            ("phone", &self.phone, 20),
-        ] {
-            check_length(name, value.as_ref(), max)?;
-        }
         if let Some(Unsettable::Set(email)) = &self.email {
             check_email("email", email)?;
         }
@@ -190,17 +181,6 @@ impl DetailParams {
             details.preferred_locales = locales.into_iter().map(|Locale(tag)| tag).collect();
         }
         Ok(())
-    }
-}
-
-/// `max` counts characters.
-fn check_length(name: &str, value: Option<&Unsettable<String>>, max: usize) -> Result<(), ApiError> {
-    match value {
-        Some(Unsettable::Set(text)) if text.chars().count() > max => {
-            let message = format!("Invalid string: {name} is longer than {max} characters.");
-            Err(ApiError::coded("parameter_invalid_string", message).param(name))
-        }
-        _ => Ok(()),
     }
 }
 
@@ -254,18 +234,5 @@ impl Resource for Customers {
         }
         .with("business_name", details.business_name.as_ref())
         .with("individual_name", details.individual_name.as_ref())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_count_characters() {
-        let set = |text: String| Some(Unsettable::Set(text));
-        assert!(check_length("phone", set("\u{e9}".repeat(20)).as_ref(), 20).is_ok());
-        assert!(check_length("phone", set("1".repeat(21)).as_ref(), 20).is_err());
-        assert!(check_length("phone", Some(&Unsettable::Unset), 20).is_ok());
     }
 }

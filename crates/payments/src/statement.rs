@@ -3,13 +3,8 @@
 use api::error::ApiError;
 use domain::payments::charge::Statement;
 
-/// Refuses a text that card schemes do not print.
+/// Refuses a text that card schemes do not print. How long it may be, the parameters say.
 pub fn check_statement(param: &str, text: &str) -> Result<(), ApiError> {
-    const LENGTH_MAX: usize = 22;
-    if text.chars().count() > LENGTH_MAX {
-        let message = format!("{param} can be up to {LENGTH_MAX} characters long.");
-        return Err(ApiError::invalid(message).param(param));
-    }
     if text.contains(['<', '>', '\\', '\'', '"', '*']) || !text.chars().any(char::is_alphabetic) {
         let message = format!("{param} must have a letter in it, and none of the characters < > \\ ' \" *.");
         return Err(ApiError::invalid(message).param(param));

@@ -1,6 +1,6 @@
 //! Lists of parameters: each declares how many items it takes.
 
-use super::{Param, path, shortened};
+use super::{Param, bounded, max_length, path, shortened};
 use crate::error::ApiError;
 use crate::form::Node;
 use serde_json::{Value, json};
@@ -36,6 +36,6 @@ impl<T: Param, const MAX: usize> Param for List<T, MAX> {
     }
 
     fn schema() -> Value {
-        json!({ "type": "array", "items": T::schema(), "maxItems": MAX })
+        json!({ "type": "array", "items": bounded(T::schema(), max_length(&[])), "maxItems": MAX })
     }
 }

@@ -43,6 +43,7 @@ pub fn sql_views() -> anyhow::Result<Vec<SqlView>> {
 pub(crate) mod tests {
     use super::*;
     use api::openapi;
+    use serde_json::Value;
     use std::collections::BTreeSet;
     use types::Kind;
 
@@ -61,6 +62,32 @@ pub(crate) mod tests {
             assert!(facts.path.starts_with("/v1/") || facts.path.starts_with("/x/v1/"), "{kind}: {}", facts.path);
             assert!(registry.endpoints.iter().any(|endpoint| endpoint.path == facts.path), "{kind}: {}", facts.path);
         }
+    }
+
+    /// The texts in a parameter's schema that say nothing of how long they may be.
+    fn endless(name: &str, schema: &Value, found: &mut Vec<String>) {
+        if schema["type"] == "string" && schema["enum"].is_null() && schema["maxLength"].is_null() {
+            found.push(name.to_owned());
+        }
+        if schema["type"] == "array" && schema["maxItems"].is_null() {
+            found.push(name.to_owned());
+        }
+        match schema {
+            Value::Object(parts) => {
+                parts.iter().for_each(|(part, schema)| endless(&format!("{name}.{part}"), schema, found))
+            }
+            Value::Array(items) => items.iter().for_each(|schema| endless(name, schema, found)),
+            _ => (),
+        }
+    }
+
+    #[test]
+    fn each_text_and_list_that_is_taken_has_a_length() {
+        let mut found = Vec::new();
+        for endpoint in all().endpoints.iter() {
+            endless(&format!("{} {}", endpoint.method, endpoint.path), &endpoint.params, &mut found);
+        }
+        assert_eq!(found, Vec::<String>::new());
     }
 
     #[test]

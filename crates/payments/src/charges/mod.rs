@@ -47,14 +47,14 @@ params! {
         pub currency: Currency,
         pub capture: Option<bool>,
         pub customer: Option<String>,
-        pub description: Option<String>,
+        pub description max 40_000: Option<String>,
         pub metadata: Option<MetadataParam>,
-        pub receipt_email: Option<String>,
+        pub receipt_email max 512: Option<String>,
         pub shipping: Option<ShippingParams>,
         /// A token such as `tok_visa`, or a payment method.
         pub source: Option<String>,
-        pub statement_descriptor: Option<String>,
-        pub statement_descriptor_suffix: Option<String>,
+        pub statement_descriptor max 22: Option<String>,
+        pub statement_descriptor_suffix max 22: Option<String>,
         pub transfer_group: Option<String>,
     }
 
@@ -62,19 +62,19 @@ params! {
 
     pub struct UpdateParams {
         pub customer: Option<String>,
-        pub description: Option<String>,
+        pub description max 40_000: Option<String>,
         pub fraud_details: Option<FraudDetailsParams>,
         pub metadata: Option<MetadataParam>,
-        pub receipt_email: Option<String>,
+        pub receipt_email max 512: Option<String>,
         pub shipping: Option<ShippingParams>,
         pub transfer_group: Option<String>,
     }
 
     pub struct CaptureParams {
         pub amount: Option<i64>,
-        pub receipt_email: Option<String>,
-        pub statement_descriptor: Option<String>,
-        pub statement_descriptor_suffix: Option<String>,
+        pub receipt_email max 512: Option<String>,
+        pub statement_descriptor max 22: Option<String>,
+        pub statement_descriptor_suffix max 22: Option<String>,
         pub transfer_group: Option<String>,
     }
 

@@ -9,15 +9,15 @@ params! {
     pub struct TaxParams { pub total_tax_amount: i64, }
     pub struct AmountShippingParams {
         pub amount: Option<i64>,
-        pub from_postal_code: Option<String>,
-        pub to_postal_code: Option<String>,
+        pub from_postal_code max 10: Option<String>,
+        pub to_postal_code max 10: Option<String>,
     }
     pub struct LineItemParams {
-        pub product_name: String,
+        pub product_name max 1_024: String,
         pub quantity: i64,
         pub unit_cost: i64,
-        pub product_code: Option<String>,
-        pub unit_of_measure: Option<String>,
+        pub product_code max 12: Option<String>,
+        pub unit_of_measure max 12: Option<String>,
         pub discount_amount: Option<i64>,
         pub tax: Option<TaxParams>,
     }

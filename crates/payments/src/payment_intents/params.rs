@@ -67,8 +67,8 @@ params! {
         pub request_overcapture: Option<Choice<IfAvailable>>,
         pub request_three_d_secure: Option<Choice<ThreeDSecure>>,
         pub setup_future_usage: Option<Unsettable<Choice<FutureUsage>>>,
-        pub statement_descriptor_suffix_kana: Option<Unsettable<String>>,
-        pub statement_descriptor_suffix_kanji: Option<Unsettable<String>>,
+        pub statement_descriptor_suffix_kana max 22: Option<Unsettable<String>>,
+        pub statement_descriptor_suffix_kanji max 17: Option<Unsettable<String>>,
     }
 
     pub struct MethodOptionsParams {
@@ -76,8 +76,8 @@ params! {
     }
 
     pub struct PaymentDetailsParams {
-        pub customer_reference: Option<Unsettable<String>>,
-        pub order_reference: Option<Unsettable<String>>,
+        pub customer_reference max 500: Option<Unsettable<String>>,
+        pub order_reference max 500: Option<Unsettable<String>>,
     }
 
     /// What callers may say about an intent at any time before it is paid.
@@ -87,7 +87,7 @@ params! {
         pub payment_method: Option<String>,
         pub payment_method_data: Option<PaymentMethodDataParams>,
         pub payment_method_options: Option<MethodOptionsParams>,
-        pub receipt_email: Option<Unsettable<String>>,
+        pub receipt_email max 512: Option<Unsettable<String>>,
         pub setup_future_usage: Option<Unsettable<Choice<FutureUsage>>>,
         pub shipping: Option<Unsettable<ShippingParams>>,
         pub capture_method: Option<Choice<CaptureMethod>>,
@@ -96,11 +96,11 @@ params! {
     /// What callers may say about an intent from its creation on.
     pub struct DescriptionParams {
         pub customer: Option<String>,
-        pub description: Option<Unsettable<String>>,
+        pub description max 1_000: Option<Unsettable<String>>,
         pub metadata: Option<MetadataParam>,
         pub payment_method_types: Option<MethodTypes>,
-        pub statement_descriptor: Option<Unsettable<String>>,
-        pub statement_descriptor_suffix: Option<Unsettable<String>>,
+        pub statement_descriptor max 22: Option<Unsettable<String>>,
+        pub statement_descriptor_suffix max 22: Option<Unsettable<String>>,
         pub transfer_group: Option<Unsettable<String>>,
     }
 
@@ -142,8 +142,8 @@ params! {
         pub amount_to_capture: Option<i64>,
         pub final_capture: Option<bool>,
         pub metadata: Option<MetadataParam>,
-        pub statement_descriptor: Option<String>,
-        pub statement_descriptor_suffix: Option<String>,
+        pub statement_descriptor max 22: Option<String>,
+        pub statement_descriptor_suffix max 22: Option<String>,
     }
 
     pub struct CancelParams {
@@ -152,9 +152,9 @@ params! {
 
     pub struct IncrementParams {
         pub amount: i64,
-        pub description: Option<String>,
+        pub description max 1_000: Option<String>,
         pub metadata: Option<MetadataParam>,
-        pub statement_descriptor: Option<String>,
+        pub statement_descriptor max 22: Option<String>,
     }
 
     #[allow(dead_code, reason = "read, so that nonsense is refused before the intent is looked at")]

@@ -15,7 +15,7 @@ params! {
 
     pub struct DetailParams {
         pub customer: Option<String>,
-        pub description: Option<Unsettable<String>>,
+        pub description max 1_000: Option<Unsettable<String>>,
         pub metadata: Option<MetadataParam>,
         pub payment_method_types: Option<MethodTypes>,
     }
