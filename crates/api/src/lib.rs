@@ -37,6 +37,7 @@ pub mod resource;
 mod same_secret;
 pub mod search;
 pub mod services;
+pub mod url;
 pub mod version;
 pub mod worker;
 

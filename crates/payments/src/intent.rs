@@ -2,7 +2,6 @@
 
 use crate::payment_methods::PaymentMethods;
 use api::choice::Choice;
-use api::error::ApiError;
 use api::json::Json;
 use api::params::List;
 use api::resource::{Audience, show};
@@ -48,19 +47,6 @@ pub fn automatic_payment_methods(
 /// The names of types of payment methods.
 pub fn type_names(List(types): &MethodTypes) -> Vec<String> {
     types.iter().map(|Choice(kind)| kind.as_str().to_owned()).collect()
-}
-
-/// Refuses what is no URL that a browser can be sent to. Applications have schemes of their own.
-pub fn check_url(param: &str, url: &str) -> Result<(), ApiError> {
-    let scheme = url.split_once("://").map(|(scheme, rest)| (scheme, !rest.is_empty()));
-    let plain = |scheme: &str| {
-        scheme.starts_with(|c: char| c.is_ascii_alphabetic())
-            && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c))
-    };
-    match scheme {
-        Some((scheme, true)) if plain(scheme) && !scheme.eq_ignore_ascii_case("javascript") => Ok(()),
-        _ => Err(ApiError::coded("url_invalid", "Not a valid URL").param(param)),
-    }
 }
 
 /// `automatic_payment_methods` as it is shown.

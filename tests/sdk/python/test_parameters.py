@@ -134,3 +134,21 @@ def test_the_version_is_echoed(raw):
 
 def test_each_request_has_its_id(raw):
     assert raw.get("/v1/balance").headers["request-id"] != raw.get("/v1/balance").headers["request-id"]
+
+
+@pytest.mark.parametrize(("make", "param", "longest"), [
+    (lambda client, text: intent(client, description=text), "description", 1000),
+    (lambda client, text: intent(client, statement_descriptor=text), "statement_descriptor", 22),
+    (lambda client, text: intent(client, transfer_group=text), "transfer_group", 5000),
+    (lambda client, text: client.v1.customers.create(params={"name": text}), "name", 256),
+    (lambda client, text: client.v1.customers.create(params={"address": {"city": text}}), "address[city]", 5000),
+])
+def test_texts_have_a_length(client, make, param, longest):
+    make(client, "\u00e9" * longest)
+    error = refused(lambda: make(client, "\u00e9" * (longest + 1)), param=param)
+    assert error.user_message.endswith(f"must be at most {longest} characters")
+
+
+@pytest.mark.parametrize("url", ["http://shop.example.com/", "javascript://x", "data://x", "https://a@b.example/", "nowhere"])
+def test_urls(client, url):
+    refused(lambda: pay(client, return_url=url), "url_invalid", "return_url")

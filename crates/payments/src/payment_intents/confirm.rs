@@ -4,13 +4,14 @@ use super::chosen_method::chosen_method;
 use super::params::{ConfirmParams, ConfirmationParams};
 use super::refused::refused;
 use super::render::PaymentIntents;
-use crate::intent::{check_url, redirect_status};
+use crate::intent::redirect_status;
 use crate::payment_methods::{PaymentMethods, check_free};
 use api::call::{Call, Outcome};
 use api::card_testing;
 use api::error::{ApiError, Result};
 use api::reply::Reply;
 use api::resource::show;
+use api::url;
 use attempts::{Answering, Attempted, PayersIntent, declined, run, withdrawn};
 use domain::attempts::{Attempt, Decline, Options};
 use domain::payments::intent::Status;
@@ -44,7 +45,7 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         let message = format!("amount_to_confirm is not the PaymentIntent's amount, {}.", intent.amount);
         return Err(ApiError::invalid(message).param("amount_to_confirm").into());
     }
-    check_return_url(&params.confirmation)?;
+    url::checked(&call, params.confirmation.return_url.as_ref())?;
     confirm::allowed(&intent).map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
     let chosen = chosen_method(&call, &mut changes, &params.details).await?;
@@ -70,10 +71,6 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     confirm_with(&call, changes, intent, method, params.confirmation).await
 }
 
-fn check_return_url(params: &ConfirmationParams) -> Result<()> {
-    params.return_url.as_deref().map_or(Ok(()), |url| Ok(check_url("return_url", url)?))
-}
-
 /// Confirms an intent with a payment method.
 pub async fn confirm_with(
     call: &Call,
@@ -87,14 +84,14 @@ pub async fn confirm_with(
              give one when confirming.";
         return Err(refused(call, &intent, Refusal::new("payment_intent_unexpected_state", message)));
     };
-    check_return_url(&params)?;
+    let return_url = url::checked(call, params.return_url.as_ref())?;
     call.try_card(&method.card.fingerprint)?;
     let confirmation = Confirmation {
         off_session: params.off_session.is_some_and(|off| off.0),
         options: Options {
             more_to_come: false,
             error_on_action: params.error_on_requires_action.unwrap_or(false),
-            return_url: params.return_url,
+            return_url,
             use_sdk: params.use_stripe_sdk.unwrap_or(false),
         },
         key: call.request_key(),

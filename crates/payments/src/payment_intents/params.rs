@@ -10,6 +10,7 @@ use api::error::ApiError;
 use api::form::Node;
 use api::metadata::MetadataParam;
 use api::params::{Param, Unsettable, assign};
+use api::url::Url;
 use api::{choices, params};
 use domain::payments::intent::{FutureUsage, ThreeDSecure};
 use domain::payments::payment_intent::{
@@ -108,7 +109,7 @@ params! {
     pub struct ConfirmationParams {
         pub error_on_requires_action: Option<bool>,
         pub off_session: Option<OffSession>,
-        pub return_url: Option<String>,
+        pub return_url: Option<Url>,
         pub use_stripe_sdk: Option<bool>,
     }
 

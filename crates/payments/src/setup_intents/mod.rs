@@ -6,9 +6,7 @@ mod render;
 pub use render::SetupIntents;
 
 use crate::customer_lookup;
-use crate::intent::{
-    MicrodepositParams, RetrieveParams, automatic_payment_methods, check_url, redirect_status, type_names,
-};
+use crate::intent::{MicrodepositParams, RetrieveParams, automatic_payment_methods, redirect_status, type_names};
 use crate::payment_methods::{self, check_free};
 use api::Registry;
 use api::call::{Call, Outcome};
@@ -19,6 +17,7 @@ use api::error::{ApiError, Failure, Result};
 use api::params::assign;
 use api::reply::Reply;
 use api::resource::show;
+use api::url;
 use attempts::{Answering, Attempted, PayersIntent, declined, run, withdrawn};
 use contracts::{FieldFilter, ListQuery};
 use domain::attempts::{Attempt, Options};
@@ -134,7 +133,7 @@ async fn update(call: Call, params: UpdateParams) -> Result<Reply> {
 
 async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     let mut intent = intent_of(&call, params.client_secret.as_deref()).await?;
-    check_return_url(&params.confirmation)?;
+    url::checked(&call, params.confirmation.return_url.as_ref())?;
     intent.check_open("confirmed").map_err(|refusal| refused(&call, &intent, refusal))?;
     let mut changes = call.changes();
     let mut described = (*intent).clone();
@@ -151,10 +150,6 @@ async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
     confirm_with(&call, changes, intent, method, params.confirmation).await
 }
 
-fn check_return_url(params: &ConfirmationParams) -> Result<()> {
-    params.return_url.as_deref().map_or(Ok(()), |url| Ok(check_url("return_url", url)?))
-}
-
 async fn confirm_with(
     call: &Call,
     mut changes: Changes,
@@ -166,10 +161,10 @@ async fn confirm_with(
         let message = "You cannot confirm this SetupIntent because it's missing a payment method.";
         return Err(refused(call, &intent, Refusal::new("setup_intent_unexpected_state", message)));
     };
-    check_return_url(&params)?;
+    let return_url = url::checked(call, params.return_url.as_ref())?;
     call.try_card(&method.card.fingerprint)?;
     let use_sdk = params.use_stripe_sdk.unwrap_or(false);
-    let options = Options { return_url: params.return_url, use_sdk, ..Options::default() };
+    let options = Options { return_url, use_sdk, ..Options::default() };
     let currency = call.tenant().settings.default_currency;
     let with = (options, call.request_key());
     let (attempt, setup_attempt) = setup_intent::begin(&mut changes, &mut intent, &mut method, currency, with)

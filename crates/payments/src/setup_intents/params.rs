@@ -6,6 +6,7 @@ use api::choice::Choice;
 use api::metadata::MetadataParam;
 use api::params;
 use api::params::Unsettable;
+use api::url::Url;
 use domain::payments::intent::{FutureUsage, ThreeDSecure};
 use domain::payments::setup_intent::CancellationReason;
 
@@ -27,7 +28,7 @@ params! {
     }
 
     pub struct ConfirmationParams {
-        pub return_url: Option<String>,
+        pub return_url: Option<Url>,
         pub use_stripe_sdk: Option<bool>,
     }
 
