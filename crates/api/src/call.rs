@@ -8,7 +8,7 @@ use crate::reply::Reply;
 use crate::resource::{Audience, Resource, decoded, show};
 use crate::same_secret::same_secret;
 use crate::services::Services;
-use contracts::{Caller, KeyKind, Tenant};
+use contracts::{Caller, IdempotencyRecord, KeyKind, Tenant};
 use domain::commit::{Answer, IdempotencyWrite, Request, RequestKey, Step};
 use domain::{Changes, Object, Versioned};
 use std::any::Any;
@@ -68,7 +68,7 @@ impl Call {
 
     /// The request's idempotency key, for an object that must remember it.
     pub fn request_key(&self) -> Option<RequestKey> {
-        self.key.as_ref().map(|key| key.to_request_key(self.is_public(), self.caller.livemode))
+        self.key.as_ref().map(|key| key.to_request_key(&self.caller))
     }
 
     /// Whether the request has written something, and its answer is not written yet.
@@ -78,9 +78,19 @@ impl Call {
 
     /// The end of a request that another process has answered: with that answer.
     pub async fn answered_elsewhere(&self) -> Result<Failure> {
-        let Some(key) = &self.key else { return Ok(ApiError::internal().into()) };
-        let record = self.services.ledger.idempotency(self.tenant_id(), &key.identity).await?;
+        if self.key.is_none() {
+            return Ok(ApiError::internal().into());
+        }
+        let record = self.earlier().await?;
         Ok(record.map_or_else(|| ApiError::unavailable().into(), |record| Failure::Replay(Box::new(record))))
+    }
+
+    /// What the ledger knows of the request's idempotency key, if it has one: this request or an earlier one has begun it.
+    pub async fn earlier(&self) -> Result<Option<IdempotencyRecord>> {
+        match &self.key {
+            Some(key) => Ok(self.services.ledger.idempotency(self.tenant_id(), &key.identity).await?),
+            None => Ok(None),
+        }
     }
 
     pub fn tenant(&self) -> &Tenant {

@@ -2,7 +2,7 @@
 
 use crate::form::Node;
 use contracts::{Caller, KeyKind};
-use domain::commit::RequestKey;
+use domain::commit::{KeyIdentity, RequestKey};
 use http::Method;
 use sha2::{Digest, Sha256};
 use std::collections::HashSet;
@@ -14,32 +14,17 @@ use types::TenantId;
 /// The longest key, in characters.
 pub const KEY_MAX: usize = 255;
 
-/// What stands before a key in the ledger. A payer's keys are apart from the merchant's: with a publishable key nothing is learnt
-/// of the merchant's keys, and none is used up.
-const fn space(kind: KeyKind) -> &'static str {
-    match kind {
-        KeyKind::Secret => "sk:",
-        KeyKind::Publishable => "pk:",
-    }
-}
-
-/// The key as it was sent, of a key of the ledger's.
-pub fn as_sent(identity: &str) -> &str {
-    identity.split_once(':').map_or(identity, |(_, key)| key)
-}
-
 /// How many keys of requests that have ended are remembered at least, and half of how many at most. Of official client
 /// libraries' repeats most come within seconds.
 const RECENT_MIN: usize = 200_000;
 
-/// The keys of requests in this process: of those under way, and of those that have ended lately. They are as the ledger
-/// knows them.
+/// The keys of requests in this process: of those under way, and of those that have ended lately.
 #[derive(Clone, Default)]
 pub struct KeysHere(Arc<Mutex<Here>>);
 
 #[derive(Default)]
 struct Here {
-    running: HashSet<(TenantId, String)>,
+    running: HashSet<(TenantId, KeyIdentity)>,
     hasher: RandomState,
     /// Hashes of keys: a key that shares its hash with another one costs a look-up.
     recent: HashSet<u64>,
@@ -49,7 +34,7 @@ struct Here {
 /// Held while a request runs; releases the key when dropped.
 pub struct Guard {
     here: KeysHere,
-    key: (TenantId, String),
+    key: (TenantId, KeyIdentity),
 }
 
 /// What is known of a key that a request comes with.
@@ -61,8 +46,8 @@ pub struct Entry {
 }
 
 impl KeysHere {
-    pub fn enter(&self, tenant: TenantId, key: &str) -> Entry {
-        let key = (tenant, key.to_owned());
+    pub fn enter(&self, tenant: TenantId, key: &KeyIdentity) -> Entry {
+        let key = (tenant, key.clone());
         let mut here = self.locked();
         let hash = here.hasher.hash_one(&key);
         let is_recent = here.recent.contains(&hash) || here.before.contains(&hash);
@@ -87,14 +72,13 @@ impl Drop for Guard {
     }
 }
 
-/// What makes two requests with the same key the same: method, path, parameters, and whether it is `livemode`.
-pub fn fingerprint(method: &Method, path: &str, params: &Node, caller: &Caller) -> [u8; 32] {
+/// What makes two requests with the same key the same: method, path, and parameters.
+pub fn fingerprint(method: &Method, path: &str, params: &Node) -> [u8; 32] {
     let mut text = Vec::with_capacity(256);
     text.extend_from_slice(method.as_str().as_bytes());
     text.push(b' ');
     text.extend_from_slice(path.as_bytes());
     text.push(b'\n');
-    text.push(if caller.livemode { b'l' } else { b't' });
     params.canonical(&mut text);
     Sha256::digest(&text).into()
 }
@@ -103,8 +87,8 @@ pub fn fingerprint(method: &Method, path: &str, params: &Node, caller: &Caller) 
 pub struct Key {
     /// As it was sent.
     pub key: String,
-    /// As the ledger knows it: with the space that it is in.
-    pub identity: String,
+    /// As the ledger knows it.
+    pub identity: KeyIdentity,
     pub fingerprint: [u8; 32],
     state: AtomicU8,
 }
@@ -119,8 +103,8 @@ pub enum KeyState {
 }
 
 impl Key {
-    pub fn new(key: String, kind: KeyKind, fingerprint: [u8; 32]) -> Self {
-        let identity = format!("{}{key}", space(kind));
+    pub fn new(key: String, caller: &Caller, fingerprint: [u8; 32]) -> Self {
+        let identity = KeyIdentity::new(&key, is_public(caller), caller.livemode);
         Key { key, identity, fingerprint, state: AtomicU8::new(0) }
     }
 
@@ -130,14 +114,15 @@ impl Key {
         for (at, byte) in fingerprint.iter_mut().enumerate() {
             *byte = u8::from_str_radix(request.fingerprint.get(at * 2..at * 2 + 2)?, 16).ok()?;
         }
-        let kind = if request.public { KeyKind::Publishable } else { KeyKind::Secret };
-        let key = Key::new(request.key.clone(), kind, fingerprint);
+        let (key, identity) = (request.key.clone(), request.identity());
+        let key = Key { key, identity, fingerprint, state: AtomicU8::new(0) };
         key.advance(KeyState::Running);
         Some(key)
     }
 
-    pub fn to_request_key(&self, public: bool, livemode: bool) -> RequestKey {
-        RequestKey { key: self.key.clone(), fingerprint: types::hex(&self.fingerprint), public, livemode }
+    pub fn to_request_key(&self, caller: &Caller) -> RequestKey {
+        let fingerprint = types::hex(&self.fingerprint);
+        RequestKey { key: self.key.clone(), fingerprint, public: is_public(caller), livemode: caller.livemode }
     }
 
     pub fn state(&self) -> KeyState {
@@ -151,4 +136,8 @@ impl Key {
     pub fn advance(&self, state: KeyState) {
         self.state.store(if state == KeyState::Running { 1 } else { 2 }, Ordering::Release);
     }
+}
+
+fn is_public(caller: &Caller) -> bool {
+    caller.key == KeyKind::Publishable
 }

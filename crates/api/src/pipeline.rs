@@ -18,6 +18,7 @@ use crate::replay::replay;
 use crate::reply::Reply;
 use crate::request::{Answer, Request};
 use contracts::{Caller, IdempotencyRecord};
+use domain::commit::KeyIdentity;
 use http::Method;
 use std::sync::Arc;
 
@@ -48,7 +49,7 @@ impl Api {
             Ok(answer) => answer,
             Err(Failure::Error(error)) => Answer::error(&error),
             Err(Failure::Conflict) => Answer::error(&ApiError::lock_timeout()),
-            Err(Failure::Replay(record)) => Answer::error(&ApiError::key_in_use(idempotency::as_sent(&record.key))),
+            Err(Failure::Replay(record)) => Answer::error(&ApiError::key_in_use(KeyIdentity::as_sent(&record.key))),
         }
     }
 
@@ -142,8 +143,7 @@ async fn finished(endpoint: &Endpoint, call: &Call, reply: Reply, tree: &expand:
 
 /// The first request's answer, if the request is a repeated one.
 async fn answered_before(call: &Call, tree: &expand::Tree) -> Result<Option<Answer>> {
-    let Some(key) = &call.key else { return Ok(None) };
-    match call.services.ledger.idempotency(call.tenant_id(), &key.identity).await? {
+    match call.earlier().await? {
         Some(record) => replayed(call, &record, tree).await.map(Some),
         None => Ok(None),
     }
@@ -190,5 +190,5 @@ fn checked_key(key: String, endpoint: &Endpoint, path: &str, params: &Node, call
         let message = format!("Idempotency keys are 1 to {} characters long.", idempotency::KEY_MAX);
         return Err(ApiError::invalid(message));
     }
-    Ok(Key::new(key, caller.key, idempotency::fingerprint(&endpoint.method, path, params, caller)))
+    Ok(Key::new(key, caller, idempotency::fingerprint(&endpoint.method, path, params)))
 }

@@ -3,14 +3,13 @@
 use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
 use crate::expand;
-use crate::idempotency::as_sent;
 use crate::json::pretty;
 use contracts::IdempotencyRecord;
-use domain::commit::Answer;
+use domain::commit::{Answer, KeyIdentity};
 
 /// The answer to a repeated request, out of the first request's record: status and body.
 pub async fn replay(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree) -> Result<(u16, String)> {
-    let key = as_sent(&record.key);
+    let key = KeyIdentity::as_sent(&record.key);
     if call.key.as_ref().is_none_or(|key| key.fingerprint != record.fingerprint) {
         return Err(ApiError::key_reused(key).into());
     }

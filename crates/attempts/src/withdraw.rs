@@ -27,9 +27,7 @@ pub async fn withdrawn<R: Attempted, T>(call: &Call, decided: Result<T, Refusal>
     let Some(attempt) = refusal.cancel_first else { return Err(refusal.into()) };
     let mut attempt = call.referenced::<Attempt>(attempt).await?;
     // Another process may have begun the same request, and this attempt with it.
-    if let Some(request) = call.request_key()
-        && let Some(record) = call.services.ledger.idempotency(call.tenant_id(), &request.key).await?
-    {
+    if let Some(record) = call.earlier().await? {
         return Err(Failure::Replay(Box::new(record)));
     }
     let call = background(call, &attempt);

@@ -4,7 +4,7 @@ mod error;
 
 use async_trait::async_trait;
 use domain::account::Account;
-use domain::commit::{Answer, Commit, Index, Version};
+use domain::commit::{Answer, Commit, Index, KeyIdentity, Version};
 pub use error::{CommitError, LedgerError};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
@@ -56,7 +56,7 @@ pub trait Ledger: Send + Sync {
     async fn balances(&self, tenant: TenantId, prefix: &str) -> Result<Vec<Balance>, LedgerError>;
 
     /// The record of an idempotency key; `None` if it was never used, or [is over](IdempotencyRecord::is_over).
-    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError>;
+    async fn idempotency(&self, tenant: TenantId, key: &KeyIdentity) -> Result<Option<IdempotencyRecord>, LedgerError>;
 
     /// Objects of all tenants whose due time is one of `times`, in the order of due times. With `after`, only those that
     /// come after that one.
@@ -150,6 +150,7 @@ impl Balance {
 /// An idempotency key with its request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyRecord {
+    /// As the ledger knows it: a [`KeyIdentity`]'s text.
     pub key: String,
     /// SHA-256 of the request's method, path and parameters.
     pub fingerprint: [u8; 32],

@@ -4,6 +4,7 @@ use crate::account::Account;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::ops::Deref;
 use types::{ObjectId, Timestamp};
 use uuid::Uuid;
 
@@ -133,11 +134,43 @@ pub struct RequestKey {
     pub livemode: bool,
 }
 
+impl RequestKey {
+    pub fn identity(&self) -> KeyIdentity {
+        KeyIdentity::new(&self.key, self.public, self.livemode)
+    }
+}
+
+/// A key as the ledger knows it: what tells it from all other keys of the tenant. Payers' keys are apart from the merchant's: with a
+/// publishable key nothing is learnt of the merchant's keys, and none is used up. So are those of test and live mode.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct KeyIdentity(String);
+
+impl KeyIdentity {
+    /// Of a key as it was sent, with a publishable API key or a secret one.
+    pub fn new(key: &str, public: bool, livemode: bool) -> Self {
+        let kind = if public { "pk" } else { "sk" };
+        let mode = if livemode { "live" } else { "test" };
+        KeyIdentity(format!("{kind}_{mode}:{key}"))
+    }
+
+    /// The key as it was sent, of one that the ledger has stored.
+    pub fn as_sent(identity: &str) -> &str {
+        identity.split_once(':').map_or(identity, |(_, key)| key)
+    }
+}
+
+impl Deref for KeyIdentity {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        &self.0
+    }
+}
+
 /// The caller's key and the answer to a repeated request; written with the effect itself, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyWrite {
-    /// What tells it from all other keys of the tenant: whose it is, the merchant's or a payer's, is a part of it.
-    pub key: String,
+    pub key: KeyIdentity,
     /// SHA-256 of method, path and parameters.
     pub fingerprint: [u8; 32],
     pub step: Step,

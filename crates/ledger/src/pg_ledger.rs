@@ -9,7 +9,7 @@ use contracts::ledger::{
     Page, Stored,
 };
 use deadpool_postgres::Pool;
-use domain::commit::{Commit, Version};
+use domain::commit::{Commit, KeyIdentity, Version};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tokio::sync::oneshot::Receiver;
@@ -102,7 +102,7 @@ impl Ledger for PgLedger {
         self.reader.balances(tenant, prefix).await
     }
 
-    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+    async fn idempotency(&self, tenant: TenantId, key: &KeyIdentity) -> Result<Option<IdempotencyRecord>, LedgerError> {
         let now = self.clock.now();
         let record = self.reader.idempotency(tenant, key).await?;
         Ok(record.filter(|record| !record.is_over(now)))

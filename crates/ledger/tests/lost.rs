@@ -286,7 +286,7 @@ async fn a_row_that_is_not_there_when_it_is_changed_is_noticed() {
         assert_eq!((stored.version, stored.state.as_str()), (2, r#"{"amount":2}"#), "{table}");
         assert_eq!(ledger.balances(tenant(), "assets/a").await.unwrap()[0].debits_posted, before + 7, "{table}");
         if with_key {
-            let record = ledger.idempotency(tenant(), "key").await.unwrap().expect("the key is kept");
+            let record = ledger.idempotency(tenant(), &build::identity("key")).await.unwrap().expect("the key is kept");
             assert_eq!(record.answer, answer("new"));
         }
         clock.advance(IDEMPOTENCY_LIFETIME + Duration::from_secs(1));

@@ -4,10 +4,13 @@
 
 mod support;
 
+use contracts::KeyKind;
 use domain::attempts::LEASE;
 use http::Method;
 use processors::sandbox::SandboxConfig;
 use serde_json::Value;
+use std::time::Duration;
+use support::staged::{Question, Script, Staged, action, declined, done};
 use support::{World, body};
 
 const INTENT: &str = "amount=2000&currency=usd&payment_method=pm_card_visa";
@@ -67,4 +70,41 @@ async fn an_interrupted_request_holds_up_its_own_key_alone() {
     let payers = world.confirm_by_payer(&made, "", Some("order 7")).await;
     assert_eq!((payers.status, payers.replayed), (200, true), "{}", payers.body);
     assert_eq!(body(&payers)["id"], made["id"]);
+}
+
+/// The process that had not seen the first request took the repeated one for a new one, and canceled the payment that it repeated.
+#[tokio::test]
+async fn a_request_that_is_repeated_in_another_process_cancels_nothing() {
+    for key in [KeyKind::Secret, KeyKind::Publishable] {
+        let script = Script::new([(Question::Execute, action())]);
+        let world = World::of(|clock| Staged::new(script.clone(), clock));
+        let made = intent(&world).await;
+        let id = [("id", made["id"].as_str().unwrap())];
+        let at = ("/v1/payment_intents/{id}/confirm", &id[..]);
+        let form = format!("client_secret={}", made["client_secret"].as_str().unwrap());
+        let confirm = async |api| world.send_to(api, key, &Method::POST, at, &form, Some("order 7".to_owned())).await;
+        let first = confirm(&world.api).await;
+        assert_eq!(body(&first)["status"], "requires_action", "{}", first.body);
+        let again = confirm(&world.another_process(Duration::ZERO)).await;
+        assert_eq!((again.replayed, &again.body), (true, &first.body));
+    }
+}
+
+/// A payer who sent the merchant's key with what the ledger puts before it was answered by the merchant's record.
+#[tokio::test]
+async fn a_payer_does_not_find_the_merchants_key() {
+    let canceled = declined("payment_canceled");
+    let script = Script::new([
+        (Question::Execute, done()),
+        (Question::Execute, action()),
+        (Question::Cancel, canceled),
+        (Question::Execute, done()),
+    ]);
+    let world = World::of(|clock| Staged::new(script.clone(), clock));
+    assert_eq!(world.pay("pm_card_visa", "").await.status, 200);
+    let made = intent(&world).await;
+    assert_eq!(body(&world.confirm_by_payer(&made, "", None).await)["status"], "requires_action");
+    let paid = world.confirm_by_payer(&made, "payment_method=pm_card_mastercard", Some("sk:order 7")).await;
+    assert_eq!((paid.status, paid.replayed), (200, false), "{}", paid.body);
+    assert!(script.is_at_its_end());
 }

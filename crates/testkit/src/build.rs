@@ -2,7 +2,7 @@
 
 use domain::account::{Account, Rule};
 use domain::commit::{
-    Action, Answer, Commit, EntryWrite, IdempotencyWrite, Index, ObjectWrite, Step, Transfer, Version,
+    Action, Answer, Commit, EntryWrite, IdempotencyWrite, Index, KeyIdentity, ObjectWrite, Step, Transfer, Version,
 };
 use domain::patch;
 use serde_json::Value;
@@ -79,13 +79,18 @@ impl Draft {
 
     pub fn key(mut self, key: &str, step: Step, answer: Answer) -> Self {
         let fingerprint = fingerprint(key);
-        self.0.idempotency = Some(IdempotencyWrite { key: key.to_owned(), fingerprint, step, answer });
+        self.0.idempotency = Some(IdempotencyWrite { key: identity(key), fingerprint, step, answer });
         self
     }
 
     pub fn commit(self) -> Commit {
         self.0
     }
+}
+
+/// The merchant's key, in test mode.
+pub fn identity(key: &str) -> KeyIdentity {
+    KeyIdentity::new(key, false, false)
 }
 
 /// A fingerprint that is the same for the same text.

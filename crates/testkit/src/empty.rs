@@ -5,7 +5,7 @@ use contracts::ledger::{
     Balance, CommitError, Committed, Due, EventQuery, FIRST_POSITION, IdempotencyRecord, Ledger, LedgerError,
     ListQuery, LogEntry, Page, Stored,
 };
-use domain::commit::{Commit, Version};
+use domain::commit::{Commit, KeyIdentity, Version};
 use std::hint::black_box;
 use std::ops::RangeInclusive;
 use types::{ObjectId, TenantId, Timestamp};
@@ -48,7 +48,7 @@ impl Ledger for EmptyLedger {
         Ok(Vec::new())
     }
 
-    async fn idempotency(&self, _: TenantId, _: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+    async fn idempotency(&self, _: TenantId, _: &KeyIdentity) -> Result<Option<IdempotencyRecord>, LedgerError> {
         Ok(None)
     }
 

@@ -6,7 +6,7 @@ use contracts::ledger::{
     Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
     Page, Stored,
 };
-use domain::commit::{Commit, Version};
+use domain::commit::{Commit, KeyIdentity, Version};
 use futures_util::future::BoxFuture;
 use std::ops::RangeInclusive;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -125,7 +125,7 @@ impl Ledger for FailingLedger {
         self.model.balances(tenant, prefix).await
     }
 
-    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+    async fn idempotency(&self, tenant: TenantId, key: &KeyIdentity) -> Result<Option<IdempotencyRecord>, LedgerError> {
         self.model.idempotency(tenant, key).await
     }
 

@@ -2,7 +2,7 @@
 
 use crate::build::{self, Doc, Draft};
 use contracts::ledger::{CommitError, Ledger};
-use domain::commit::{Action, Answer, Commit, Step};
+use domain::commit::{Action, Answer, Commit, KeyIdentity, Step};
 use serde_json::json;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -31,7 +31,7 @@ pub struct Acknowledged {
     pub object: ObjectId,
     pub version: i32,
     pub first_position: i64,
-    pub key: String,
+    pub key: KeyIdentity,
     /// What was posted from `assets/load` to `liabilities/load`.
     pub amount: i64,
 }
@@ -64,7 +64,7 @@ async fn client(ledger: Arc<dyn Ledger>, tenant: TenantId, work: Work, stop: Arc
             repeat(ledger.as_ref(), tenant, &mut entropy, before).await;
         }
         let (commit, doc) = next(&mut entropy, last.take());
-        let key = commit.idempotency.as_ref().map(|write| write.key.clone()).unwrap_or_default();
+        let key = commit.idempotency.as_ref().expect("each commit has a key").key.clone();
         let amount = commit.transfers.iter().map(|transfer| transfer.amount).sum();
         match ledger.commit(tenant, commit).await {
             Ok(committed) => {
@@ -90,7 +90,7 @@ async fn repeat(ledger: &dyn Ledger, tenant: TenantId, entropy: &mut SystemEntro
     }
     let expected = Answer::Object { status: 200, id: before.object, version: before.version };
     match ledger.commit(tenant, commit).await {
-        Err(CommitError::KeyUsed(record)) => assert_eq!((&record.key, &record.answer), (&before.key, &expected)),
+        Err(CommitError::KeyUsed(record)) => assert_eq!((&*record.key, &record.answer), (&*before.key, &expected)),
         Err(CommitError::Unavailable(_) | CommitError::Overloaded) => (),
         other => panic!("a used key was not refused: {other:?}"),
     }

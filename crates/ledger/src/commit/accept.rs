@@ -75,7 +75,7 @@ impl TenantState {
     }
 
     fn check_key(&self, now: Timestamp, write: &IdempotencyWrite) -> Result<IdempotencyRecord, CommitError> {
-        let found = self.keys.get(&write.key).map(|key| &key.record);
+        let found = self.keys.get(&*write.key).map(|key| &key.record);
         let created = match (write.step, found) {
             (Step::Begin, Some(record)) if !record.is_over(now) => {
                 return Err(CommitError::KeyUsed(Box::new(record.clone())));
@@ -88,11 +88,11 @@ impl TenantState {
             }
             (Step::Finish, Some(record)) => return Err(CommitError::KeyUsed(Box::new(record.clone()))),
             (Step::Finish, None) => {
-                return Err(CommitError::Invalid(format!("the idempotency key {:?} was never begun", write.key)));
+                return Err(CommitError::Invalid(format!("the idempotency key {:?} was never begun", &*write.key)));
             }
         };
         Ok(IdempotencyRecord {
-            key: write.key.clone(),
+            key: write.key.to_string(),
             fingerprint: write.fingerprint,
             created,
             answer: write.answer.clone(),

@@ -188,7 +188,7 @@ impl Waiting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use domain::commit::{Answer, Commit, IdempotencyWrite, Step};
+    use domain::commit::{Answer, Commit, IdempotencyWrite, KeyIdentity, Step};
     use types::TenantId;
     use uuid::Uuid;
 
@@ -200,7 +200,12 @@ mod tests {
 
     fn job_of(tenant: i32, body: &str) -> Job {
         let answer = Answer::Body { status: 200, body: body.to_owned() };
-        let key = IdempotencyWrite { key: "k".to_owned(), fingerprint: [0; 32], step: Step::Begin, answer };
+        let key = IdempotencyWrite {
+            key: KeyIdentity::new("k", false, false),
+            fingerprint: [0; 32],
+            step: Step::Begin,
+            answer,
+        };
         let commit = Commit { idempotency: Some(key), ..Commit::default() };
         let prepared = PreparedCommit::new(tenant, TenantId(Uuid::nil()), commit).unwrap();
         Job { prepared, answer: oneshot::channel().0, arrived: Instant::now(), lost: Vec::new(), too_much: 0 }

@@ -36,7 +36,7 @@ impl<'a> Touched<'a> {
             touched.objects.extend(objects.map(|write| (*tenant, write.id)));
             touched.objects.extend(commit.relies_on.iter().map(|(id, _)| (*tenant, *id)));
             let keys = commit.idempotency.iter().filter(|write| everything || write.step == Step::Finish);
-            touched.keys.extend(keys.map(|write| (*tenant, write.key.as_str())));
+            touched.keys.extend(keys.map(|write| (*tenant, &*write.key)));
             for transfer in &commit.transfers {
                 touched
                     .accounts

@@ -5,7 +5,7 @@ mod store;
 
 use contracts::ledger::{Balance, Due, EventQuery, IdempotencyRecord, LedgerError, ListQuery, LogEntry, Page, Stored};
 use deadpool_postgres::Pool;
-use domain::commit::Version;
+use domain::commit::{KeyIdentity, Version};
 pub use scans::Scans;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;
@@ -104,7 +104,11 @@ impl Reader {
         balances::balances(&self.queries, tenant, prefix).await
     }
 
-    pub async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+    pub async fn idempotency(
+        &self,
+        tenant: TenantId,
+        key: &KeyIdentity,
+    ) -> Result<Option<IdempotencyRecord>, LedgerError> {
         let tenant = self.number(tenant).await?;
         self.keys.record(tenant, key).await
     }

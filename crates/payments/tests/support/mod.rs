@@ -15,6 +15,7 @@ use processors::sandbox::{Sandbox, SandboxConfig};
 use processors::{Processor, Processors};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testkit::{FailingLedger, ManualClock, ModelLedger, OneTenant, caller, tenant};
@@ -29,6 +30,8 @@ pub struct World {
     limits: CardTestingLimits,
     /// Where requests come from.
     pub origin: Mutex<Origin>,
+    /// Whether they come with live keys.
+    pub livemode: AtomicBool,
 }
 
 impl World {
@@ -66,7 +69,16 @@ impl World {
         let ledger = FailingLedger::new(model);
         let processor = processor(clock.clone());
         let api = api(ledger.clone(), &tenant, clock.clone(), (vec![processor.clone()], &limits), register);
-        World { api, ledger, clock, tenant, processor, limits, origin: Mutex::default() }
+        World {
+            api,
+            ledger,
+            clock,
+            tenant,
+            processor,
+            limits,
+            origin: Mutex::default(),
+            livemode: AtomicBool::new(false),
+        }
     }
 
     /// Another process with the same books, which are fast for it; its clock is that much ahead.
@@ -80,7 +92,7 @@ impl World {
         let World { ledger, clock, tenant, processor, limits, .. } = self;
         let api = api(ledger.clone(), tenant, clock.clone(), (processors, limits), |_| ());
         let (ledger, clock, tenant, processor) = (ledger.clone(), clock.clone(), tenant.clone(), processor.clone());
-        World { api, ledger, clock, tenant, processor, limits: limits.clone(), origin: Mutex::default() }
+        World { api, ledger, clock, tenant, processor, limits: limits.clone(), origin: Mutex::default(), livemode: AtomicBool::new(false) }
     }
 
     /// How many log entries an object has.
@@ -128,14 +140,28 @@ impl World {
         &self,
         key: KeyKind,
         method: &Method,
+        at: (&str, &[(&str, &str)]),
+        form: &str,
+        idempotency_key: Option<String>,
+    ) -> Answer {
+        self.send_to(&self.api, key, method, at, form, idempotency_key).await
+    }
+
+    /// A request to that process.
+    pub async fn send_to(
+        &self,
+        api: &Arc<Api>,
+        key: KeyKind,
+        method: &Method,
         (path, path_params): (&str, &[(&str, &str)]),
         form: &str,
         idempotency_key: Option<String>,
     ) -> Answer {
         let mut params = Form::default();
         params.decode(form.as_bytes()).unwrap();
-        let endpoint = self.api.endpoints.get(method, path).unwrap().clone();
-        let caller = Caller { key, ..caller(&self.tenant) };
+        let endpoint = api.endpoints.get(method, path).unwrap().clone();
+        let livemode = self.livemode.load(Ordering::Relaxed);
+        let caller = Caller { key, livemode, ..caller(&self.tenant) };
         let origin = *self.origin.lock().unwrap();
         let request = Request {
             idempotency_key,
@@ -143,7 +169,7 @@ impl World {
             origin,
             ..Request::new(endpoint, path_params, params.into_params(), caller)
         };
-        self.api.answer(request, ()).await
+        api.answer(request, ()).await
     }
 
     pub async fn object(&self, path: &str, id: &str) -> Value {

@@ -2,6 +2,7 @@
 
 mod random;
 
+use crate::build;
 use crate::clock::ManualClock;
 use crate::model::ModelLedger;
 use crate::subject::Subject;
@@ -104,8 +105,9 @@ async fn compare_reads(random: &mut Random, one: &Subject, other: &Subject, plac
     let balances = one.ledger.balances(one.tenant, prefix).await.unwrap();
     assert_eq!(balances, other.ledger.balances(other.tenant, prefix).await.unwrap(), "{place}: balances");
     for key in KEYS {
-        let record = one.ledger.idempotency(one.tenant, key).await.unwrap();
-        assert_eq!(record, other.ledger.idempotency(other.tenant, key).await.unwrap(), "{place}: key {key}");
+        let identity = build::identity(key);
+        let record = one.ledger.idempotency(one.tenant, &identity).await.unwrap();
+        assert_eq!(record, other.ledger.idempotency(other.tenant, &identity).await.unwrap(), "{place}: key {key}");
     }
     for _ in 0..3 {
         let query = random.list_query();

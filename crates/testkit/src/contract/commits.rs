@@ -147,7 +147,7 @@ pub async fn a_rejected_commit_leaves_nothing(mut subject: Subject) {
     assert!(matches!(subject.commit(draft.commit()).await, Err(CommitError::VersionConflict { .. })));
     assert_eq!(subject.object(fresh.id).await, None);
     assert_eq!(subject.ledger.balances(subject.tenant, "").await.unwrap(), []);
-    assert_eq!(subject.ledger.idempotency(subject.tenant, "key").await.unwrap(), None);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, &build::identity("key")).await.unwrap(), None);
     assert_eq!(subject.ledger.log_entry(subject.tenant, 3).await.unwrap(), None);
     let draft = subject.draft().update(&mut doc, None, json!({"name": "Bo"}));
     assert_eq!(subject.written(draft).await, 3, "a rejected commit takes no position");
@@ -239,7 +239,7 @@ pub async fn texts_that_cannot_be_stored_are_rejected(mut subject: Subject) {
         object: None,
     };
     assert_eq!(subject.ledger.events(subject.tenant, &query).await.unwrap().items, []);
-    assert_eq!(subject.ledger.idempotency(subject.tenant, "\0").await.unwrap(), None);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, &build::identity("\0")).await.unwrap(), None);
 }
 
 pub async fn books_of_unknown_tenants_are_not_found(mut subject: Subject) {

@@ -19,15 +19,19 @@ pub async fn a_key_is_used_once(mut subject: Subject) {
     subject.written(draft).await;
     let began = subject.now();
     subject.tick();
-    let record = subject.ledger.idempotency(subject.tenant, "k1").await.unwrap().unwrap();
-    let expected =
-        IdempotencyRecord { key: "k1".to_owned(), fingerprint: build::fingerprint("k1"), created: began, answer };
+    let record = subject.ledger.idempotency(subject.tenant, &build::identity("k1")).await.unwrap().unwrap();
+    let expected = IdempotencyRecord {
+        key: build::identity("k1").to_string(),
+        fingerprint: build::fingerprint("k1"),
+        created: began,
+        answer,
+    };
     assert_eq!(record, expected);
     let mut again = subject.doc(Kind::Customer, json!({"name": "Ada"}));
     let draft = subject.draft().create(&mut again, None).key("k1", Step::Begin, Answer::Running);
     assert_eq!(subject.commit(draft.commit()).await, Err(CommitError::KeyUsed(Box::new(expected))));
     assert_eq!(subject.object(again.id).await, None);
-    assert_eq!(subject.ledger.idempotency(subject.tenant, "k2").await.unwrap(), None);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, &build::identity("k2")).await.unwrap(), None);
 }
 
 pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
@@ -37,7 +41,7 @@ pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
     subject.tick();
     let busy = subject.commit(subject.draft().key("k", Step::Begin, Answer::Running).commit()).await;
     let record = |answer| IdempotencyRecord {
-        key: "k".to_owned(),
+        key: build::identity("k").to_string(),
         fingerprint: build::fingerprint("k"),
         created: began,
         answer,
@@ -55,7 +59,7 @@ pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
     let mut doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
     let draft = subject.draft().create(&mut doc, None).key("k", Step::Finish, body("declined"));
     assert_eq!(subject.written(draft).await, FIRST_POSITION);
-    let found = subject.ledger.idempotency(subject.tenant, "k").await.unwrap();
+    let found = subject.ledger.idempotency(subject.tenant, &build::identity("k")).await.unwrap();
     assert_eq!(found, Some(record(body("declined"))));
 
     // What a caller may have been given stays.
@@ -94,14 +98,14 @@ pub async fn old_keys_are_forgotten(subject: Subject) {
     let used = subject.commit(subject.draft().key("old", Step::Begin, body("two")).commit()).await;
     assert!(matches!(used, Err(CommitError::KeyUsed(_))), "it is just 30 days old");
     let now = subject.clock.advance(Duration::from_millis(1));
-    assert_eq!(subject.ledger.idempotency(subject.tenant, "old").await.unwrap(), None);
+    assert_eq!(subject.ledger.idempotency(subject.tenant, &build::identity("old")).await.unwrap(), None);
     subject.written(subject.draft().key("old", Step::Begin, body("two"))).await;
-    let record = subject.ledger.idempotency(subject.tenant, "old").await.unwrap().unwrap();
+    let record = subject.ledger.idempotency(subject.tenant, &build::identity("old")).await.unwrap().unwrap();
     assert_eq!((record.created, record.answer), (now, body("two")));
 
     subject.written(subject.draft().key("young", Step::Begin, body("three"))).await;
     let forget = async |before| while subject.ledger.forget_idempotency(before).await.unwrap() {};
-    let known = async |key| subject.ledger.idempotency(subject.tenant, key).await.unwrap().is_some();
+    let known = async |key| subject.ledger.idempotency(subject.tenant, &build::identity(key)).await.unwrap().is_some();
     forget(now).await;
     forget(first).await;
     assert!(known("old").await && known("young").await);

@@ -56,7 +56,7 @@ impl Books {
 
     fn write_key(&mut self, commit: &Commit) -> Result<(), CommitError> {
         let Some(write) = &commit.idempotency else { return Ok(()) };
-        let known = self.keys.get(&write.key);
+        let known = self.keys.get(&*write.key);
         let created = match write.step {
             Step::Begin => match known {
                 Some(record) if !expired(record, commit.at) => {
@@ -75,12 +75,12 @@ impl Books {
             },
         };
         let record = IdempotencyRecord {
-            key: write.key.clone(),
+            key: write.key.to_string(),
             fingerprint: write.fingerprint,
             created,
             answer: write.answer.clone(),
         };
-        self.keys.insert(write.key.clone(), record);
+        self.keys.insert(write.key.to_string(), record);
         Ok(())
     }
 

@@ -11,7 +11,7 @@ use contracts::ledger::{
     Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
     Page, Stored,
 };
-use domain::commit::{Answer, Commit, Transfer, Version};
+use domain::commit::{Answer, Commit, KeyIdentity, Transfer, Version};
 use queries::{fits, is_event_of, page};
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -114,9 +114,9 @@ impl Ledger for ModelLedger {
         })
     }
 
-    async fn idempotency(&self, tenant: TenantId, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
+    async fn idempotency(&self, tenant: TenantId, key: &KeyIdentity) -> Result<Option<IdempotencyRecord>, LedgerError> {
         let now = self.clock.now();
-        self.read(tenant, |books| books.keys.get(key).filter(|record| !expired(record, now)).cloned())
+        self.read(tenant, |books| books.keys.get(&**key).filter(|record| !expired(record, now)).cloned())
     }
 
     async fn due(

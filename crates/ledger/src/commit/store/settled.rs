@@ -50,7 +50,7 @@ async fn key_is_written(
     let found = client.query(&prepared.keys, &[&tenants, &ids]).await?;
     let Some(row) = found.first() else { return Ok(false) };
     let record = rows::idempotency_record_from(row, 1)?;
-    Ok(record.key == write.key
+    Ok(record.key == *write.key
         && record.fingerprint == write.fingerprint
         && record.answer == write.answer
         && (write.step == Step::Finish || record.created == commit.commit.at))
