@@ -1,8 +1,8 @@
 //! Where a client is.
 
 use crate::network::Network;
-use http::HeaderName;
 use http::request::Parts;
+use http::{HeaderName, HeaderValue};
 use std::net::{IpAddr, SocketAddr};
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
@@ -16,9 +16,9 @@ pub struct Peer(pub IpAddr);
 pub fn of_client(parts: &Parts, trusted: &[Network]) -> Option<IpAddr> {
     let Peer(mut client) = *parts.extensions.get::<Peer>()?;
     let is_trusted = |address: IpAddr| trusted.iter().any(|network| network.contains(address));
-    let headers: Vec<&str> =
-        parts.headers.get_all(FORWARDED_FOR).iter().filter_map(|value| value.to_str().ok()).collect();
-    let mut forwarded = headers.iter().rev().flat_map(|value| value.rsplit(',')).map(str::trim);
+    // From the right, for that is what the nearest proxy has appended. What stands before it may be any bytes.
+    let headers: Vec<&[u8]> = parts.headers.get_all(FORWARDED_FOR).iter().map(HeaderValue::as_bytes).collect();
+    let mut forwarded = headers.iter().rev().flat_map(|value| value.rsplit(|byte| *byte == b','));
     while is_trusted(client) {
         match forwarded.next().and_then(parsed) {
             Some(address) => client = address,
@@ -29,7 +29,8 @@ pub fn of_client(parts: &Parts, trusted: &[Network]) -> Option<IpAddr> {
 }
 
 /// Some proxies add the port.
-fn parsed(address: &str) -> Option<IpAddr> {
+fn parsed(address: &[u8]) -> Option<IpAddr> {
+    let address = str::from_utf8(address).ok()?.trim();
     address.parse().ok().or_else(|| Some(address.parse::<SocketAddr>().ok()?.ip()))
 }
 
@@ -38,13 +39,18 @@ mod tests {
     use super::*;
 
     fn client(peer: &str, forwarded: &[&str]) -> String {
+        client_of(peer, &forwarded.iter().map(|value| value.as_bytes()).collect::<Vec<_>>())
+    }
+
+    fn client_of(peer: &str, forwarded: &[&[u8]]) -> String {
+        let trusted = ["127.0.0.0/8", "10.0.0.0/8"].map(|network| network.parse().unwrap());
         let mut request = http::Request::builder();
         for value in forwarded {
             request = request.header(FORWARDED_FOR, *value);
         }
         let (mut parts, ()) = request.body(()).unwrap().into_parts();
         parts.extensions.insert(Peer(peer.parse().unwrap()));
-        of_client(&parts, &Network::nearby()).unwrap().to_string()
+        of_client(&parts, &trusted).unwrap().to_string()
     }
 
     #[test]
@@ -57,5 +63,7 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["192.0.2.1", "198.51.100.7", "10.0.0.2"]), "198.51.100.7");
         assert_eq!(client("10.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
         assert_eq!(client("10.0.0.1", &["192.0.2.1, nonsense, 10.0.0.2"]), "10.0.0.2");
+        assert_eq!(client_of("10.0.0.1", &[b"\xff, 198.51.100.7"]), "198.51.100.7", "a client cannot hide it");
+        assert_eq!(client_of("10.0.0.1", &[b"192.0.2.1, \xff"]), "10.0.0.1");
     }
 }

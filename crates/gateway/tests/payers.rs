@@ -29,8 +29,9 @@ struct TwoKinds(Tenant);
 #[async_trait]
 impl Identity for TwoKinds {
     async fn authenticate(&self, key: &str) -> Result<Option<Caller>, IdentityError> {
+        let livemode = key.contains("_live_");
         let key = if key.starts_with("pk") { KeyKind::Publishable } else { KeyKind::Secret };
-        Ok(Some(Caller { key, ..caller(&self.0) }))
+        Ok(Some(Caller { key, livemode, ..caller(&self.0) }))
     }
 
     async fn tenants(&self) -> Result<Vec<Tenant>, IdentityError> {
@@ -43,7 +44,7 @@ impl Identity for TwoKinds {
 }
 
 /// A gateway on which a card that is not `good` is declined, and one failure is allowed.
-fn gateway() -> SocketAddr {
+fn gateway(trusted_proxies: &[&str]) -> SocketAddr {
     let mut registry = Registry::default();
     let work = |_: Call, params: TryParams| async move {
         match params.card.as_deref() {
@@ -60,7 +61,8 @@ fn gateway() -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let ready = Arc::new(|| Box::pin(async { Ok(()) }) as _);
-    let (metrics, limits, trusted_proxies) = (Arc::new(String::new), Limits::default(), Network::nearby());
+    let trusted_proxies = trusted_proxies.iter().map(|network| network.parse::<Network>().unwrap()).collect();
+    let (metrics, limits) = (Arc::new(String::new), Limits::default());
     let gateway = Gateway { api, identity, ready, metrics, limits, trusted_proxies };
     tokio::spawn(gateway::serve(gateway, listener, Shutdown::new()));
     address
@@ -84,8 +86,8 @@ async fn send(address: SocketAddr, path: &str, headers: &str, body: &str) -> (u1
 /// Of all payers behind a proxy the address was the proxy's, or nothing was known.
 #[tokio::test]
 async fn failures_count_for_the_address_that_the_proxy_says() {
-    let address = gateway();
-    let from = |client: &str| format!("Authorization: Bearer pk_test_1\r\nX-Forwarded-For: 192.0.2.1, {client}\r\n");
+    let address = gateway(&["127.0.0.1"]);
+    let from = |client: &str| format!("Authorization: Bearer pk_live_1\r\nX-Forwarded-For: 192.0.2.1, {client}\r\n");
     assert_eq!(send(address, "/v1/try", &from("203.0.113.1"), "card=bad").await.0, 402);
     let (status, answer) = send(address, "/v1/try", &from("203.0.113.1"), "card=good").await;
     assert_eq!(status, 429, "{answer}");
@@ -95,10 +97,19 @@ async fn failures_count_for_the_address_that_the_proxy_says() {
     assert_eq!(send(address, "/v1/try", &merchant, "card=good").await.0, 200);
 }
 
+/// Any client said where it was, as often as it liked from somewhere else, if it had a private address.
+#[tokio::test]
+async fn a_client_that_is_no_trusted_proxy_is_not_believed() {
+    let address = gateway(&["192.0.2.1"]);
+    let from = |client: &str| format!("Authorization: Bearer pk_live_1\r\nX-Forwarded-For: {client}\r\n");
+    assert_eq!(send(address, "/v1/try", &from("203.0.113.1"), "card=bad").await.0, 402);
+    assert_eq!(send(address, "/v1/try", &from("203.0.113.2"), "card=good").await.0, 429);
+}
+
 /// One request of a payer was as long as the merchant's may be, and what it said was stored.
 #[tokio::test]
 async fn a_payer_has_not_so_much_to_say() {
-    let address = gateway();
+    let address = gateway(&[]);
     let (payer, merchant) = ("Authorization: Bearer pk_test_1\r\n", "Authorization: Bearer sk_test_1\r\n");
     let said = |bytes: usize| {
         let notes = format!("note[]={}&", "a".repeat(4_000));

@@ -54,7 +54,7 @@ impl Default for ServerConfig {
         ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
             public_url: None,
-            trusted_proxies: Network::nearby(),
+            trusted_proxies: Vec::new(),
             roles: vec!["all".to_owned()],
             drain_timeout_ms: 25_000,
         }
