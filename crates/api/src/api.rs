@@ -17,7 +17,6 @@ pub struct Api {
     pub(crate) due: DueHandlers,
     pub(crate) jobs: Vec<Job>,
     pub(crate) keys: KeysHere,
-    pub(crate) tries: Arc<Tries>,
 }
 
 impl Api {
@@ -30,7 +29,7 @@ impl Api {
     ) -> Arc<Self> {
         let Registry { kinds, extensions, endpoints, open, due, jobs } = registry;
         let tries = Tries::new(&environment.card_testing);
-        let services = Arc::new(Services { ledger, identity, clock, environment, kinds, extensions });
-        Arc::new(Api { services, endpoints, open, due, jobs, keys: KeysHere::default(), tries })
+        let services = Arc::new(Services { ledger, identity, clock, environment, kinds, extensions, tries });
+        Arc::new(Api { services, endpoints, open, due, jobs, keys: KeysHere::default() })
     }
 }

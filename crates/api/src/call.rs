@@ -9,6 +9,7 @@ use crate::resource::{Audience, Resource, decoded, show};
 use crate::same_secret::same_secret;
 use crate::services::Services;
 use contracts::{Caller, IdempotencyRecord, KeyKind, Tenant};
+use domain::attempts::{Attempt, Status};
 use domain::commit::{Answer, IdempotencyWrite, Request, RequestKey, Step};
 use domain::{Changes, Object, Versioned};
 use std::any::Any;
@@ -135,6 +136,16 @@ impl Call {
     /// A card is about to be tried: refused if it is a payer who tries it, and it has been declined too often.
     pub fn try_card(&self, fingerprint: &str) -> Result<()> {
         Ok(self.tried.as_ref().map_or(Ok(()), |tried| tried.card(fingerprint))?)
+    }
+
+    /// An attempt is as far as this: if a payer has tried to pay by it, and it has failed, that counts, whoever learns of it.
+    pub fn try_has_got(&self, attempt: &Attempt) {
+        match (attempt.status, &self.tried) {
+            (Status::Succeeded | Status::Canceled, _) => self.services.tries.ended(attempt.id, false, self.now),
+            (Status::Declined, _) => self.services.tries.ended(attempt.id, true, self.now),
+            (_, Some(tried)) => tried.waits(attempt.id),
+            (_, None) => (),
+        }
     }
 
     /// An empty decision, at this request's time.

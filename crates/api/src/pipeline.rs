@@ -102,21 +102,22 @@ impl Api {
             }
             Err(error) => Err(error.into()),
         };
-        let is_declined = matches!(&result, Err(Failure::Error(error)) if error.status == 402);
         let answer = conclude(&call, result, &tree).await;
-        let is_replayed = matches!(&answer, Ok(answer) if answer.replayed);
-        if let Some(tried) = call.tried.filter(|_| is_declined && !is_replayed) {
-            tried.failed();
+        // Not one that was declined before, whose answer is repeated.
+        if let (Some(tried), Err(Failure::Error(error))) = (&call.tried, &answer)
+            && error.status == 402
+        {
+            tried.failed(error);
         }
         answer
     }
 
-    /// A payer's request is a try to pay, of which so many may fail.
+    /// A payer's request is a try to pay, of which so many may fail; test cards may be tried as often as tests like.
     fn begin_try(&self, endpoint: &Endpoint, call: &Call, origin: Origin) -> Result<Option<Arc<Try>>, ApiError> {
-        if !call.is_public() || endpoint.method != Method::POST {
+        if !call.is_public() || !call.caller.livemode || endpoint.method != Method::POST {
             return Ok(None);
         }
-        Ok(Some(Arc::new(self.tries.begin(call.tenant_id(), origin, call.now)?)))
+        Ok(Some(Arc::new(self.services.tries.begin(call.tenant_id(), origin, call.now)?)))
     }
 }
 

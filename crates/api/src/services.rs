@@ -1,6 +1,6 @@
 //! What a request may use.
 
-use crate::card_testing::CardTestingLimits;
+use crate::card_testing::{CardTestingLimits, Tries};
 use crate::extensions::Extensions;
 use crate::kinds::Kinds;
 use contracts::{Identity, Ledger};
@@ -16,6 +16,7 @@ pub struct Services {
     pub environment: Environment,
     pub kinds: Kinds,
     pub(crate) extensions: Extensions,
+    pub(crate) tries: Arc<Tries>,
 }
 
 /// Where the API runs.

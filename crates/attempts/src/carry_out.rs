@@ -55,6 +55,7 @@ pub async fn run<R: Attempted>(
             .map_err(|unexpected| defect(&attempt, unexpected))?;
         let answer = R::answer(&target, &related, Answering { call, attempt: &attempt, decline: decline.as_ref() });
         call.commit(changes, &answer).await?;
+        call.try_has_got(&attempt);
         return answer.map_err(Failure::from);
     }
     call.commit_step(changes).await?;
@@ -119,6 +120,7 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
         alarm::unless_reversed(call, &attempt);
     }
     written?;
+    call.try_has_got(&attempt);
     if !answers_this_call && call.awaits_answer() {
         return Err(call.answered_elsewhere().await?);
     }

@@ -63,8 +63,10 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
         (None, None) => None,
     };
+    // Before anything is given up for it.
     if let Some(method) = &method {
         check_free(&call, "payment_method", method, Some(intent.id)).await?;
+        call.try_card(&method.card.fingerprint)?;
     }
     let prepared = confirm::prepare(&mut changes, &mut intent, described, method.as_deref(), waiting.as_mut());
     withdrawn::<PaymentIntents, _>(&call, prepared).await?;
@@ -85,7 +87,6 @@ pub async fn confirm_with(
         return Err(refused(call, &intent, Refusal::new("payment_intent_unexpected_state", message)));
     };
     let return_url = url::checked(call, params.return_url.as_ref())?;
-    call.try_card(&method.card.fingerprint)?;
     let confirmation = Confirmation {
         off_session: params.off_session.is_some_and(|off| off.0),
         options: Options {

@@ -141,8 +141,10 @@ async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         None => call.referenced_if_any(intent.payment_method).await?,
         chosen => chosen,
     };
+    // Before anything is given up for it.
     if let Some(method) = &method {
         check_free(&call, "payment_method", method, Some(intent.id)).await?;
+        call.try_card(&method.card.fingerprint)?;
     }
     let edit = Edit { described, method: method.as_ref(), waiting: waiting(&call, &intent).await? };
     let prepared = setup_intent::prepare(&mut changes, &mut intent, edit);
@@ -162,7 +164,6 @@ async fn confirm_with(
         return Err(refused(call, &intent, Refusal::new("setup_intent_unexpected_state", message)));
     };
     let return_url = url::checked(call, params.return_url.as_ref())?;
-    call.try_card(&method.card.fingerprint)?;
     let use_sdk = params.use_stripe_sdk.unwrap_or(false);
     let options = Options { return_url, use_sdk, ..Options::default() };
     let currency = call.tenant().settings.default_currency;
