@@ -78,15 +78,17 @@ impl Api {
             key,
             tried: None,
         };
+        let mut is_looked_up = false;
         let _running = match &call.key {
             Some(key) => {
                 let entry = self.keys.enter(call.tenant_id(), &key.identity);
                 // Most repeated requests are answered here, before anything is decided. Any other is noticed when it
                 // commits: most keys are new, and a look-up for each would cost a quarter of a payment.
-                if (entry.is_recent || entry.guard.is_none())
-                    && let Some(answer) = answered_before(&call, &tree).await?
-                {
-                    return Ok(answer);
+                if entry.is_recent || entry.guard.is_none() {
+                    if let Some(answer) = answered_before(&call, &tree).await? {
+                        return Ok(answer);
+                    }
+                    is_looked_up = true;
                 }
                 Some(entry.guard.ok_or_else(|| ApiError::key_in_use(&key.key))?)
             }
@@ -100,6 +102,8 @@ impl Api {
                     Err(failure) => Err(failure),
                 }
             }
+            // It was just looked up, and nothing was decided since.
+            Err(error) if is_looked_up => return Err(error.into()),
             Err(error) => Err(error.into()),
         };
         let answer = conclude(&call, result, &tree).await;
