@@ -7,7 +7,7 @@ use crate::endpoint::Returns;
 use crate::error::{ApiError, Result};
 use crate::json::{ANSWER_BYTES_MAX, pretty_within};
 use crate::kinds::Kinds;
-use crate::params::List;
+use crate::params::{List, shortened};
 use crate::resource::Expandable;
 use found::Found;
 use serde_json::{Map, Value};
@@ -47,7 +47,7 @@ pub fn plan(kinds: &Kinds, returns: Returns, paths: &[String]) -> Result<Tree, A
     for path in paths {
         let parts: Vec<&str> = path.split('.').collect();
         let cannot = |attribute: &str| {
-            ApiError::invalid(format!("This property cannot be expanded ({attribute}).")).param("expand")
+            ApiError::invalid(format!("This property cannot be expanded ({}).", shortened(attribute))).param("expand")
         };
         let (kind, below_data) = returns.expansion().ok_or_else(|| cannot(path))?;
         let below = match (below_data, parts.split_first()) {
@@ -57,7 +57,8 @@ pub fn plan(kinds: &Kinds, returns: Returns, paths: &[String]) -> Result<Tree, A
         };
         let levels = below.iter().filter(|part| **part != "data").count();
         if levels > LEVELS_MAX {
-            let message = format!("You cannot expand more than {LEVELS_MAX} levels of a property ({path}).");
+            let message =
+                format!("You cannot expand more than {LEVELS_MAX} levels of a property ({}).", shortened(path));
             return Err(ApiError::invalid(message).param("expand"));
         }
         if below.is_empty() || !allowed(kinds, &[kind], below) {

@@ -2,7 +2,9 @@
 //! served.
 
 use crate::endpoint::{Access, Endpoint, Endpoints, Returns};
+use crate::expand::Paths;
 use crate::kinds::Kinds;
+use crate::params::{Param, bounded, max_length};
 use crate::resource::Schema;
 use crate::version::API_VERSION;
 use http::Method;
@@ -125,7 +127,6 @@ fn describe(endpoint: &Endpoint) -> Value {
             },
         },
     });
-    let expand = json!({ "type": "array", "items": { "type": "string" } });
     let in_path = endpoint.path.split('/').filter_map(|part| part.strip_prefix('{')?.strip_suffix('}'));
     let mut parameters: Vec<Value> = in_path
         .map(|name| json!({ "name": name, "in": "path", "required": true, "schema": { "type": "string" } }))
@@ -136,7 +137,7 @@ fn describe(endpoint: &Endpoint) -> Value {
             schema["x-secret-key-only"] = true.into();
         }
     }
-    params["properties"]["expand"] = expand;
+    params["properties"]["expand"] = bounded(Paths::schema(), max_length(&[]));
     if endpoint.method == Method::POST {
         described["requestBody"] = json!({ "content": { "application/x-www-form-urlencoded": { "schema": params } } });
         parameters.push(

@@ -173,6 +173,11 @@ pub fn take<T: Param>(node: &mut Node, outer: &str, inner: &str, max: usize) -> 
     }
 }
 
+/// The place in a list that a part's name says: digits, and no sign before them.
+fn index(name: &str) -> Option<usize> {
+    name.parse().ok().filter(|_| name.bytes().all(|byte| byte.is_ascii_digit()))
+}
+
 pub fn not_a_hash(text: &str, name: &str) -> ApiError {
     ApiError::invalid(format!("Invalid hash: '{}' should have named parts.", shortened(text))).param(name)
 }

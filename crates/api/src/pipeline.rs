@@ -13,7 +13,7 @@ use crate::idempotency::{self, Key, KeyState};
 use crate::json::pretty;
 use crate::openapi;
 use crate::origin::Origin;
-use crate::params::Param;
+use crate::params::{max_length, take};
 use crate::replay::replay;
 use crate::reply::Reply;
 use crate::request::{Answer, Request};
@@ -62,10 +62,8 @@ impl Api {
             }
             _ => None,
         };
-        let expand: Vec<String> = match params.take("expand") {
-            Some(node) => expand::Paths::parse(node, "expand")?.0,
-            None => Vec::new(),
-        };
+        let expand: Option<expand::Paths> = take(&mut params, "", "expand", max_length(&[]))?;
+        let expand = expand.map_or_else(Vec::new, |paths| paths.0);
         let tree = expand::plan(&self.services.kinds, endpoint.returns, &expand)?;
         let mut call = Call {
             services: self.services.clone(),

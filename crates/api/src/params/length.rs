@@ -7,10 +7,6 @@ use serde_json::{Value, json};
 /// Of a text for which nothing else is declared, in characters.
 const DEFAULT: usize = 5_000;
 
-/// A text has at most twice as many bytes as it may have characters, or this many if that is more: only texts that are both long
-/// and in a script of three bytes a character notice.
-const BYTES: usize = 10_000;
-
 /// The length in characters that is declared.
 pub const fn max_length(declared: &[usize]) -> usize {
     match declared {
@@ -19,34 +15,25 @@ pub const fn max_length(declared: &[usize]) -> usize {
     }
 }
 
-/// Refuses a text that is too long, and a list with such a text. What has parts with names is checked part by part, as each is
-/// declared.
+/// Refuses a text that is too long, and a list with such a text. What has parts with names of its own is checked part by part,
+/// as each is declared.
 pub(super) fn check(node: &Node, name: &str, max: usize) -> Result<(), ApiError> {
     match node {
-        Node::Text(text) => check_text(text, name, max),
+        // A character has a byte at least, and four at most.
+        Node::Text(text) if text.len() > max && text.chars().count() > max => {
+            let message = format!("Invalid string: {}; must be at most {max} characters", ends(text));
+            Err(ApiError::invalid(message).param(name))
+        }
+        Node::Text(_) => Ok(()),
         Node::Map(parts) => {
-            let items = parts.iter().filter(|(index, _)| index.bytes().all(|byte| byte.is_ascii_digit()));
-            for (index, item) in items {
-                if let Node::Text(text) = item {
-                    check_text(text, &super::path(name, index), max)?;
+            for (index, item) in parts.iter().filter(|(index, _)| super::index(index).is_some()) {
+                if let Node::Text(_) = item {
+                    check(item, &super::path(name, index), max)?;
                 }
             }
             Ok(())
         }
     }
-}
-
-fn check_text(text: &str, name: &str, max: usize) -> Result<(), ApiError> {
-    let bytes_max = (2 * max).max(BYTES);
-    // A character has a byte at least.
-    let wrong = if text.len() > max && text.chars().count() > max {
-        format!("{max} characters")
-    } else if text.len() > bytes_max {
-        format!("{bytes_max} bytes")
-    } else {
-        return Ok(());
-    };
-    Err(ApiError::invalid(format!("Invalid string: {}; must be at most {wrong}", ends(text))).param(name))
 }
 
 /// The first and the last of a long text.
@@ -121,9 +108,13 @@ mod tests {
         too_long("short", "%E2%82%AC", 3);
         too_long("type", "a", 40_000);
         too_long("list[0]", "a", 3);
+        // Each way to write an index, or none.
+        for index in ["+0", "00", "007", "+", "x", ""] {
+            assert!(refusal(&format!("list[{index}]=aaaa")).is_some(), "{index}");
+        }
         too_long("number", "0", 5_000);
-        let message = too_long("plain", "%E2%82%AC", 3_333);
-        assert!(message.ends_with("; must be at most 10000 bytes"), "{message}");
+        too_long("plain", "%E2%82%AC", 5_000);
+        too_long("plain", "%F0%9F%92%B3", 5_000);
     }
 
     #[test]

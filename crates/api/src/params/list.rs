@@ -19,7 +19,7 @@ impl<T: Param, const MAX: usize> Param for List<T, MAX> {
             Node::Map(parts) => {
                 let mut numbered = Vec::with_capacity(parts.len());
                 for (index, node) in parts {
-                    let number: usize = index.parse().map_err(|_| {
+                    let number: usize = super::index(&index).ok_or_else(|| {
                         ApiError::invalid(format!("Invalid array: {name} has a part named '{}'.", shortened(&index)))
                             .param(name)
                     })?;

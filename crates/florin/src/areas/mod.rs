@@ -84,8 +84,16 @@ pub(crate) mod tests {
     #[test]
     fn each_text_and_list_that_is_taken_has_a_length() {
         let mut found = Vec::new();
-        for endpoint in all().endpoints.iter() {
-            endless(&format!("{} {}", endpoint.method, endpoint.path), &endpoint.params, &mut found);
+        let registry = all();
+        let document = openapi::document(&registry.kinds, &registry.endpoints);
+        for (path, operations) in document["paths"].as_object().unwrap() {
+            for (method, operation) in operations.as_object().unwrap() {
+                let name = format!("{method} {path}");
+                endless(&name, &operation["requestBody"], &mut found);
+                let in_query =
+                    operation["parameters"].as_array().unwrap().iter().filter(|param| param["in"] == "query");
+                in_query.for_each(|param| endless(&name, param, &mut found));
+            }
         }
         assert_eq!(found, Vec::<String>::new());
     }
