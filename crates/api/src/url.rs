@@ -5,10 +5,10 @@ use crate::error::{ApiError, Result};
 use crate::form::Node;
 use crate::params::Param;
 use serde_json::{Value, json};
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
-/// A URL that a caller has given. It is `https`; in test mode also `http` to the caller's own machine; or it has a scheme of an
-/// app's own, such as `com.example.shop://paid`.
+/// A URL that a caller has given. It is `https`; in test mode also `http`; or it has a scheme of an app's own, such as
+/// `com.example.shop://paid`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Url {
     text: String,
@@ -17,37 +17,18 @@ pub struct Url {
     is_for_tests: bool,
 }
 
-/// Schemes that browsers and systems give a meaning of their own: no app has them.
-const KNOWN: &[&str] = &[
-    "about",
-    "android-app",
-    "blob",
-    "content",
-    "data",
-    "file",
-    "filesystem",
-    "ftp",
-    "http",
-    "https",
-    "intent",
-    "jar",
-    "javascript",
-    "mailto",
-    "resource",
-    "sms",
-    "ssh",
-    "tel",
-    "vbscript",
-    "view-source",
-    "ws",
-    "wss",
-];
+/// Schemes to which browsers, systems and widespread programs give a meaning of their own. With `-` behind one it is of the same
+/// family: `chrome-extension`.
+const KNOWN: &str = "about afp android-app blob callto chrome cifs content data dict edge facetime file filesystem ftp ftps \
+    googlechrome googlechromes gopher hcp help http https imap intent itms jar javascript jnlp jnlps ldap ldaps mailto mhtml \
+    microsoft-edge mk moz ms news nfs nntp onenote opera rdp res resource rlogin search search-ms sftp shell sip sips smb sms \
+    smsto ssh tel telnet tftp vbscript view-source vnc ws wss x-safari x-web-search";
 
-/// What such schemes begin with.
-const FAMILIES: &[&str] = &["chrome", "edge", "moz-", "ms-"];
+/// Windows gives it to the apps of its store, to each under a name of its own.
+const STORE_APPS: &str = "ms-app";
 
 impl Url {
-    /// The URL, if the caller may give it: live payers are not sent to a machine of a developer's.
+    /// The URL, if the caller may give it: live payers are sent nowhere without encryption.
     pub fn checked(&self, call: &Call) -> Result<String> {
         if self.is_for_tests && call.caller.livemode {
             return Err(invalid(&self.param, "in live mode it must be https, or have a scheme of an app's own").into());
@@ -97,20 +78,22 @@ fn scheme_of(text: &str) -> Result<String, &'static str> {
         return Err("it must not have a name or a password in it");
     }
     match scheme.as_str() {
-        "https" if host(authority).is_some() => (),
-        "http" if host(authority).is_some_and(is_loopback) => (),
-        "https" => return Err("it must name a host"),
-        "http" => return Err("it must be https, except to localhost in test mode"),
-        other if KNOWN.contains(&other) || FAMILIES.iter().any(|family| other.starts_with(family)) => {
-            return Err("it must be https, or have a scheme of an app's own");
-        }
-        _ => (),
+        "https" | "http" if !has_host(authority) => return Err("it must name a host"),
+        "https" | "http" => (),
+        other if is_apps(other) => (),
+        _ => return Err("it must be https, or have a scheme of an app's own"),
     }
     Ok(scheme)
 }
 
-/// The host in `host:port`; `None` if there is none, or the port is no number.
-fn host(authority: &str) -> Option<&str> {
+/// Whether a scheme is an app's: it has a dot, as the reversed name of a domain has, or is not known to be anything else.
+fn is_apps(scheme: &str) -> bool {
+    let is_of = |known: &str| scheme.strip_prefix(known).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    scheme.contains('.') || scheme == STORE_APPS || !KNOWN.split_whitespace().any(is_of)
+}
+
+/// Whether this is `host` or `host:port`.
+fn has_host(authority: &str) -> bool {
     let end = authority.strip_prefix('[').and_then(|rest| rest.find(']')).map_or(0, |at| at + 2);
     let (host, port) = match authority[end..].find(':') {
         Some(at) => (&authority[..end + at], Some(&authority[end + at + 1..])),
@@ -121,15 +104,7 @@ fn host(authority: &str) -> Option<&str> {
         Some(address) => address.parse::<Ipv6Addr>().is_ok(),
         None => is_name(host) && host.bytes().any(|byte| byte.is_ascii_alphanumeric()) && !host.starts_with('.'),
     };
-    (is_host && port.is_none_or(|port| port.parse::<u16>().is_ok())).then_some(host)
-}
-
-fn is_loopback(host: &str) -> bool {
-    let name = host.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost"
-        || name.ends_with(".localhost")
-        || name.parse::<Ipv4Addr>().is_ok_and(|address| address.is_loopback())
-        || name.trim_matches(['[', ']']).parse::<Ipv6Addr>().is_ok_and(|address| address.is_loopback())
+    is_host && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
 #[cfg(test)]
@@ -152,8 +127,15 @@ mod tests {
             "http://app.localhost/",
             "http://127.0.0.1",
             "http://[::1]:3000/",
+            "http://192.168.0.7/",
+            "http://host.docker.internal:3000/done",
             "shop://paid",
             "com.example.shop://stripe-redirect?x=1",
+            "tel.example.shop://paid",
+            "edgewise://paid",
+            "chromecafe://paid",
+            "searchlight://paid",
+            "ms-app://s-1-15-2-1234/",
             "exp+shop://expo-development-client/?url=http%3A%2F%2F10.0.0.2",
         ] {
             let url = parsed(good).unwrap_or_else(|error| panic!("{good}: {error:?}"));
@@ -177,10 +159,6 @@ mod tests {
             "https://[::1/",
             "https://[nonsense]/",
             "https://sh%6fp.example/",
-            "http://shop.example.com",
-            "http://127.0.0.1.evil.example",
-            "http://localhost.evil.example",
-            "http://192.168.0.7/",
             "http://user@localhost/",
             "https://shop.example@evil.example/",
             "https://user:password@shop.example/",
@@ -204,7 +182,31 @@ mod tests {
             "intent://x#Intent;end",
             "ftp://shop.example/",
             "ms-word://x",
+            "ms-settings://x",
+            "MS-Appinstaller://x",
+            "chrome://settings",
             "chrome-extension://x",
+            "edge://flags",
+            "microsoft-edge://x",
+            "microsoft-edge-holographic://x",
+            "search-ms://query=x",
+            "smb://evil.example/x",
+            "afp://evil.example/",
+            "nfs://evil.example/",
+            "itms-services://?action=download-manifest",
+            "mhtml://x",
+            "res://x",
+            "ldap://evil.example/",
+            "telnet://evil.example",
+            "sip://1234",
+            "facetime-audio://1234",
+            "callto://1234",
+            "x-safari-https://evil.example",
+            "googlechromes://evil.example",
+            "googlechrome-x-callback://x",
+            "onenote://x",
+            "onenote-cmd://x",
+            "sftp://evil.example/",
             "1shop://paid",
             "://paid",
         ] {
