@@ -12,6 +12,7 @@ use processors::sandbox::SandboxConfig;
 use serde_json::Value;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
+use support::staged::{Question, Script, Staged, action, declined};
 use support::{World, body};
 
 const DECLINED: &str = "payment_method=pm_card_visa_chargeDeclined";
@@ -257,7 +258,11 @@ async fn what_one_limit_refuses_is_no_failure_for_another() {
 #[tokio::test]
 async fn a_card_that_is_refused_gives_nothing_up() {
     for (path, form) in [("/v1/payment_intents", "amount=2000&currency=usd"), ("/v1/setup_intents", "")] {
-        let world = world(CardTestingLimits { card_failures_max: 1, ..NO_LIMITS });
+        // It is not asked to cancel anything.
+        let script = Script::new([(Question::Execute, declined("card_declined")), (Question::Execute, action())]);
+        let limits = CardTestingLimits { card_failures_max: 1, ..NO_LIMITS };
+        let world = World::limited_of(|clock| Staged::new(script, clock), limits);
+        world.livemode.store(true, Ordering::Relaxed);
         assert_eq!(code(&pay(&world, DECLINED).await), "card_declined");
         let made = body(&world.post(path, &[], form).await);
         let asked = world.confirm_by_payer(&made, "payment_method=pm_card_authenticationRequired", None).await;

@@ -6,6 +6,7 @@ mod support;
 
 use contracts::KeyKind;
 use domain::attempts::LEASE;
+use domain::commit::KeyIdentity;
 use http::Method;
 use processors::sandbox::SandboxConfig;
 use serde_json::Value;
@@ -104,7 +105,8 @@ async fn a_payer_does_not_find_the_merchants_key() {
     assert_eq!(world.pay("pm_card_visa", "").await.status, 200);
     let made = intent(&world).await;
     assert_eq!(body(&world.confirm_by_payer(&made, "", None).await)["status"], "requires_action");
-    let paid = world.confirm_by_payer(&made, "payment_method=pm_card_mastercard", Some("sk:order 7")).await;
+    let merchants = KeyIdentity::new("order 7", false, false);
+    let paid = world.confirm_by_payer(&made, "payment_method=pm_card_mastercard", Some(&merchants)).await;
     assert_eq!((paid.status, paid.replayed), (200, false), "{}", paid.body);
     assert!(script.is_at_its_end());
 }

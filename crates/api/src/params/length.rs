@@ -109,7 +109,7 @@ mod tests {
         too_long("type", "a", 40_000);
         too_long("list[0]", "a", 3);
         // Each way to write an index, or none.
-        for index in ["+0", "00", "007", "+", "x", ""] {
+        for index in ["%2B0", "00", "007", "%2B", "x", ""] {
             assert!(refusal(&format!("list[{index}]=aaaa")).is_some(), "{index}");
         }
         too_long("number", "0", 5_000);

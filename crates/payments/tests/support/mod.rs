@@ -44,6 +44,14 @@ impl World {
         Self::made(|clock| Arc::new(Sandbox::new(sandbox, clock)), limits, |_| ())
     }
 
+    /// With a processor of its own, too.
+    pub fn limited_of(
+        processor: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Processor>,
+        limits: CardTestingLimits,
+    ) -> Self {
+        Self::made(processor, limits, |_| ())
+    }
+
     /// With a processor of its own.
     pub fn of(processor: impl FnOnce(Arc<ManualClock>) -> Arc<dyn Processor>) -> Self {
         Self::with(processor, |_| ())
