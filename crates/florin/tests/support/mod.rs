@@ -107,7 +107,13 @@ impl Server {
                     let log = std::fs::read_to_string(directory.join("florin.log")).unwrap_or_default();
                     panic!("florin dev ended ({status}): {document} {log}");
                 }
+        Server::dev_with(directory, arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub fn dev_with(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
             }
+        command.envs(variables.iter().copied());
             if let Ok(banner) = serde_json::from_str::<Value>(&document)
                 && banner["url"].is_string()
             {
