@@ -1,9 +1,10 @@
 //! Endpoints: one method and path each, with the handler.
 
 use crate::call::Call;
-use crate::error::Result;
+use crate::error::{ApiError, Result};
 use crate::form::Node;
 use crate::reply::Reply;
+use contracts::KeyKind;
 use http::Method;
 use matchit::Router;
 use serde_json::Value;
@@ -59,6 +60,20 @@ impl Endpoint {
     /// Opens the endpoint to publishable keys.
     pub fn publishable(&mut self) {
         self.access = Access::Publishable;
+    }
+
+    /// Whether it has no effect.
+    pub fn reads(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// Refuses a key that may not call it.
+    pub fn check_access(&self, key: KeyKind) -> Result<(), ApiError> {
+        if self.access == Access::Secret && key == KeyKind::Publishable {
+            let message = "This API call cannot be made with a publishable API key; use a secret key.";
+            return Err(ApiError::forbidden(message));
+        }
+        Ok(())
     }
 }
 

@@ -2,9 +2,9 @@
 
 use crate::api::Api;
 use crate::call::Call;
-use crate::carried_through::carried_through;
+use crate::carried_through::{carried_through, while_awaited};
 use crate::conflict::retried;
-use crate::endpoint::{Access, Endpoint};
+use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Failure, Result};
 use crate::expand;
 use crate::form::Node;
@@ -15,7 +15,7 @@ use crate::params::Param;
 use crate::replay::replay;
 use crate::reply::Reply;
 use crate::request::{Answer, Request};
-use contracts::{Caller, IdempotencyRecord, KeyKind};
+use contracts::{Caller, IdempotencyRecord};
 use http::Method;
 use std::sync::Arc;
 
@@ -23,10 +23,12 @@ use std::sync::Arc;
 const DECISIONS_MAX: u32 = 10;
 
 impl Api {
-    /// Answers a request. It is carried through even if the caller stops waiting, and `held` is let go when it has ended.
+    /// Answers a request. It is carried through even if the caller stops waiting, unless it only reads: then it is stopped.
+    /// `held` is let go when it has ended.
     pub async fn answer(self: &Arc<Self>, request: Request, held: impl Send + 'static) -> Answer {
-        let api = self.clone();
-        let answer = carried_through(async move { api.run(request).await }, held).await;
+        let (api, reads) = (self.clone(), request.endpoint.reads());
+        let work = async move { api.run(request).await };
+        let answer = if reads { while_awaited(work, held).await } else { carried_through(work, held).await };
         answer.unwrap_or_else(|| Answer::error(&ApiError::internal()))
     }
 
@@ -52,10 +54,7 @@ impl Api {
 
     async fn try_answer(self: &Arc<Self>, request: Request) -> Result<Answer> {
         let Request { endpoint, path_params, path, mut params, idempotency_key, request_id, caller } = request;
-        if endpoint.access == Access::Secret && caller.key == KeyKind::Publishable {
-            let message = "This API call cannot be made with a publishable API key; use a secret key.";
-            return Err(ApiError::forbidden(message).into());
-        }
+        endpoint.check_access(caller.key)?;
         let key = match idempotency_key {
             Some(key) if endpoint.method == Method::POST => {
                 Some(Arc::new(checked_key(key, &endpoint, &path, &params, &caller)?))

@@ -4,6 +4,7 @@ use crate::store::errors::{ReadError, RowError};
 use contracts::ledger::LedgerError;
 use deadpool_postgres::{Pool, PoolError};
 use futures_util::TryStreamExt;
+use platform::database::Lease;
 use std::pin::pin;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
@@ -114,8 +115,8 @@ impl QueryPool {
         QueryPool(pool)
     }
 
-    pub(super) async fn connection(&self) -> Result<deadpool_postgres::Object, LedgerError> {
-        self.0.get().await.map_err(|error| match error {
+    async fn connection(&self) -> Result<Lease, LedgerError> {
+        Lease::of(&self.0).await.map_err(|error| match error {
             PoolError::Backend(cause) => ReadError::Database(cause).into(),
             error => LedgerError::Unavailable(platform::database::with_causes(&error)),
         })
@@ -137,7 +138,12 @@ impl QueryPool {
             };
             within(query.bytes_max, found).await
         };
-        match found.await {
+        let found = found.await;
+        // One that was broken off has rows yet to come: its statement is canceled.
+        if !matches!(found, Ok(None)) {
+            connection.give_back();
+        }
+        match found {
             Ok(Some(rows)) => Ok(rows),
             Ok(None) => Err(LedgerError::TooLarge),
             // A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
