@@ -7,6 +7,11 @@ use types::{Currency, TenantId, Timestamp};
 /// Knows tenants and keys. Keys are stored hashed and cannot be read back.
 #[async_trait]
 pub trait Identity: Send + Sync {
+    /// What is known of a key without looking it up; `None` when it has to be.
+    fn remembered(&self, _key: &str) -> Option<Option<Caller>> {
+        None
+    }
+
     /// Whom a key belongs to; `None` when it is unknown or revoked.
     async fn authenticate(&self, key: &str) -> Result<Option<Caller>, IdentityError>;
 

@@ -1,128 +1,127 @@
 //! What is served, and what happens to a request before and after the API.
 
+use crate::answer_body::Shared;
 use crate::answer_headers::{new_request_id, response};
-use crate::body::read;
-use crate::{Edge, auth, open, parameters};
-use api::endpoint::Route;
-use api::error::ApiError;
-use api::{Answer, Request, openapi};
+use crate::answered::{answered, routed};
+use crate::connection::Work;
+use crate::listener::listen;
+use crate::places::Places;
+use crate::{Gateway, calls, health, open};
+use api::openapi;
+use axum::Router;
 use axum::body::Body;
-use axum::extract::{Request as HttpRequest, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
-use axum::{Json, Router};
+use bytes::Bytes;
 use http::header::CONTENT_TYPE;
 use http::{HeaderValue, Method, StatusCode};
+use hyper::body::Incoming;
+use platform::Shutdown;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use tracing::Instrument;
 
-/// Everything that is served.
-pub fn router(edge: Arc<Edge>) -> Router {
-    Router::new()
-        .route("/healthz", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
-        .route("/readyz", get(ready))
-        .route("/metrics", get(metrics))
-        .route("/openapi.json", get(document))
-        .fallback(entry)
-        .with_state(edge)
+type HttpRequest = http::Request<Incoming>;
+
+/// A gateway, with what is computed once.
+pub struct Edge {
+    pub gateway: Gateway,
+    pub places: Places,
+    /// What needs no key, and takes nothing but a moment.
+    documents: Router,
 }
 
-async fn ready(State(edge): State<Arc<Edge>>) -> Response {
-    match (edge.gateway.ready)().await {
-        Ok(()) => Json(serde_json::json!({ "status": "ok" })).into_response(),
-        Err(reason) => {
-            let body = serde_json::json!({ "status": "unavailable", "reason": reason });
-            (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
+/// Serves until the shutdown is requested, and then until the requests under way are answered.
+pub async fn serve(gateway: Gateway, listener: std::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
+    let limits = gateway.limits.clone();
+    let edge = Arc::new(Edge::new(gateway));
+    listen(listener, limits, shutdown, move |connection, request| {
+        let edge = edge.clone();
+        answered(connection, request, async move |work, request| entry(&edge, work, request).await)
+    })
+    .await
+}
+
+impl Edge {
+    fn new(gateway: Gateway) -> Self {
+        let openapi =
+            serde_json::to_string_pretty(&openapi::document(&gateway.api.services.kinds, &gateway.api.endpoints))
+                .unwrap_or_default();
+        let documents = Router::new().route("/openapi.json", get(document)).with_state(Bytes::from(openapi));
+        let documents = match &gateway.health {
+            Some(health) => documents.merge(health::routes(health.clone())),
+            None => documents,
+        };
+        Edge { places: Places::new(gateway.limits.requests_max), documents, gateway }
+    }
+
+    fn is_document(&self, path: &str) -> bool {
+        match path {
+            "/openapi.json" => true,
+            "/healthz" | "/readyz" | "/metrics" => self.gateway.health.is_some(),
+            _ => false,
         }
     }
 }
 
-async fn metrics(State(edge): State<Arc<Edge>>) -> Response {
-    let content_type = [(CONTENT_TYPE, "text/plain; version=0.0.4")];
-    (content_type, (edge.gateway.metrics)()).into_response()
+async fn document(State(openapi): State<Bytes>) -> Response {
+    let mut response = ([(CONTENT_TYPE, "application/json")], openapi).into_response();
+    response.extensions_mut().insert(Shared);
+    response
 }
 
-async fn document(State(edge): State<Arc<Edge>>) -> Response {
-    ([(CONTENT_TYPE, "application/json")], edge.openapi.clone()).into_response()
-}
-
-/// Every request that is not one of the above.
-async fn entry(State(edge): State<Arc<Edge>>, request: HttpRequest) -> Response {
-    if let Some(route) = edge.gateway.api.open.find(request.uri().path()) {
-        return open::answer(&edge, &route, request).await;
+/// Answers a request, and says that it was answered.
+async fn entry(edge: &Edge, work: &mut Work, request: HttpRequest) -> Response {
+    let path = request.uri().path();
+    if edge.is_document(path) {
+        return routed(edge.documents.clone(), request).await;
     }
-    if request.method() == Method::OPTIONS {
+    let page = edge.gateway.api.open.find(path);
+    if page.is_none() && request.method() == Method::OPTIONS {
         return preflight();
     }
     let started = Instant::now();
     let request_id = new_request_id();
     let (parts, body) = request.into_parts();
-    // Only paths that exist are labels and log entries: what strangers ask for is unbounded.
-    let route = edge.gateway.api.endpoints.find(&parts.method, parts.uri.path());
-    let endpoint = route.as_ref().map(|route| route.endpoint.clone());
-    let operation = endpoint.as_ref().map_or("unknown", |endpoint| endpoint.path);
+    let route = if page.is_some() { None } else { edge.gateway.api.endpoints.find(&parts.method, parts.uri.path()) };
+    // Only paths and methods that are served are labels: what strangers ask for is unbounded.
+    let (operation, served) = match (&page, &route) {
+        (Some(page), _) => (page.endpoint.path, page.endpoint.methods.contains(&parts.method)),
+        (None, Some(route)) => (route.endpoint.path, true),
+        (None, None) => ("unknown", false),
+    };
     let span = tracing::info_span!("request", %request_id, method = %parts.method, operation);
-    let answer = answer(&edge, route, &parts, body, &request_id).instrument(span).await;
+    let answer = async {
+        match page {
+            Some(page) => (open::answer(edge, &page, work, &parts, &request_id, body).await, false),
+            None => {
+                let answer = calls::answer(edge, route, work, &parts, &request_id, body).await;
+                let replayed = answer.replayed;
+                (response(answer, &parts.headers, &request_id), replayed)
+            }
+        }
+    };
+    let (response, replayed) = answer.instrument(span).await;
     let elapsed = started.elapsed();
     // Outside of the span: its fields would have to be written a second time for each request.
     tracing::info!(
         %request_id,
         method = %parts.method,
         operation,
-        status = answer.status,
+        status = response.status().as_u16(),
         elapsed_us = elapsed.as_micros() as u64,
-        replayed = answer.replayed,
+        replayed,
         "answered"
     );
     let labels = [
-        ("method", endpoint.as_ref().map_or("unknown", |endpoint| endpoint.method.as_str()).to_owned()),
+        ("method", if served { parts.method.as_str().to_owned() } else { "unknown".to_owned() }),
         ("operation", operation.to_owned()),
-        ("status", answer.status.to_string()),
+        ("status", response.status().as_str().to_owned()),
     ];
     metrics::counter!("florin_http_requests_total", &labels).increment(1);
     metrics::histogram!("florin_http_request_seconds", "operation" => operation).record(elapsed.as_secs_f64());
-    response(answer, &parts.headers, &request_id)
-}
-
-async fn answer(
-    edge: &Edge,
-    route: Option<Route>,
-    parts: &http::request::Parts,
-    body: Body,
-    request_id: &Arc<str>,
-) -> Answer {
-    let Ok(place) = edge.running.clone().try_acquire_owned() else {
-        return Answer::error(&ApiError::overloaded());
-    };
-    let limit = Duration::from_millis(edge.gateway.limits.request_timeout_ms);
-    let work = async {
-        let caller = auth::authenticate(&*edge.gateway.identity, &parts.headers).await?;
-        tracing::debug!(tenant = %caller.tenant.id, "authenticated");
-        let body = read(body, edge.gateway.limits.body_bytes_max).await?;
-        parameters::check_version(&parts.headers)?;
-        let idempotency_key = parameters::idempotency_key(&parts.headers)?;
-        let path = parts.uri.path();
-        let Some(Route { endpoint, path_params }) = route else {
-            return Err(edge.gateway.api.unknown_endpoint(&parts.method, path));
-        };
-        let params = parameters::read(parts, body).await?;
-        let request_id = request_id.clone();
-        let path = path.into();
-        let request = Request { endpoint, path_params, path, params, idempotency_key, request_id, caller };
-        Ok::<_, ApiError>(edge.gateway.api.answer(request, place).await)
-    };
-    match tokio::time::timeout(limit, work).await {
-        Ok(Ok(answer)) => answer,
-        Ok(Err(error)) => Answer::error(&error),
-        Err(_) => {
-            let mut error = ApiError::unavailable();
-            error.status = 504;
-            error.message =
-                "This is taking too long to wait for, but goes on; ask again with the same idempotency key.".into();
-            Answer::error(&error)
-        }
-    }
+    response
 }
 
 /// Browsers may call with a publishable key from any page: the key gives access, not a cookie.
@@ -141,14 +140,4 @@ fn preflight() -> Response {
         response.headers_mut().insert(name, HeaderValue::from_static(value));
     }
     response
-}
-
-impl Edge {
-    pub fn new(gateway: crate::Gateway) -> Arc<Self> {
-        let openapi =
-            serde_json::to_string_pretty(&openapi::document(&gateway.api.services.kinds, &gateway.api.endpoints))
-                .unwrap_or_default();
-        let running = Arc::new(tokio::sync::Semaphore::new(gateway.limits.requests_max));
-        Arc::new(Edge { gateway, openapi, running })
-    }
 }

@@ -40,6 +40,13 @@ impl PgIdentity {
 
 #[async_trait]
 impl Identity for PgIdentity {
+    fn remembered(&self, key: &str) -> Option<Option<Caller>> {
+        match ParsedKey::parse(key) {
+            Ok(parsed) => self.authenticated.get(&parsed.hash),
+            Err(_) => Some(None),
+        }
+    }
+
     async fn authenticate(&self, key: &str) -> Result<Option<Caller>, IdentityError> {
         let Ok(parsed) = ParsedKey::parse(key) else { return Ok(None) };
         if let Some(known) = self.authenticated.get(&parsed.hash) {

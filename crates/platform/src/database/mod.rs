@@ -12,7 +12,7 @@ mod url;
 pub use crate::error_text::with_causes;
 pub use clock::{CLOCK_SKEW_MAX, DatabaseClock};
 pub use config::DatabaseConfig;
-pub use connection::{connect, ping};
+pub use connection::connect;
 pub use deadpool_postgres::Pool;
 pub use leadership::Leadership;
 pub use lease::Lease;
