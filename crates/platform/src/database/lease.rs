@@ -9,12 +9,13 @@ use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
 
-/// For so long a statement may go on after it was canceled, before its connection is closed.
+/// For so long a statement may go on after it was canceled, before its connection is closed all the same.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// A connection of the pool that is given back when its statements are answered. One that is dropped before was interrupted,
-/// because its caller is gone: then PostgreSQL is asked to cancel what it is doing, and only when it has stopped does the
-/// connection go back. Otherwise the next caller would wait behind a statement whose answer nothing waits for.
+/// A connection of the pool for one caller's reads, given back when they are answered. One that is dropped before was
+/// interrupted, because its caller is gone: then PostgreSQL is asked to cancel what it is doing, and the connection is closed. It
+/// is never used again: PostgreSQL carries out a request to cancel some time after it was received, without saying when, and
+/// would cancel the next caller's statement. The connection keeps its place in the pool until it is closed.
 pub struct Lease(Option<Object>);
 
 impl Lease {
@@ -48,18 +49,17 @@ impl Drop for Lease {
     }
 }
 
-/// Has PostgreSQL stop what it is doing, and gives the connection back; closes it if that fails.
-async fn cancel(connection: Object) {
-    let canceled = async {
-        connection.cancel_token().cancel_query(NoTls).await?;
-        // Answered when what was asked before has ended: so the request to cancel meets nothing that comes later.
-        store::ping(&connection).await
+/// Has PostgreSQL stop what it is doing, and closes the connection.
+async fn cancel(interrupted: Object) {
+    let stopped = async {
+        if let Err(error) = interrupted.cancel_token().cancel_query(NoTls).await {
+            tracing::debug!(error = with_causes(&error), "a statement that no caller waits for cannot be canceled");
+        }
+        // Answered, or canceled itself, when what was asked before has ended.
+        let _ = store::ping(&interrupted).await;
     };
-    let failure = match timeout(CANCEL_TIMEOUT, canceled).await {
-        Ok(Ok(())) => return,
-        Ok(Err(error)) => with_causes(&error),
-        Err(_) => format!("nothing within {CANCEL_TIMEOUT:?}"),
-    };
-    tracing::debug!(error = failure, "a statement that no caller waits for could not be canceled");
-    drop(Object::take(connection));
+    if timeout(CANCEL_TIMEOUT, stopped).await.is_err() {
+        tracing::debug!("a statement that no caller waits for goes on, although it was canceled");
+    }
+    drop(Object::take(interrupted));
 }

@@ -2,7 +2,7 @@
 
 use crate::store::errors::{ReadError, RowError};
 use contracts::ledger::LedgerError;
-use deadpool_postgres::{Pool, PoolError};
+use deadpool_postgres::{ClientWrapper, Pool, PoolError};
 use futures_util::TryStreamExt;
 use platform::database::Lease;
 use std::pin::pin;
@@ -91,6 +91,38 @@ impl Query {
         self.push(" AND ");
         self.push(condition);
     }
+
+    /// `None` if it finds too many bytes.
+    async fn run(&self, connection: &ClientWrapper) -> Result<Option<Vec<Row>>, Error> {
+        if connection.statement_cache.size() > PREPARED_MAX {
+            connection.statement_cache.clear();
+        }
+        let parameters = self.parameters.iter().map(|(kind, value)| (&**value as &(dyn ToSql + Sync), kind.clone()));
+        let found = if self.unprepared {
+            connection.query_typed_raw(&self.sql, parameters).await?
+        } else {
+            let statement = connection.prepare_cached(&self.sql).await?;
+            connection.query_raw(&statement, parameters.map(|(value, _)| value)).await?
+        };
+        within(self.bytes_max, found).await
+    }
+}
+
+fn no_connection(error: PoolError) -> LedgerError {
+    match error {
+        PoolError::Backend(cause) => ReadError::Database(cause).into(),
+        error => LedgerError::Unavailable(platform::database::with_causes(&error)),
+    }
+}
+
+fn all(found: Result<Option<Vec<Row>>, Error>) -> Result<Vec<Row>, LedgerError> {
+    match found {
+        Ok(Some(rows)) => Ok(rows),
+        Ok(None) => Err(LedgerError::TooLarge),
+        // A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
+        Err(error) if error.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => Ok(Vec::new()),
+        Err(error) => Err(ReadError::Database(error).into()),
+    }
 }
 
 /// All rows, if they have no more than so many bytes. Otherwise what has not been read yet is not kept.
@@ -115,41 +147,26 @@ impl QueryPool {
         QueryPool(pool)
     }
 
-    async fn connection(&self) -> Result<Lease, LedgerError> {
-        Lease::of(&self.0).await.map_err(|error| match error {
-            PoolError::Backend(cause) => ReadError::Database(cause).into(),
-            error => LedgerError::Unavailable(platform::database::with_causes(&error)),
-        })
-    }
-
-    async fn rows(&self, query: Query) -> Result<Vec<Row>, LedgerError> {
-        let connection = self.connection().await?;
-        if connection.statement_cache.size() > PREPARED_MAX {
-            connection.statement_cache.clear();
-        }
-        let found = async {
-            let parameters =
-                query.parameters.iter().map(|(kind, value)| (&**value as &(dyn ToSql + Sync), kind.clone()));
-            let found = if query.unprepared {
-                connection.query_typed_raw(&query.sql, parameters).await?
-            } else {
-                let statement = connection.prepare_cached(&query.sql).await?;
-                connection.query_raw(&statement, parameters.map(|(value, _)| value)).await?
-            };
-            within(query.bytes_max, found).await
-        };
-        let found = found.await;
-        // One that was broken off has rows yet to come: its statement is canceled.
+    /// What a read finds. It is given up when this is dropped.
+    async fn rows(&self, query: &Query) -> Result<Vec<Row>, LedgerError> {
+        let connection = Lease::of(&self.0).await.map_err(no_connection)?;
+        let found = query.run(&connection).await;
+        // One that was broken off has rows yet to come: it is given up too.
         if !matches!(found, Ok(None)) {
             connection.give_back();
         }
-        match found {
-            Ok(Some(rows)) => Ok(rows),
-            Ok(None) => Err(LedgerError::TooLarge),
-            // A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
-            Err(error) if error.code() == Some(&SqlState::CHARACTER_NOT_IN_REPERTOIRE) => Ok(Vec::new()),
-            Err(error) => Err(ReadError::Database(error).into()),
-        }
+        all(found)
+    }
+
+    /// What a statement that writes finds. It is never given up: PostgreSQL carries it out, whether this is dropped or not.
+    pub(crate) async fn write<T>(
+        &self,
+        query: Query,
+        read: impl Fn(&Row) -> Result<T, RowError>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let connection = self.0.get().await.map_err(no_connection)?;
+        let rows = all(query.run(&connection).await)?;
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| ReadError::Row(error).into())
     }
 
     /// What `read` makes of each row.
@@ -158,7 +175,7 @@ impl QueryPool {
         query: Query,
         read: impl Fn(&Row) -> Result<T, RowError>,
     ) -> Result<Vec<T>, LedgerError> {
-        let rows = self.rows(query).await?;
+        let rows = self.rows(&query).await?;
         rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| ReadError::Row(error).into())
     }
 
