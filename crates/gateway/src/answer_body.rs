@@ -21,9 +21,10 @@ pub struct AnswerBody {
 }
 
 impl AnswerBody {
-    pub fn new(connection: Arc<Connection>, body: Body, shared: bool) -> Self {
+    /// `head_bytes` are held until the body's first frame was sent.
+    pub fn new(connection: Arc<Connection>, body: Body, head_bytes: usize, shared: bool) -> Self {
         let bytes = if shared { 0 } else { usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) };
-        let unsent = Some(connection.answer(bytes));
+        let unsent = Some(connection.answer(bytes.saturating_add(head_bytes)));
         AnswerBody { body, connection, unsent }
     }
 }

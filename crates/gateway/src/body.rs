@@ -15,10 +15,12 @@ pub async fn read(work: &mut Work, body: Incoming, most: usize) -> Result<Bytes,
         return Ok(Bytes::new());
     }
     let limit = work.limits().body_timeout_ms;
-    tokio::time::timeout(millis(limit), whole(work, body, most)).await.unwrap_or_else(|_| {
+    let read = tokio::time::timeout(millis(limit), whole(work, body, most)).await.unwrap_or_else(|_| {
         reached("body_timeout_ms");
         Err(refusal(408, format!("The request's body did not arrive within {limit} milliseconds.")))
-    })
+    });
+    work.unread = read.is_err();
+    read
 }
 
 async fn whole(work: &mut Work, mut body: Incoming, most: usize) -> Result<Bytes, ApiError> {

@@ -37,13 +37,17 @@ pub async fn answer(
         };
         endpoint.check_access(caller.key)?;
         let body = read(work, body, body_bytes_max).await?;
+        // Much may have come since.
+        if work.has_too_much() {
+            return Err(ApiError::overloaded());
+        }
         // Not before: how long a body takes is the client's choice.
         let place = edge.places.take()?;
         let params = parameters::read(parts, body).await?;
         let request_id = request_id.clone();
         let path = path.into();
         let request = Request { endpoint, path_params, path, params, idempotency_key, request_id, caller };
-        Ok(edge.gateway.api.answer(request, place).await)
+        Ok(edge.gateway.api.answer(request, (place, work.take_held())).await)
     };
     match tokio::time::timeout(millis(limit), answer).await {
         Ok(Ok(answer)) => answer,

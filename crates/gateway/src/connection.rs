@@ -27,6 +27,8 @@ struct Activity {
 pub struct Work {
     connection: Arc<Connection>,
     held: Held,
+    /// Whether there is something of the request's body that was not read.
+    pub unread: bool,
 }
 
 /// An answer until its last byte was given to the socket: then this is dropped.
@@ -47,13 +49,13 @@ impl Connection {
         self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A request of so many bytes has arrived.
-    pub fn begin(self: &Arc<Self>, bytes: usize) -> Work {
+    /// A request has arrived, which takes so many bytes without its body.
+    pub fn begin(self: &Arc<Self>, bytes: usize, has_body: bool) -> Work {
         let mut activity = self.activity();
         activity.requested = true;
         activity.at_work += 1;
         drop(activity);
-        Work { connection: self.clone(), held: self.client.hold(bytes) }
+        Work { connection: self.clone(), held: self.client.hold(bytes), unread: has_body }
     }
 
     /// An answer of so many bytes waits to be sent.
@@ -79,9 +81,13 @@ impl Connection {
         (since.elapsed() >= millis(timeout)).then_some(limit)
     }
 
-    /// Whether nothing more is to come of a connection that is being closed for so long.
+    /// Whether nothing more is to come of a connection that is being closed for so long, or nothing more is waited for: its client
+    /// may go on beginning requests.
     pub fn has_ended(&self, closing: Duration) -> bool {
         let limits = self.client.limits();
+        if closing >= millis(limits.request_timeout_ms.saturating_add(limits.send_timeout_ms)) {
+            return true;
+        }
         let activity = self.activity();
         let is_late = |(_, since): &(u64, Instant)| since.elapsed() >= millis(limits.send_timeout_ms);
         let waits = !activity.requested || !activity.unsent.is_empty();
@@ -99,6 +105,12 @@ impl Work {
     /// So many bytes more have arrived.
     pub fn hold(&mut self, bytes: usize) {
         self.held.more(bytes);
+    }
+
+    /// What is held for the request, for the work to hold: that may go on longer than its client waits.
+    pub fn take_held(&mut self) -> Held {
+        let nothing = self.connection.client.hold(0);
+        std::mem::replace(&mut self.held, nothing)
     }
 
     /// Whether no more may be held for this client.

@@ -46,6 +46,9 @@ async fn try_answer(edge: &Edge, route: &OpenRoute, work: &mut Work, parts: &Par
             return Err(ApiError::overloaded());
         }
         let body = read(work, body, endpoint.body_bytes_max).await?;
+        if work.has_too_much() {
+            return Err(ApiError::overloaded());
+        }
         let place = edge.places.take_as_stranger()?;
         let request = OpenRequest {
             services: services.clone(),
@@ -55,7 +58,7 @@ async fn try_answer(edge: &Edge, route: &OpenRoute, work: &mut Work, parts: &Par
             headers: parts.headers.clone(),
             body,
         };
-        Ok(route.answer(request, place).await)
+        Ok(route.answer(request, (place, work.take_held())).await)
     };
     match tokio::time::timeout(millis(limit), answer).await {
         Ok(Ok(answer)) => response(answer),

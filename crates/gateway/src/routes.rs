@@ -7,7 +7,8 @@ use crate::connection::Work;
 use crate::listener::listen;
 use crate::places::Places;
 use crate::{Gateway, calls, health, open};
-use api::openapi;
+use api::error::ApiError;
+use api::{Answer, openapi};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
@@ -75,6 +76,10 @@ async fn document(State(openapi): State<Bytes>) -> Response {
 async fn entry(edge: &Edge, work: &mut Work, request: HttpRequest) -> Response {
     let path = request.uri().path();
     if edge.is_document(path) {
+        // Whether the server is well is said even then.
+        if !matches!(path, "/healthz" | "/readyz") && work.has_too_much() {
+            return response(Answer::error(&ApiError::overloaded()), request.headers(), &new_request_id());
+        }
         return routed(edge.documents.clone(), request).await;
     }
     let page = edge.gateway.api.open.find(path);

@@ -142,7 +142,12 @@ async fn while_too_much_is_held_no_more_is_taken() {
     });
     eventually(async || asked(address, "GET", "/v1/small").await == 429).await;
     assert_eq!(asked(address, "GET", "/page/x").await, 429);
-    assert_eq!(asked(address, "GET", "/healthz").await, 200);
+    for path in ["/openapi.json", "/metrics"] {
+        assert_eq!(asked(address, "GET", path).await, 429, "{path}");
+    }
+    for path in ["/healthz", "/readyz"] {
+        assert_eq!(asked(address, "GET", path).await, 200, "{path}");
+    }
     for (_, _, connection) in unread {
         connection.abort();
     }
