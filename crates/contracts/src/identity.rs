@@ -7,11 +7,6 @@ use types::{Currency, TenantId, Timestamp};
 /// Knows tenants and keys. Keys are stored hashed and cannot be read back.
 #[async_trait]
 pub trait Identity: Send + Sync {
-    /// What is known of a key without looking it up; `None` when it has to be.
-    fn remembered(&self, _key: &str) -> Option<Option<Caller>> {
-        None
-    }
-
     /// Whom a key belongs to; `None` when it is unknown or revoked.
     async fn authenticate(&self, key: &str) -> Result<Option<Caller>, IdentityError>;
 
@@ -22,8 +17,13 @@ pub trait Identity: Send + Sync {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("keys cannot be looked up: {0}")]
-pub struct IdentityError(pub String);
+pub enum IdentityError {
+    #[error("keys cannot be looked up: {0}")]
+    Unavailable(String),
+    /// Too many keys that are not known are looked up at the same time.
+    #[error("too many keys are looked up at the same time")]
+    Overloaded,
+}
 
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq)]

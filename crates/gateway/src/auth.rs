@@ -1,9 +1,9 @@
 //! Authentication: a key as bearer token, or as the user name of HTTP Basic.
 
-use crate::places::Places;
+use crate::limits::reached;
 use api::error::ApiError;
 use base64::Engine;
-use contracts::{Caller, Identity};
+use contracts::{Caller, Identity, IdentityError};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -24,23 +24,23 @@ fn key(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Finds the caller, or says what is wrong with the key.
-pub async fn authenticate(identity: &dyn Identity, places: &Places, headers: &HeaderMap) -> Result<Caller, ApiError> {
+pub async fn authenticate(identity: &dyn Identity, headers: &HeaderMap) -> Result<Caller, ApiError> {
     let Some(key) = key(headers).filter(|key| !key.is_empty()) else {
         return Err(ApiError::unauthenticated(
             "You did not provide an API key. Send it in the Authorization header, as 'Bearer YOUR_SECRET_KEY', or as the \
              user name of HTTP Basic authentication.",
         ));
     };
-    let caller = match identity.remembered(&key) {
-        Some(caller) => caller,
-        None => {
-            let _turn = places.to_look_up().await;
-            identity.authenticate(&key).await.map_err(|error| {
-                tracing::error!(%error, "authentication");
-                ApiError::unavailable()
-            })?
+    let caller = identity.authenticate(&key).await.map_err(|error| match error {
+        IdentityError::Overloaded => {
+            reached("look_ups");
+            ApiError::overloaded()
         }
-    };
+        IdentityError::Unavailable(error) => {
+            tracing::error!(error, "authentication");
+            ApiError::unavailable()
+        }
+    })?;
     let caller =
         caller.ok_or_else(|| ApiError::unauthenticated(format!("Invalid API Key provided: {}", redacted(&key))))?;
     match headers.get("stripe-account").map(|value| value.to_str().unwrap_or_default()) {

@@ -27,7 +27,7 @@ pub async fn answer(
         if work.has_too_much() {
             return Err(ApiError::overloaded());
         }
-        let caller = auth::authenticate(&*edge.gateway.identity, &edge.places, &parts.headers).await?;
+        let caller = auth::authenticate(&*edge.gateway.identity, &parts.headers).await?;
         tracing::debug!(tenant = %caller.tenant.id, "authenticated");
         parameters::check_version(&parts.headers)?;
         let idempotency_key = parameters::idempotency_key(&parts.headers)?;

@@ -3,9 +3,9 @@
 use crate::limits::reached;
 use api::error::ApiError;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, SemaphorePermit};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// `limits.requests_max` of them, of which strangers have a quarter: those who show no key, or one that has to be looked up.
+/// `limits.requests_max` of them, of which those who show no key have a quarter.
 pub struct Places {
     all: Arc<Semaphore>,
     strangers: Arc<Semaphore>,
@@ -28,11 +28,6 @@ impl Places {
     /// A place for who shows no key, or 429.
     pub fn take_as_stranger(&self) -> Result<(Place, Place), ApiError> {
         Ok((taken(&self.strangers)?, taken(&self.all)?))
-    }
-
-    /// Waits until a key may be looked up.
-    pub async fn to_look_up(&self) -> Option<SemaphorePermit<'_>> {
-        self.strangers.acquire().await.ok()
     }
 }
 

@@ -31,16 +31,12 @@ pub const BIG: usize = 32 << 20;
 /// Bytes of a page's body at most.
 pub const PAGE_BODY_MAX: usize = 100;
 
-/// Any key is the tenant's: `pk` a publishable one, all but `unknown` secret ones. `slow` takes its time to be looked up, and
-/// `x` is remembered.
+/// Any key is the tenant's: `pk` a publishable one, all but `unknown` secret ones. `slow` takes its time to be looked
+/// up.
 struct AnyKey(Tenant, Work);
 
 #[async_trait]
 impl Identity for AnyKey {
-    fn remembered(&self, key: &str) -> Option<Option<Caller>> {
-        (key == "x").then(|| Some(caller(&self.0)))
-    }
-
     async fn authenticate(&self, key: &str) -> Result<Option<Caller>, IdentityError> {
         if key == "slow" {
             self.1.work().await;
