@@ -75,12 +75,7 @@ impl Endpoint {
     pub(crate) fn admit(&self, key: KeyKind, params: &Node) -> Result<(), ApiError> {
         let given = match (key, self.access, params) {
             (KeyKind::Secret, ..) | (KeyKind::Publishable, Access::Publishable { .. }, Node::Text(_)) => return Ok(()),
-            (KeyKind::Publishable, Access::Secret, _) => {
-                let message = "This API call cannot be made with a publishable API key; use a secret key.";
-                let mut error = ApiError::forbidden(message);
-                error.code = Some("secret_key_required");
-                return Err(error);
-            }
+            (KeyKind::Publishable, Access::Secret, _) => return self.check_access(key),
             (KeyKind::Publishable, Access::Publishable { .. }, Node::Map(given)) => given,
         };
         let is_merchants = |name: &str| self.params["properties"].get(name).is_some() && !self.is_payers(name);
@@ -91,6 +86,22 @@ impl Endpoint {
             }
             None => Ok(()),
         }
+    }
+
+    /// Whether it has no effect.
+    pub fn reads(&self) -> bool {
+        self.method == Method::GET
+    }
+
+    /// Refuses a key that may not call it.
+    pub fn check_access(&self, key: KeyKind) -> Result<(), ApiError> {
+        if self.access == Access::Secret && key == KeyKind::Publishable {
+            let message = "This API call cannot be made with a publishable API key; use a secret key.";
+            let mut error = ApiError::forbidden(message);
+            error.code = Some("secret_key_required");
+            return Err(error);
+        }
+        Ok(())
     }
 }
 

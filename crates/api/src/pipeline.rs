@@ -3,7 +3,7 @@
 use crate::api::Api;
 use crate::call::Call;
 use crate::card_testing::Try;
-use crate::carried_through::carried_through;
+use crate::carried_through::{carried_through, while_awaited};
 use crate::conflict::retried;
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Failure, Result};
@@ -26,10 +26,12 @@ use std::sync::Arc;
 const DECISIONS_MAX: u32 = 10;
 
 impl Api {
-    /// Answers a request. It is carried through even if the caller stops waiting, and `held` is let go when it has ended.
+    /// Answers a request. It is carried through even if the caller stops waiting, unless it only reads: then it is stopped.
+    /// `held` is let go when it has ended.
     pub async fn answer(self: &Arc<Self>, request: Request, held: impl Send + 'static) -> Answer {
-        let api = self.clone();
-        let answer = carried_through(async move { api.run(request).await }, held).await;
+        let (api, reads) = (self.clone(), request.endpoint.reads());
+        let work = async move { api.run(request).await };
+        let answer = if reads { while_awaited(work, held).await } else { carried_through(work, held).await };
         answer.unwrap_or_else(|| Answer::error(&ApiError::internal()))
     }
 

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::extensions::Extensions;
 use crate::kinds::Kinds;
 use crate::list::{self, ListParams};
-use crate::open::{OpenAnswer, OpenRequest, OpenRoutes};
+use crate::open::{OpenEndpoint, OpenRoutes};
 use crate::params::{Param, ParamGroup};
 use crate::reply::Reply;
 use crate::resource::Resource;
@@ -64,13 +64,9 @@ impl Registry {
         self.jobs.push(Job { name, every, find, run: Arc::new(move |call| Box::pin(run(call))) });
     }
 
-    /// A path that is served without an API key, whatever the method.
-    pub fn open<F, R>(&mut self, path: &'static str, handler: F)
-    where
-        F: Fn(OpenRequest) -> R + Send + Sync + 'static,
-        R: Future<Output = OpenAnswer> + Send + 'static,
-    {
-        self.open.add(path, Arc::new(move |request| Box::pin(handler(request))));
+    /// A path that is served without an API key.
+    pub fn open(&mut self, endpoint: OpenEndpoint) {
+        self.open.add(endpoint);
     }
 
     /// Shares a value with other crates; handlers get it by [`Call::extension`].

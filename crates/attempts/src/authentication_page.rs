@@ -8,9 +8,10 @@ use api::call::Call;
 use api::conflict::retried;
 use api::error::{ApiError, Result};
 use api::form::{Form, Node};
-use api::open::{OpenAnswer, OpenRequest};
+use api::open::{OpenAnswer, OpenEndpoint, OpenRequest, path_text};
 use api::resource::Audience;
 use api::same_secret;
+use api::services::Services;
 use askama::Template;
 use contracts::{Caller, KeyKind};
 use domain::attempts::{Attempt, Status};
@@ -18,11 +19,19 @@ use http::{Method, StatusCode};
 use std::sync::Arc;
 use types::{Kind, Money, ObjectId, TenantId};
 
+const PATH: &str = "/hosted/{*page}";
+/// A key and the button that was pressed.
+const BODY_BYTES_MAX: usize = 4 << 10;
 /// How often the payer's answer is applied again because an object had changed meanwhile.
 const DECISIONS_MAX: u32 = 10;
 
 pub fn register(registry: &mut Registry) {
-    registry.open("/hosted/{*page}", answer);
+    registry.open(OpenEndpoint::new(PATH, [Method::GET, Method::POST], BODY_BYTES_MAX, nothing, answer));
+}
+
+fn nothing(_: &Services, path_params: &[(String, String)]) -> Option<OpenAnswer> {
+    let leads_nowhere = named(path_text(path_params, "page")).is_none();
+    leads_nowhere.then(|| Page::Nothing.answer(StatusCode::NOT_FOUND))
 }
 
 /// Where an attempt's payer authenticates.
@@ -88,13 +97,15 @@ async fn try_answer(request: &OpenRequest) -> Result<OpenAnswer> {
     retried(DECISIONS_MAX, || decide(&call, id, &key, passed)).await
 }
 
-/// The tenant and the attempt that the path names: `{tenant}/3ds/{attempt}`.
+/// The tenant and the attempt that a page names: `{tenant}/3ds/{attempt}`.
+fn named(page: &str) -> Option<(TenantId, ObjectId)> {
+    let parts: Vec<&str> = page.split('/').collect();
+    let [tenant, "3ds", attempt] = parts[..] else { return None };
+    Some((tenant.parse().ok()?, ObjectId::parse(Kind::Attempt, attempt)?))
+}
+
 async fn addressed(request: &OpenRequest) -> Result<Option<(Call, ObjectId)>> {
-    let parts: Vec<&str> = request.path_text("page").split('/').collect();
-    let [tenant, "3ds", attempt] = parts[..] else { return Ok(None) };
-    let (Ok(tenant), Some(attempt)) = (tenant.parse::<TenantId>(), ObjectId::parse(Kind::Attempt, attempt)) else {
-        return Ok(None);
-    };
+    let Some((tenant, attempt)) = named(request.path_text("page")) else { return Ok(None) };
     let tenant = request.services.identity.tenant(tenant).await.map_err(|error| {
         tracing::error!(%error, "authentication page");
         ApiError::unavailable()
@@ -127,7 +138,25 @@ async fn decide(call: &Call, id: ObjectId, key: &str, passed: Option<bool>) -> R
 
 fn question(attempt: &Attempt, key: &str) -> OpenAnswer {
     let amount = (attempt.amount > 0).then(|| Money::new(attempt.amount, attempt.currency).to_string().to_uppercase());
-    Page::Question { amount, key: key.to_owned() }.answer(StatusCode::OK)
+    let mut answer = Page::Question { amount, key: key.to_owned() }.answer(StatusCode::OK);
+    answer.form_target = attempt.options.return_url.as_deref().and_then(origin);
+    answer
+}
+
+/// The origin of a URL, as a content security policy names it; for a URL of an app, its scheme.
+fn origin(url: &str) -> Option<String> {
+    let (scheme, rest) = url.split_once(':')?;
+    let of_scheme = |byte: u8| byte.is_ascii_alphanumeric() || b"+-.".contains(&byte);
+    if scheme.is_empty() || !scheme.bytes().all(of_scheme) {
+        return None;
+    }
+    if !["http", "https"].iter().any(|web| scheme.eq_ignore_ascii_case(web)) {
+        return Some(format!("{scheme}:"));
+    }
+    let authority = rest.strip_prefix("//")?.split(['/', '?', '#', '\\']).next()?;
+    let host = authority.rsplit('@').next()?;
+    let of_host = |byte: u8| byte.is_ascii_alphanumeric() || b".-_:[]".contains(&byte);
+    (!host.is_empty() && host.bytes().all(of_host)).then(|| format!("{scheme}://{host}"))
 }
 
 /// Sends the browser back to the merchant, or says how far the intent has got.
@@ -173,6 +202,23 @@ mod tests {
                 "https://shop.example/done?order=7&payment_intent={id}&payment_intent_client_secret=s&redirect_status=succeeded#top"
             )
         );
+    }
+
+    #[test]
+    fn the_form_may_lead_to_the_merchants_origin_and_adds_nothing_to_the_policy() {
+        for (url, expected) in [
+            ("https://shop.example/done?order=7#top", Some("https://shop.example")),
+            ("HTTPS://me:secret@shop.example:8443", Some("HTTPS://shop.example:8443")),
+            ("http://[::1]:3000?x", Some("http://[::1]:3000")),
+            ("shop-app://done", Some("shop-app:")),
+            ("https://shop.example; script-src *", None),
+            ("https://shop.example'", None),
+            ("ht tp://shop.example", None),
+            ("https:shop.example", None),
+            ("//shop.example", None),
+        ] {
+            assert_eq!(origin(url).as_deref(), expected, "{url}");
+        }
     }
 
     #[test]

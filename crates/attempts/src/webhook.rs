@@ -7,7 +7,7 @@ use crate::targets::Attempts;
 use api::Registry;
 use api::call::Call;
 use api::error::{ApiError, Failure, Result};
-use api::open::{OpenAnswer, OpenRequest};
+use api::open::{OpenAnswer, OpenEndpoint, OpenRequest, path_text};
 use api::services::Services;
 use contracts::{Caller, KeyKind};
 use domain::attempts::{Attempt, Outcome};
@@ -16,20 +16,25 @@ use processors::{Notice, WebhookError};
 use std::sync::Arc;
 use types::{Kind, ObjectId, TenantId};
 
+const PATH: &str = "/webhooks/{processor}";
+/// A processor may report many things at once.
+const BODY_BYTES_MAX: usize = 256 << 10;
+
 pub fn register(registry: &mut Registry) {
-    registry.open("/webhooks/{processor}", receive);
+    registry.open(OpenEndpoint::new(PATH, [Method::POST], BODY_BYTES_MAX, nothing, receive));
+}
+
+fn nothing(services: &Services, path_params: &[(String, String)]) -> Option<OpenAnswer> {
+    let name = path_text(path_params, "processor");
+    let known = services.extension::<Attempts>().is_some_and(|attempts| attempts.processors.get(name).is_some());
+    (!known).then(|| OpenAnswer::text(StatusCode::NOT_FOUND, "no such processor is configured"))
 }
 
 async fn receive(request: OpenRequest) -> OpenAnswer {
-    let Some(attempts) = request.services.extension::<Attempts>() else {
+    let attempts = request.services.extension::<Attempts>();
+    let Some(processor) = attempts.and_then(|attempts| attempts.processors.get(request.path_text("processor"))) else {
         return OpenAnswer::status(StatusCode::NOT_FOUND);
     };
-    let Some(processor) = attempts.processors.get(request.path_text("processor")) else {
-        return OpenAnswer::text(StatusCode::NOT_FOUND, "no such processor is configured");
-    };
-    if request.method != Method::POST {
-        return OpenAnswer::status(StatusCode::METHOD_NOT_ALLOWED);
-    }
     let notices = match processor.webhook(&request.headers, &request.body) {
         Ok(notices) => notices,
         Err(error @ WebhookError::Unsupported) => return OpenAnswer::text(StatusCode::NOT_FOUND, error.to_string()),

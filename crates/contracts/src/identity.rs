@@ -17,8 +17,13 @@ pub trait Identity: Send + Sync {
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("keys cannot be looked up: {0}")]
-pub struct IdentityError(pub String);
+pub enum IdentityError {
+    #[error("keys cannot be looked up: {0}")]
+    Unavailable(String),
+    /// Too many keys that are not known are looked up at the same time.
+    #[error("too many keys are looked up at the same time")]
+    Overloaded,
+}
 
 /// Who a request comes from.
 #[derive(Clone, Debug, PartialEq)]

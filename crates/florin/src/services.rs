@@ -7,26 +7,22 @@ use anyhow::{Context, bail};
 use api::{Api, Environment};
 use contracts::identity::{Settings, Tenant};
 use contracts::{Identity, Ledger};
-use futures_util::future::BoxFuture;
 use gateway::{Limits, Network};
 use identity::{PgIdentity, admin};
 use ledger::{PgLedger, Scans};
 use platform::Shutdown;
-use platform::database::{self, DatabaseClock, DatabaseConfig, Pool};
-use platform::error_text::with_causes;
+use platform::database::{DatabaseClock, DatabaseConfig, Pool};
 use processors::Surroundings;
 use std::sync::Arc;
 use std::time::Duration;
 use types::{Clock, SystemClock};
-
-/// A question whether the server is ready is answered within this time.
-const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What roles and commands work with.
 pub struct Services {
     pub database: DatabaseConfig,
     pub pool: Pool,
     pub clock: Arc<dyn Clock>,
+    database_clock: Arc<DatabaseClock>,
     pub ledger: Arc<PgLedger>,
     pub identity: Arc<PgIdentity>,
     pub api: Arc<Api>,
@@ -36,13 +32,14 @@ pub struct Services {
 }
 
 /// Says whether the server can answer requests now; the error says why not, in words for strangers.
-pub type Readiness = Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>;
+pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 impl Services {
     /// Asks the database what time it is, and goes on asking: nothing else here says so.
     pub async fn new(config: &Config) -> anyhow::Result<Services> {
         let pool = config.database.pool()?;
-        let clock: Arc<dyn Clock> = DatabaseClock::start(config.database.clone(), Arc::new(SystemClock)).await?;
+        let database_clock = DatabaseClock::start(config.database.clone(), Arc::new(SystemClock)).await?;
+        let clock: Arc<dyn Clock> = database_clock.clone();
         let scans = Scans::new(config.scan_pool()?, &config.scans);
         let ledger = PgLedger::new(pool.clone(), scans, Arc::clone(&clock), config.ledger.clone());
         let identity = PgIdentity::new(pool.clone());
@@ -61,6 +58,7 @@ impl Services {
             database: config.database.clone(),
             pool,
             clock,
+            database_clock,
             ledger,
             identity,
             api,
@@ -108,26 +106,21 @@ impl Services {
         Arc::clone(&self.identity) as Arc<dyn Identity>
     }
 
-    /// The server is ready while the database answers, the clock can be trusted, and no shutdown was requested.
+    /// The server is ready while the database answers, the clock can be trusted, and no shutdown was requested. Nothing is
+    /// asked for that: the clock asks PostgreSQL each second, on a connection of its own.
     pub fn readiness(&self, shutdown: &Shutdown) -> Readiness {
-        let (pool, clock, shutdown) = (self.pool.clone(), Arc::clone(&self.clock), shutdown.clone());
+        let (clock, shutdown) = (Arc::clone(&self.database_clock), shutdown.clone());
         Arc::new(move || {
-            let (pool, clock, shutdown) = (pool.clone(), Arc::clone(&clock), shutdown.clone());
-            Box::pin(async move {
-                if shutdown.is_requested() {
-                    return Err("the server is stopping".to_owned());
-                }
-                if let Err(reason) = clock.vouches_for(clock.now()) {
-                    return Err(format!("the clock cannot be trusted: {reason}"));
-                }
-                let error = match tokio::time::timeout(READINESS_TIMEOUT, database::ping(&pool)).await {
-                    Ok(Ok(())) => return Ok(()),
-                    Ok(Err(error)) => with_causes(&error),
-                    Err(_) => format!("nothing within {READINESS_TIMEOUT:?}"),
-                };
-                tracing::warn!(error, "not ready: the database does not answer");
-                Err("the database does not answer".to_owned())
-            })
+            if shutdown.is_requested() {
+                return Err("the server is stopping".to_owned());
+            }
+            if let Err(reason) = clock.vouches_for(clock.now()) {
+                return Err(format!("the clock cannot be trusted: {reason}"));
+            }
+            if !clock.database_answers() {
+                return Err("the database does not answer".to_owned());
+            }
+            Ok(())
         })
     }
 }

@@ -37,6 +37,28 @@ fn keeps_key_and_data_and_leaves_no_process_behind() {
     assert!(postmasters(place.path()).is_empty());
 }
 
+/// A key in the arguments can be read by every user of the machine; one in the environment of PostgreSQL by its user.
+#[test]
+fn takes_its_key_from_a_file_or_the_environment_and_no_process_shows_it() {
+    let place = directory();
+    let key = "sk_test_0123456789abcdefABCDEF01";
+    std::fs::write(place.path().join("key"), format!("{key}\n")).unwrap();
+    let of_file = Server::dev(place.path(), &["--secret-key-file", "key"]);
+    assert_eq!(of_file.secret_key(), key);
+    assert_eq!(of_file.stop(), Some(0));
+
+    let other = "sk_test_0123456789abcdefABCDEF02";
+    let of_environment = Server::dev_with(place.path(), &[], &[("FLORIN_DEV_SECRET_KEY", other)]);
+    assert_eq!(of_environment.secret_key(), other);
+    if std::path::Path::new("/proc/self/environ").exists() {
+        let postgres = postmasters(place.path());
+        assert_eq!(postgres.len(), 1);
+        let environment = std::fs::read(format!("/proc/{}/environ", postgres[0])).unwrap();
+        assert!(!environment.is_empty() && !String::from_utf8_lossy(&environment).contains(other));
+    }
+    assert_eq!(of_environment.stop(), Some(0));
+}
+
 /// `kill -9` of florin leaves PostgreSQL running, with its lock: the next start stops it.
 #[test]
 fn starts_after_a_killed_run() {
@@ -82,10 +104,14 @@ fn continues_after_postgresql_was_killed() {
 fn refuses_addresses_of_other_machines_live_keys_and_a_port_that_is_taken() {
     let place = directory();
     let live = "sk_live_0123456789abcdefABCDEF01";
+    std::fs::write(place.path().join("live"), live).unwrap();
     for (arguments, code, message) in [
         (&["dev", "--listen", "0.0.0.0:0"][..], 2, "loopback only"),
         (&["dev", "--secret-key", live][..], 2, "live key"),
         (&["dev", "--secret-key", "sk_test_short"][..], 2, "24 or more"),
+        (&["dev", "--secret-key-file", "nowhere"][..], 2, "nowhere cannot be read"),
+        (&["dev", "--secret-key-file", "live"][..], 2, "live key"),
+        (&["dev", "--secret-key-file", "live", "--secret-key", "x"][..], 2, "cannot be used with"),
         (&["dev", "--lisen", "x"][..], 2, "--listen"),
         (&["ledger", "balances"][..], 2, "florin dev"),
         (&["ledger", "balances", "--data", "."][..], 4, "no florin dev runs"),

@@ -9,15 +9,18 @@ use serde_json::Value;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
-use support::{Server, answer, directory, eventually, florin, get, run, serve_command, sql, text};
+use support::{Server, answer, directory, eventually, florin, free_address, get, run, serve_command, sql, text};
 
 #[test]
 fn a_request_in_flight_is_answered_before_the_server_ends() {
     let place = directory();
     let dev = Server::dev(place.path(), &[]);
-    let (command, address) = serve_command(place.path(), "gateway");
+    let health = free_address();
+    let (mut command, address) = serve_command(place.path(), "gateway");
+    command.env("FLORIN_SERVER_HEALTH_LISTEN", &health);
     let mut server = Server::other(command, &address);
-    assert_eq!(get(&address, "/readyz").map(|(status, _)| status), Some(200));
+    eventually("it is ready", || get(&health, "/readyz").is_some_and(|(status, _)| status == 200));
+    assert_eq!(get(&address, "/readyz").map(|(status, _)| status), Some(401), "it is an unknown path there");
 
     let body = "amount=4200&currency=usd&payment_method=pm_card_visa&payment_method_types[]=card&confirm=true";
     let mut stream = TcpStream::connect(&address).unwrap();
@@ -34,6 +37,8 @@ fn a_request_in_flight_is_answered_before_the_server_ends() {
     std::thread::sleep(Duration::from_millis(300));
     server.signal(Signal::SIGTERM);
     eventually("no other connection is accepted", || TcpStream::connect(&address).is_err());
+    let (status, reason) = get(&health, "/readyz").unwrap();
+    assert!(status == 503 && reason.contains("stopping"), "{reason}");
     stream.write_all(rest.as_bytes()).unwrap();
     let (status, intent) = answer(&mut stream).unwrap();
     assert_eq!(status, 200, "{intent}");
@@ -46,6 +51,21 @@ fn a_request_in_flight_is_answered_before_the_server_ends() {
     }
     assert!(log.contains("\"request_id\":\"req_"), "{log}");
     assert!(!log.contains(dev.secret_key()));
+    assert_eq!(dev.stop(), Some(0));
+}
+
+#[test]
+fn a_worker_without_the_api_says_how_it_is() {
+    let place = directory();
+    let dev = Server::dev(place.path(), &[]);
+    let health = free_address();
+    let (mut command, _) = serve_command(place.path(), "worker");
+    command.env("FLORIN_SERVER_HEALTH_LISTEN", &health);
+    let worker = Server::other(command, &health);
+    assert_eq!(get(&health, "/readyz").map(|(status, _)| status), Some(200));
+    let skew = || get(&health, "/metrics").is_some_and(|(_, all)| all.contains("florin_clock_skew_seconds"));
+    eventually("it says how far its clock is ahead", skew);
+    assert_eq!(worker.stop(), Some(0));
     assert_eq!(dev.stop(), Some(0));
 }
 

@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 use types::{Entropy, SystemEntropy};
 
-const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
+pub const REQUEST_ID: HeaderName = HeaderName::from_static("request-id");
 pub const STRIPE_VERSION: HeaderName = HeaderName::from_static("stripe-version");
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const IDEMPOTENT_REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");

@@ -1,8 +1,9 @@
 //! Authentication: a key as bearer token, or as the user name of HTTP Basic.
 
+use crate::limits::reached;
 use api::error::ApiError;
 use base64::Engine;
-use contracts::{Caller, Identity};
+use contracts::{Caller, Identity, IdentityError};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
@@ -30,9 +31,15 @@ pub async fn authenticate(identity: &dyn Identity, headers: &HeaderMap) -> Resul
              user name of HTTP Basic authentication.",
         ));
     };
-    let caller = identity.authenticate(&key).await.map_err(|error| {
-        tracing::error!(%error, "authentication");
-        ApiError::unavailable()
+    let caller = identity.authenticate(&key).await.map_err(|error| match error {
+        IdentityError::Overloaded => {
+            reached("look_ups");
+            ApiError::overloaded()
+        }
+        IdentityError::Unavailable(error) => {
+            tracing::error!(error, "authentication");
+            ApiError::unavailable()
+        }
     })?;
     let caller =
         caller.ok_or_else(|| ApiError::unauthenticated(format!("Invalid API Key provided: {}", redacted(&key))))?;

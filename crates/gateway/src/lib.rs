@@ -1,42 +1,40 @@
 //! The public edge: HTTP, authentication, limits.
 
 mod address;
+mod answer_body;
 mod answer_headers;
+mod answered;
 mod auth;
 mod body;
+mod calls;
+mod clients;
+mod connection;
+mod edge;
+mod health;
 mod limits;
 mod listener;
 mod network;
 mod open;
 mod parameters;
+mod places;
 mod routes;
 
+pub use health::{Health, serve_health};
 pub use limits::Limits;
-pub use listener::serve;
 pub use network::Network;
+pub use routes::serve;
 
 use api::Api;
 use contracts::Identity;
-use futures_util::future::BoxFuture;
 use std::sync::Arc;
-use tokio::sync::Semaphore;
 
 /// What the edge needs.
 pub struct Gateway {
     pub api: Arc<Api>,
     pub identity: Arc<dyn Identity>,
-    /// Whether requests can be served now; the error says why not, and is shown to strangers.
-    pub ready: Arc<dyn Fn() -> BoxFuture<'static, Result<(), String>> + Send + Sync>,
-    /// What `/metrics` answers.
-    pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    /// What is said of the process at the same address; `None` if it is said elsewhere.
+    pub health: Option<Health>,
     pub limits: Limits,
     /// The reverse proxies whose `X-Forwarded-For` says where a client is.
     pub trusted_proxies: Vec<Network>,
-}
-
-/// A gateway, with what is computed once.
-struct Edge {
-    gateway: Gateway,
-    openapi: String,
-    running: Arc<Semaphore>,
 }

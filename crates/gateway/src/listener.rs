@@ -1,71 +1,170 @@
-//! Accepting connections, and letting them finish.
+//! Accepting connections, closing those that are over a limit, and letting them finish.
 
-use crate::address::Peer;
-use crate::routes::router;
-use crate::{Edge, Gateway};
+use crate::answer_body::AnswerBody;
+use crate::clients::Clients;
+use crate::connection::Connection;
+use crate::limits::{Limits, millis, reached};
+use crate::network::Network;
+use http::{Request, Response};
+use hyper::body::Incoming;
+use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
 use platform::Shutdown;
-use std::net::SocketAddr;
+use std::convert::Infallible;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tower::ServiceExt;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
+
+/// Bytes of a request's body that HTTP/2 clients send before they are read, on a stream and on a connection.
+const STREAM_WINDOW: u32 = 64 << 10;
+const CONNECTION_WINDOW: u32 = 256 << 10;
+/// How often HTTP/2 clients are asked whether they are still there.
+const PING_EVERY: Duration = Duration::from_secs(30);
 
 /// Serves until the shutdown is requested, and then until the requests under way are answered.
-pub async fn serve(gateway: Gateway, listener: std::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
+pub async fn listen<A, F>(
+    listener: std::net::TcpListener,
+    (limits, trusted): (Limits, Vec<Network>),
+    shutdown: Shutdown,
+    answer: A,
+) -> std::io::Result<()>
+where
+    A: Fn(Arc<Connection>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<AnswerBody>> + Send + 'static,
+{
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let mut builder = Builder::new(TokioExecutor::new());
-    builder
-        .http1()
-        .timer(TokioTimer::new())
-        .header_read_timeout(Duration::from_millis(gateway.limits.header_timeout_ms));
-    builder.http2().timer(TokioTimer::new()).keep_alive_interval(Duration::from_secs(30));
-    let places = Arc::new(Semaphore::new(gateway.limits.connections_max));
-    let router = router(Edge::new(gateway));
-    let graceful = GracefulShutdown::new();
+    let http = Arc::new(http(&limits));
+    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let (look_every, send_timeout) = (look_every(&limits), millis(limits.send_timeout_ms));
+    let clients = Clients::new(limits, trusted);
+    let (stop, stopping) = watch::channel(());
     loop {
         let accepted = tokio::select! {
             () = shutdown.requested() => break,
             accepted = accept(&listener, &places) => accepted,
         };
-        let (stream, peer, place) = match accepted {
+        let (stream, place) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: what is open goes on, and makes room.
                 tracing::warn!(%error, "a connection cannot be accepted");
-                tokio::time::sleep(Duration::from_millis(50)).await;
+                sleep(Duration::from_millis(50)).await;
                 continue;
             }
         };
-        let _ = stream.set_nodelay(true);
-        let service = router.clone().map_request(move |mut request: http::Request<_>| {
-            request.extensions_mut().insert(Peer(peer.ip()));
-            request
-        });
-        let connection = builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
-        let connection = graceful.watch(connection.into_owned());
+        let Some(client) = stream.peer_addr().ok().and_then(|address| clients.connected(address.ip())) else {
+            continue;
+        };
+        prepare(&stream, send_timeout);
+        let (http, connection, answer) = (http.clone(), Connection::new(client), answer.clone());
+        let stopping = stopping.clone();
         tokio::spawn(async move {
             let _place = place;
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection ended");
-            }
+            serve(&http, stream, connection, answer, look_every, stopping).await;
         });
     }
-    drop(listener);
-    graceful.shutdown().await;
+    drop((listener, stopping));
+    let _ = stop.send(());
+    // Until no connection listens any more.
+    stop.closed().await;
     Ok(())
 }
 
-async fn accept(
-    listener: &TcpListener,
-    places: &Arc<Semaphore>,
-) -> std::io::Result<(TcpStream, SocketAddr, OwnedSemaphorePermit)> {
-    let place = places.clone().acquire_owned().await.map_err(std::io::Error::other)?;
-    let (stream, peer) = listener.accept().await?;
-    Ok((stream, peer, place))
+fn http(limits: &Limits) -> Builder<TokioExecutor> {
+    let mut http = Builder::new(TokioExecutor::new());
+    let header_bytes = usize::try_from(limits.header_bytes_max).unwrap_or(usize::MAX);
+    // The first request has less time: `Connection::overdue`.
+    http.http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(millis(limits.idle_timeout_ms))
+        .max_buf_size(header_bytes);
+    http.http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(PING_EVERY)
+        .max_concurrent_streams(limits.streams_max)
+        .max_header_list_size(limits.header_bytes_max)
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW);
+    http
+}
+
+/// How often a connection is looked at: so that none is closed much later than its limit says.
+fn look_every(limits: &Limits) -> Duration {
+    let shortest = limits.header_timeout_ms.min(limits.send_timeout_ms).min(limits.idle_timeout_ms);
+    (millis(shortest) / 4).max(Duration::from_millis(1))
+}
+
+async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
+    let place = match places.clone().try_acquire_owned() {
+        Ok(place) => place,
+        Err(_) => {
+            reached("connections_max");
+            places.clone().acquire_owned().await.map_err(std::io::Error::other)?
+        }
+    };
+    let (stream, _) = listener.accept().await?;
+    Ok((stream, place))
+}
+
+/// Sends what there is at once. What the client does not take is given up by the system too, which otherwise keeps megabytes of it
+/// for minutes after the connection was closed.
+fn prepare(stream: &TcpStream, send_timeout: Duration) {
+    // Where the system cannot do either, it is as well.
+    let _ = stream.set_nodelay(true);
+    #[cfg(target_os = "linux")]
+    let _ = socket2::SockRef::from(stream).set_tcp_user_timeout(Some(send_timeout));
+    #[cfg(not(target_os = "linux"))]
+    let _ = send_timeout;
+}
+
+/// Serves a connection until it ends, is over a limit, or the listener stops; then what is at work is finished.
+async fn serve<A, F>(
+    http: &Builder<TokioExecutor>,
+    stream: TcpStream,
+    connection: Arc<Connection>,
+    answer: A,
+    look_every: Duration,
+    mut stopping: watch::Receiver<()>,
+) where
+    A: Fn(Arc<Connection>, Request<Incoming>) -> F + Clone + Send + Sync + 'static,
+    F: Future<Output = Response<AnswerBody>> + Send + 'static,
+{
+    let of_requests = connection.clone();
+    let service = service_fn(move |request| {
+        let answer = answer(of_requests.clone(), request);
+        async move { Ok::<_, Infallible>(answer.await) }
+    });
+    let mut http = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let mut looks = interval_at(Instant::now() + look_every, look_every);
+    looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let ended = |result: Result<(), _>| {
+        let _ = result.inspect_err(|error| tracing::debug!(%error, "a connection ended"));
+    };
+    loop {
+        tokio::select! {
+            biased;
+            result = http.as_mut() => return ended(result),
+            _ = stopping.changed() => break,
+            _ = looks.tick() => {}
+        }
+        if let Some(limit) = connection.overdue() {
+            reached(limit);
+            tracing::debug!(limit, "a connection is closed");
+            break;
+        }
+    }
+    http.as_mut().graceful_shutdown();
+    let closing = Instant::now();
+    while !connection.has_ended(closing.elapsed()) {
+        tokio::select! {
+            biased;
+            result = http.as_mut() => return ended(result),
+            _ = looks.tick() => {}
+        }
+    }
 }

@@ -1,38 +1,83 @@
 //! Requests that show no API key: pages for payers' browsers, and what processors report.
 
-use crate::Edge;
+use crate::answer_headers::REQUEST_ID;
 use crate::body::read;
+use crate::connection::Work;
+use crate::limits::{millis, reached};
+use crate::edge::Edge;
+use api::error::ApiError;
 use api::open::{OpenAnswer, OpenRequest, OpenRoute};
 use axum::body::Body;
-use axum::extract::Request as HttpRequest;
 use axum::response::{IntoResponse, Response};
-use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
-use http::{HeaderValue, StatusCode};
-use std::time::Duration;
+use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::request::Parts;
+use http::{HeaderValue, Method, StatusCode};
+use hyper::body::Incoming;
 
-/// Answers one of them.
-pub async fn answer(edge: &Edge, route: &OpenRoute, request: HttpRequest) -> Response {
-    let Ok(place) = edge.running.clone().try_acquire_owned() else {
-        let wait = [(RETRY_AFTER, "1")];
-        return (StatusCode::TOO_MANY_REQUESTS, wait, "too many requests; try again").into_response();
-    };
-    let (parts, body) = request.into_parts();
-    let limit = Duration::from_millis(edge.gateway.limits.request_timeout_ms);
-    let work = async {
-        let Ok(body) = read(body, edge.gateway.limits.body_bytes_max).await else {
-            return StatusCode::PAYLOAD_TOO_LARGE.into_response();
-        };
+/// Answers one of them. What can be said without the body, is.
+pub async fn answer(
+    edge: &Edge,
+    route: &OpenRoute,
+    work: &mut Work,
+    parts: &Parts,
+    request_id: &str,
+    body: Incoming,
+) -> Response {
+    let mut response = try_answer(edge, route, work, parts, body).await;
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(REQUEST_ID, id);
+    }
+    response
+}
+
+async fn try_answer(edge: &Edge, route: &OpenRoute, work: &mut Work, parts: &Parts, body: Incoming) -> Response {
+    let endpoint = &route.endpoint;
+    if !endpoint.methods.contains(&parts.method) {
+        let allowed: Vec<&str> = endpoint.methods.iter().map(Method::as_str).collect();
+        return (StatusCode::METHOD_NOT_ALLOWED, [(ALLOW, allowed.join(", "))]).into_response();
+    }
+    let services = &edge.gateway.api.services;
+    if let Some(nothing) = route.nothing(services) {
+        return response(nothing);
+    }
+    let limit = work.limits().request_timeout_ms;
+    let answer = async {
+        if work.has_too_much() {
+            return Err(ApiError::overloaded());
+        }
+        let body = read(work, body, endpoint.body_bytes_max).await?;
+        if work.has_too_much() {
+            return Err(ApiError::overloaded());
+        }
+        let place = edge.places.take_as_stranger()?;
         let request = OpenRequest {
-            services: edge.gateway.api.services.clone(),
-            method: parts.method,
+            services: services.clone(),
+            method: parts.method.clone(),
             path_params: route.path_params.clone(),
             query: parts.uri.query().unwrap_or_default().to_owned(),
-            headers: parts.headers,
+            headers: parts.headers.clone(),
             body,
         };
-        response(route.answer(request, place).await)
+        Ok(route.answer(request, (place, work.take_held())).await)
     };
-    tokio::time::timeout(limit, work).await.unwrap_or_else(|_| StatusCode::GATEWAY_TIMEOUT.into_response())
+    match tokio::time::timeout(millis(limit), answer).await {
+        Ok(Ok(answer)) => response(answer),
+        Ok(Err(error)) => refusal(&error),
+        Err(_) => {
+            reached("request_timeout_ms");
+            StatusCode::GATEWAY_TIMEOUT.into_response()
+        }
+    }
+}
+
+/// A refusal in words, for who has no API client.
+fn refusal(error: &ApiError) -> Response {
+    let status = StatusCode::from_u16(error.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    let mut response = (status, error.message.clone()).into_response();
+    if matches!(error.status, 429 | 503) {
+        response.headers_mut().insert(RETRY_AFTER, HeaderValue::from_static("1"));
+    }
+    response
 }
 
 fn response(answer: OpenAnswer) -> Response {
@@ -40,16 +85,15 @@ fn response(answer: OpenAnswer) -> Response {
     *response.status_mut() = answer.status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
-    for (name, value) in [
-        ("cache-control", "no-store"),
-        (
-            "content-security-policy",
-            "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'",
-        ),
-        ("referrer-policy", "no-referrer"),
-        ("x-content-type-options", "nosniff"),
-    ] {
-        headers.insert(name, HeaderValue::from_static(value));
+    headers.insert("cache-control", HeaderValue::from_static("no-store"));
+    headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
+    let form_target = answer.form_target.map(|target| format!(" {target}")).unwrap_or_default();
+    let policy = format!(
+        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
+         form-action 'self'{form_target}"
+    );
+    if let Ok(policy) = HeaderValue::from_str(&policy) {
+        headers.insert("content-security-policy", policy);
     }
     if let Some(location) = answer.location.and_then(|location| HeaderValue::from_str(&location).ok()) {
         headers.insert(LOCATION, location);

@@ -60,10 +60,8 @@ fn gateway(trusted_proxies: &[&str]) -> SocketAddr {
     let api = Api::new(ModelLedger::new(clock.clone()), identity.clone(), clock, environment, registry);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let ready = Arc::new(|| Box::pin(async { Ok(()) }) as _);
     let trusted_proxies = trusted_proxies.iter().map(|network| network.parse::<Network>().unwrap()).collect();
-    let (metrics, limits) = (Arc::new(String::new), Limits::default());
-    let gateway = Gateway { api, identity, ready, metrics, limits, trusted_proxies };
+    let gateway = Gateway { api, identity, health: None, limits: Limits::default(), trusted_proxies };
     tokio::spawn(gateway::serve(gateway, listener, Shutdown::new()));
     address
 }

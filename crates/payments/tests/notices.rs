@@ -67,14 +67,13 @@ async fn a_notice_that_is_not_signed_has_no_effect() {
     let body = json!({ "tenant": world.tenant.id.to_string(), "attempt": made["id"] }).to_string();
     let right = signature(&body);
     let path = "/webhooks/sandbox";
-    for (method, path, signature, body, status) in [
-        (Method::POST, path, signature("{}").as_str(), body.as_str(), 401),
-        (Method::POST, path, "", &body, 401),
-        (Method::POST, path, &signature("{}"), "{}", 400),
-        (Method::GET, path, &right, &body, 405),
-        (Method::POST, "/webhooks/other", &right, &body, 404),
+    for (path, signature, body, status) in [
+        (path, signature("{}").as_str(), body.as_str(), 401),
+        (path, "", &body, 401),
+        (path, &signature("{}"), "{}", 400),
+        ("/webhooks/other", &right, &body, 404),
     ] {
-        assert_eq!(world.open(method, path, signature, body).await.status, status, "{signature} {body}");
+        assert_eq!(world.open(Method::POST, path, signature, body).await.status, status, "{signature} {body}");
     }
     assert_eq!(world.intent(&id).await["status"], "processing");
     assert_eq!(world.attempt(&id).await["queries"], 0);

@@ -14,7 +14,7 @@ pub struct WhichServer {
     /// Base URL of the server, for instance http://127.0.0.1:8420.
     #[arg(long, value_name = "URL", env = "FLORIN_URL")]
     pub url: Option<HttpUrl>,
-    /// Secret key.
+    /// Secret key. As an argument, every user of the machine can read it in the list of processes.
     #[arg(long, value_name = "KEY", env = "FLORIN_SECRET_KEY", hide_env_values = true)]
     pub key: Option<Secret>,
     /// Data directory of a running `florin dev`.
@@ -42,7 +42,7 @@ impl WhichServer {
         });
         let key = self.key.clone().or_else(|| known.map(|state| state.secret_key.clone())).ok_or_else(|| {
             Failure::usage(
-                "no secret key: start `florin dev`, or give --key or FLORIN_SECRET_KEY (and --url or FLORIN_URL)",
+                "no secret key: start `florin dev`, or set FLORIN_SECRET_KEY (and FLORIN_URL), or give --key (and --url)",
             )
         })?;
         let url = self.url.clone().or_else(|| known.map(|state| HttpUrl::from(state.url.as_str())));

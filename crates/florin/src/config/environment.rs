@@ -13,6 +13,7 @@ const NOT_KEYS: &[&str] = &[
     "FLORIN_SECRET_KEY",
     "FLORIN_CONFIG",
     "FLORIN_DATA",
+    "FLORIN_DEV_SECRET_KEY",
     "FLORIN_BIN",
     "FLORIN_CAPTURES",
     "FLORIN_KEEP",

@@ -39,6 +39,8 @@ pub struct Config {
 pub struct ServerConfig {
     /// Address and port that the HTTP API listens on.
     pub listen: SocketAddr,
+    /// Address and port of `/healthz`, `/readyz` and `/metrics`; they are at `listen` when not set.
+    pub health_listen: Option<SocketAddr>,
     /// Where payers' browsers reach this server, for pages that they are sent to; `http://` and `listen` when not set.
     pub public_url: Option<HttpUrl>,
     /// The reverse proxies whose `X-Forwarded-For` says where a client is.
@@ -53,6 +55,7 @@ impl Default for ServerConfig {
     fn default() -> Self {
         ServerConfig {
             listen: SocketAddr::from(([127, 0, 0, 1], 8420)),
+            health_listen: None,
             public_url: None,
             trusted_proxies: Vec::new(),
             roles: vec!["all".to_owned()],
@@ -127,8 +130,6 @@ impl Config {
             "scans.of_tenant_max: must be less than scans.pool_size, or one tenant has all",
         );
         require(self.scans.statement_timeout_ms > 0, "scans.statement_timeout_ms: must be at least 1");
-        require(self.limits.requests_max > 0, "limits.requests_max: must be at least 1");
-        require(self.limits.connections_max > 0, "limits.connections_max: must be at least 1");
         require(self.worker.poll_ms > 0, "worker.poll_ms: must be at least 1");
         require(
             self.server.public_url.as_ref().is_none_or(|url| begins_with(url, &["http://", "https://"])),
@@ -142,6 +143,7 @@ impl Config {
             self.telemetry.otlp_endpoint.as_ref().is_none_or(|url| begins_with(url, &["http://"])),
             "telemetry.otlp_endpoint: must begin with http://; send traces to a collector nearby",
         );
+        problems.extend(self.limits.problems());
         problems.extend(self.processors.problems());
         if let Err(error) = platform::telemetry::check_filter(&self.telemetry.log_filter) {
             problems.push(format!("telemetry.log_filter: {error}"));

@@ -46,10 +46,14 @@ impl OsUser {
     }
 }
 
-/// Prepares a PostgreSQL program: it runs as the user, without `PG…` variables, and not in the caller's directory.
+/// Variables that a program of PostgreSQL's does not get: its own, which may name another server, and ours, which may hold
+/// keys and passwords, and which its user could read there.
+const KEPT_BACK: &[&str] = &["PG", "FLORIN_", "DATABASE_URL"];
+
+/// Prepares a PostgreSQL program: it runs as the user, without some variables, and not in the caller's directory.
 pub fn run_as(command: &mut Command, user: Option<&OsUser>) {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("PG") {
+        if KEPT_BACK.iter().any(|prefix| name.to_string_lossy().starts_with(prefix)) {
             command.env_remove(name);
         }
     }

@@ -7,15 +7,14 @@ use std::sync::Arc;
 
 pub fn start(wiring: Wiring) -> Running {
     Box::pin(async move {
-        let Wiring { services, metrics, listener, shutdown } = wiring;
+        let Wiring { services, health, listener, shutdown } = wiring;
         let listener = listener.context("no address to listen on was given")?;
         let gateway = Gateway {
             api: Arc::clone(&services.api),
             identity: services.identity(),
             limits: services.limits.clone(),
             trusted_proxies: services.trusted_proxies.clone(),
-            metrics: Arc::new(move || metrics.render()),
-            ready: services.readiness(&shutdown),
+            health,
         };
         Ok(gateway::serve(gateway, listener, shutdown).await?)
     })

@@ -6,11 +6,12 @@ mod worker;
 use crate::config::Config;
 use crate::roles::{self, Role};
 use crate::services::Services;
+use ::gateway::Health;
 use anyhow::Context;
 use platform::Shutdown;
 use platform::metrics::Metrics;
 use std::future::Future;
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,7 +23,8 @@ const LAST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a role gets.
 struct Wiring {
     services: Arc<Services>,
-    metrics: Metrics,
+    /// What the process says of itself, unless it has a listener of its own for that.
+    health: Option<Health>,
     /// Where the process listens, for the role that does.
     listener: Option<TcpListener>,
     shutdown: Shutdown,
@@ -58,10 +60,16 @@ pub async fn run(
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let roles = roles::parse(&config.server.roles).map_err(anyhow::Error::msg)?;
+    let health_listener = config.server.health_listen.map(bind).transpose()?;
     let services = Arc::new(Services::new(config).await?);
     let metrics = Metrics::install()?;
     let (first, last) = (Shutdown::new(), Shutdown::new());
+    let mut health = Some(Health { ready: services.readiness(&first), metrics: Arc::new(move || metrics.render()) });
     let (mut listener, mut stop_first, mut stop_last) = (listener, JoinSet::new(), JoinSet::new());
+    if let Some((listener, health)) = health_listener.and_then(|listener| Some((listener, health.take()?))) {
+        let serving = ::gateway::serve_health(health, listener, config.limits.clone(), last.clone());
+        stop_last.spawn(async move { serving.await.context("the listener for health checks failed") });
+    }
     for role in roles {
         let (start, stops) = of_role(role);
         let (stop, tasks) = match stops {
@@ -70,7 +78,7 @@ pub async fn run(
         };
         let wiring = Wiring {
             services: Arc::clone(&services),
-            metrics: metrics.clone(),
+            health: health.clone(),
             listener: if role.listens() { listener.take() } else { None },
             shutdown: stop.clone(),
         };
@@ -90,6 +98,10 @@ pub async fn run(
     result = result.and(stopped(stop_last, LAST_TIMEOUT, "workers").await);
     services.ledger.shutdown().await;
     result
+}
+
+fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).with_context(|| format!("cannot listen on {address}, which is server.health_listen"))
 }
 
 /// Waits until all tasks have ended; ends them when they take too long.

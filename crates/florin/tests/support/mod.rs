@@ -4,7 +4,7 @@
 
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
-use platform::database::{DatabaseUrl, connect};
+use platform::database::{Client, DatabaseUrl, connect};
 use serde_json::Value;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -71,16 +71,30 @@ pub fn serve_command(place: &Path, role: &str) -> (Command, String) {
     (command, address)
 }
 
-/// Runs SQL as the owner of the tables of a running `florin dev`.
-pub fn sql(place: &Path, statements: &str) {
+/// Runs SQL as the owner of the tables of a running `florin dev`. What its transaction holds is let go when the session is
+/// dropped.
+pub fn sql(place: &Path, statements: &str) -> Session {
+    try_sql(place, statements).expect("SQL that is valid")
+}
+
+/// The same; `None` if PostgreSQL refuses.
+pub fn try_sql(place: &Path, statements: &str) -> Option<Session> {
     let state = std::fs::read(place.join(".florin/state.json")).expect("florin dev runs");
     let state: Value = serde_json::from_slice(&state).expect("its state is JSON");
     let url = DatabaseUrl::from(state["database_owner_url"].as_str().expect("a URL"));
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
-    runtime.block_on(async {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let client = runtime.block_on(async {
         let client = connect(&url, TIMEOUT).await.expect("PostgreSQL answers");
-        client.batch_execute(statements).await.expect("SQL that is valid");
-    });
+        client.batch_execute(statements).await.ok().map(|()| client)
+    })?;
+    Some(Session { _client: client, _runtime: runtime })
+}
+
+/// A session of PostgreSQL.
+pub struct Session {
+    _client: Client,
+    _runtime: tokio::runtime::Runtime,
 }
 
 /// A running server; it ends when it is stopped or dropped.
@@ -93,7 +107,13 @@ pub struct Server {
 impl Server {
     /// `florin dev` on a free port, with its data in `directory/.florin`.
     pub fn dev(directory: &Path, arguments: &[&str]) -> Server {
+        Server::dev_with(directory, arguments, &[])
+    }
+
+    /// The same with variables of the environment.
+    pub fn dev_with(directory: &Path, arguments: &[&str], variables: &[(&str, &str)]) -> Server {
         let mut command = florin(directory);
+        command.envs(variables.iter().copied());
         command.args(["dev", "--json", "--listen", "127.0.0.1:0"]).args(arguments);
         let log = std::fs::File::create(directory.join("florin.log")).expect("a log file");
         let mut child = command.stdout(Stdio::piped()).stderr(log).spawn().expect("florin starts");

@@ -27,7 +27,7 @@ const KINDS: &[(KeyKind, &str)] = &[(KeyKind::Secret, "secret"), (KeyKind::Publi
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 fn failed(error: impl std::error::Error + 'static) -> IdentityError {
-    IdentityError(with_causes(&error))
+    IdentityError::Unavailable(with_causes(&error))
 }
 
 impl Store {
@@ -70,6 +70,6 @@ fn tenant(row: &Row) -> Result<Tenant, IdentityError> {
 fn caller(row: &Row) -> Result<Caller, IdentityError> {
     let stored: &str = row.try_get(4).map_err(failed)?;
     let kind = KINDS.iter().find(|(_, name)| *name == stored).map(|(kind, _)| *kind);
-    let key = kind.ok_or_else(|| IdentityError(format!("unknown kind of key: {stored}")))?;
+    let key = kind.ok_or_else(|| IdentityError::Unavailable(format!("unknown kind of key: {stored}")))?;
     Ok(Caller { tenant: Arc::new(tenant(row)?), key, livemode: row.try_get(5).map_err(failed)? })
 }

@@ -20,12 +20,16 @@ const ANSWER_TIMEOUT: Duration = Duration::from_secs(5);
 const UNCONFIRMED_MAX: Duration = Duration::from_secs(60);
 /// How often the time is asked for before the first answer has to be there.
 const FIRST_TRIES: usize = 10;
+/// PostgreSQL counts as answering for so long after it did.
+const SILENT_MAX: Duration = Duration::from_secs(3);
 
 /// PostgreSQL's time when it was read last, and what has passed since by the monotonic clock of this machine. Its wall
 /// clock decides nothing: it is the witness with which the time has to agree.
 pub struct DatabaseClock {
     wall: Arc<dyn Clock>,
     sample: RwLock<Sample>,
+    /// When PostgreSQL answered last, however late; `None` after an error.
+    answered: RwLock<Option<Instant>>,
 }
 
 /// What the time was at a moment of the monotonic clock.
@@ -48,11 +52,21 @@ impl Sample {
 }
 
 impl DatabaseClock {
+    fn new(wall: Arc<dyn Clock>, sample: Sample) -> Self {
+        DatabaseClock { wall, sample: RwLock::new(sample), answered: RwLock::new(Some(Instant::now())) }
+    }
+
+    /// Whether PostgreSQL has answered the last question for the time, and that not long ago.
+    pub fn database_answers(&self) -> bool {
+        let answered = *self.answered.read().unwrap_or_else(PoisonError::into_inner);
+        answered.is_some_and(|at| at.elapsed() <= SILENT_MAX)
+    }
+
     /// Reads the time, and goes on doing so each second, on a connection of its own, until the clock is dropped. `wall`
     /// is the witness.
     pub async fn start(config: DatabaseConfig, wall: Arc<dyn Clock>) -> Result<Arc<Self>, DatabaseError> {
         let mut source = Source { config, client: None };
-        let clock = Arc::new(DatabaseClock { wall, sample: RwLock::new(source.first().await?) });
+        let clock = Arc::new(DatabaseClock::new(wall, source.first().await?));
         tokio::spawn(synchronise(Arc::downgrade(&clock), source));
         Ok(clock)
     }
@@ -64,6 +78,10 @@ impl DatabaseClock {
 
     fn sample(&self) -> Sample {
         *self.sample.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_answered(&self, answered: Option<Instant>) {
+        *self.answered.write().unwrap_or_else(PoisonError::into_inner) = answered;
     }
 
     fn set(&self, sample: Sample) {
@@ -92,6 +110,7 @@ impl Clock for DatabaseClock {
 /// Keeps a clock right until it is dropped, and says when it stops and begins to be trusted.
 async fn synchronise(kept: Weak<DatabaseClock>, mut source: Source) {
     let mut doubt: Option<Untrusted> = None;
+    let mut answered = true;
     let mut failure = String::new();
     loop {
         let Some(clock) = kept.upgrade() else { return };
@@ -113,18 +132,42 @@ async fn synchronise(kept: Weak<DatabaseClock>, mut source: Source) {
         let sample = source.sample().await;
         let Some(clock) = kept.upgrade() else { return };
         failure = match sample {
-            Ok(Some(sample)) => {
+            Ok(Asked::Time(sample)) => {
                 clock.set(sample);
+                clock.set_answered(Some(Instant::now()));
                 String::new()
             }
-            Ok(None) => too_slow(),
-            Err(error) => with_causes(&error),
+            Ok(Asked::Late) => {
+                clock.set_answered(Some(Instant::now()));
+                too_slow()
+            }
+            Ok(Asked::Nothing) => too_slow(),
+            Err(error) => {
+                clock.set_answered(None);
+                with_causes(&error)
+            }
         };
+        let answers = clock.database_answers();
+        match (answered, answers) {
+            (true, false) => tracing::warn!(failure, "the database does not answer"),
+            (false, true) => tracing::info!("the database answers again"),
+            _ => {}
+        }
+        answered = answers;
     }
 }
 
 fn too_slow() -> String {
     format!("PostgreSQL takes more than {ROUND_TRIP_MAX:?} to say what time it is")
+}
+
+/// What came of a question for the time.
+enum Asked {
+    Time(Sample),
+    /// An answer that took too long to say what time it is.
+    Late,
+    /// No answer.
+    Nothing,
 }
 
 /// Where the time is read.
@@ -136,24 +179,24 @@ struct Source {
 impl Source {
     async fn first(&mut self) -> Result<Sample, DatabaseError> {
         for _ in 0..FIRST_TRIES {
-            if let Some(sample) = self.sample().await? {
+            if let Asked::Time(sample) = self.sample().await? {
                 return Ok(sample);
             }
         }
         Err(DatabaseError::Unreachable(too_slow()))
     }
 
-    /// Asks once; `None` if the answer took too long. A connection that fails is replaced at the next time.
-    async fn sample(&mut self) -> Result<Option<Sample>, DatabaseError> {
+    /// Asks once. A connection that fails is replaced at the next time.
+    async fn sample(&mut self) -> Result<Asked, DatabaseError> {
         let client = match self.client.take().filter(|client| !client.is_closed()) {
             Some(client) => client,
             None => self.config.connect().await?,
         };
         let asked = Instant::now();
-        let Ok(answer) = timeout(ANSWER_TIMEOUT, store::time(&client)).await else { return Ok(None) };
+        let Ok(answer) = timeout(ANSWER_TIMEOUT, store::time(&client)).await else { return Ok(Asked::Nothing) };
         let sample = Sample::read(answer?, asked, Instant::now());
         self.client = Some(client);
-        Ok(sample)
+        Ok(sample.map_or(Asked::Late, Asked::Time))
     }
 }
 
@@ -183,7 +226,7 @@ mod tests {
     fn at_noon() -> (DatabaseClock, Arc<Wall>) {
         let noon = Sample { time: NOON, at: Instant::now() };
         let wall = Arc::new(Wall(Mutex::new(noon)));
-        (DatabaseClock { wall: wall.clone(), sample: RwLock::new(noon) }, wall)
+        (DatabaseClock::new(wall.clone(), noon), wall)
     }
 
     fn trusted(clock: &DatabaseClock) -> Result<(), Untrusted> {

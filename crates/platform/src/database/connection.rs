@@ -1,6 +1,6 @@
 //! Connections to PostgreSQL: from a pool, or a single one. Each wait has a limit.
 
-use super::{DatabaseConfig, DatabaseError, DatabaseUrl, store};
+use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 use crate::error_text::with_causes;
 use deadpool_postgres::{Hook, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use std::time::Duration;
@@ -69,12 +69,6 @@ pub async fn connect(url: &DatabaseUrl, timeout: Duration) -> Result<Client, Dat
         }
     });
     Ok(client)
-}
-
-/// Whether the pool can give a connection on which PostgreSQL answers.
-pub async fn ping(pool: &Pool) -> Result<(), DatabaseError> {
-    let client = pool.get().await.map_err(|error| DatabaseError::Unreachable(with_causes(&error)))?;
-    store::ping(&client).await
 }
 
 #[cfg(test)]

@@ -23,6 +23,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 use tokio::runtime::Builder;
 
+/// What only this user's processes and root's can read, other than an argument.
+const SECRET_KEY_VARIABLE: &str = "FLORIN_DEV_SECRET_KEY";
+
 /// Run everything in one process on a private PostgreSQL, for development.
 #[derive(Debug, Args)]
 pub struct Dev {
@@ -32,8 +35,11 @@ pub struct Dev {
     /// Directory for the database and the key.
     #[arg(long, value_name = "DIR", env = "FLORIN_DATA", default_value = DEFAULT_DIRECTORY)]
     data: PathBuf,
-    /// Secret key of the demo tenant, `sk_test_…`; by default one is made and kept.
-    #[arg(long, value_name = "KEY")]
+    /// File with the secret key of the demo tenant, `sk_test_…`; by default one is made and kept.
+    #[arg(long, value_name = "FILE", conflicts_with = "secret_key")]
+    secret_key_file: Option<PathBuf>,
+    /// The key itself. As an argument, every user of the machine can read it in the list of processes.
+    #[arg(long, value_name = "KEY", env = SECRET_KEY_VARIABLE, hide_env_values = true)]
     secret_key: Option<Secret>,
     /// Remove everything in the data directory first.
     #[arg(long)]
@@ -55,8 +61,7 @@ impl Command for Dev {
 
     async fn run(&self, output: Output) -> anyhow::Result<Code> {
         let started = Instant::now();
-        let wanted_key = self.secret_key.as_ref().map(|key| DemoKey::parse(key.reveal())).transpose();
-        let wanted_key = wanted_key.map_err(|error| Failure::usage(format!("--secret-key: {error}")))?;
+        let wanted_key = self.wanted_key()?;
         let config = self.config()?;
         let telemetry = telemetry::init(&config.telemetry)?;
         let shutdown = Shutdown::new();
@@ -80,6 +85,22 @@ impl Command for Dev {
 }
 
 impl Dev {
+    /// The demo tenant's key, if one is given.
+    fn wanted_key(&self) -> anyhow::Result<Option<DemoKey>> {
+        let (text, source) = match (&self.secret_key_file, &self.secret_key) {
+            (Some(file), _) => {
+                let text = std::fs::read_to_string(file).map_err(|error| {
+                    Failure::usage(format!("--secret-key-file: {} cannot be read: {error}", file.display()))
+                })?;
+                (Secret::from(text.trim()), format!("--secret-key-file: {}", file.display()))
+            }
+            (None, Some(key)) => (key.clone(), format!("{SECRET_KEY_VARIABLE} or --secret-key")),
+            (None, None) => return Ok(None),
+        };
+        let key = DemoKey::parse(text.reveal()).map_err(|error| Failure::usage(format!("{source}: {error}")))?;
+        Ok(Some(key))
+    }
+
     fn config(&self) -> anyhow::Result<Config> {
         // A `florin.toml` in the working directory is for `florin serve`: it is read only when it is named.
         let mut config = config::of_process_without_default_file(self.config.as_deref())?.config;

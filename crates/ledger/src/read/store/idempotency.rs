@@ -76,6 +76,6 @@ pub(crate) async fn forget(queries: &QueryPool, before: Timestamp, page: i64) ->
             (SELECT count(*) FROM forgotten)";
     let next = page.saturating_add(PAGES);
     let query = Query::new(STEP).with(to_sql_time(before)).with(page).with(next);
-    let more: Vec<bool> = queries.read(query, |row| Ok(row.try_get(0)?)).await?;
+    let more: Vec<bool> = queries.write(query, |row| Ok(row.try_get(0)?)).await?;
     Ok(more.first().is_some_and(|more| *more).then_some(next))
 }

@@ -3,7 +3,9 @@
 use super::stream::{Budget, Rows};
 use crate::store::errors::{ReadError, RowError};
 use contracts::ledger::LedgerError;
-use deadpool_postgres::{Object, Pool, PoolError};
+use deadpool_postgres::{ClientWrapper, Pool, PoolError};
+use futures_util::TryStreamExt;
+use platform::database::Lease;
 use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
 use tokio_postgres::{Error, Row, RowStream};
 use uuid::Uuid;
@@ -85,7 +87,7 @@ impl Query {
         self.push(condition);
     }
 
-    pub(super) async fn ask(&self, connection: &Object) -> Result<RowStream, Error> {
+    pub(super) async fn ask(&self, connection: &ClientWrapper) -> Result<RowStream, Error> {
         let parameters = self.parameters.iter().map(|(kind, value)| (&**value as &(dyn ToSql + Sync), kind.clone()));
         if self.unprepared {
             return connection.query_typed_raw(&self.sql, parameters).await;
@@ -98,6 +100,13 @@ impl Query {
     }
 }
 
+fn no_connection(error: PoolError) -> LedgerError {
+    match error {
+        PoolError::Backend(cause) => ReadError::Database(cause).into(),
+        error => LedgerError::Unavailable(platform::database::with_causes(&error)),
+    }
+}
+
 /// Runs queries.
 pub(crate) struct QueryPool(Pool);
 
@@ -106,16 +115,25 @@ impl QueryPool {
         QueryPool(pool)
     }
 
-    pub(super) async fn connection(&self) -> Result<Object, LedgerError> {
-        self.0.get().await.map_err(|error| match error {
-            PoolError::Backend(cause) => ReadError::Database(cause).into(),
-            error => LedgerError::Unavailable(platform::database::with_causes(&error)),
-        })
+    async fn lease(&self) -> Result<Lease, LedgerError> {
+        Lease::of(&self.0).await.map_err(no_connection)
     }
 
-    /// The rows, to be read one after another.
+    /// The rows that a read finds, one after another. It is given up when they are dropped.
     pub(super) async fn open(&self, query: &Query) -> Result<Rows, LedgerError> {
-        Rows::open(self.connection().await?, query).await
+        Rows::open(self.lease().await?, query).await
+    }
+
+    /// What a statement that writes finds. It is never given up: PostgreSQL carries it out, whether this is dropped or not.
+    pub(crate) async fn write<T>(
+        &self,
+        query: Query,
+        read: impl Fn(&Row) -> Result<T, RowError>,
+    ) -> Result<Vec<T>, LedgerError> {
+        let connection = self.0.get().await.map_err(no_connection)?;
+        let found = async { query.ask(&connection).await?.try_collect::<Vec<Row>>().await };
+        let rows = found.await.map_err(ReadError::Database)?;
+        rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| ReadError::Row(error).into())
     }
 
     /// What `read` makes of each row.

@@ -3,8 +3,8 @@
 use super::query::Query;
 use crate::store::errors::ReadError;
 use contracts::ledger::LedgerError;
-use deadpool_postgres::Object;
 use futures_util::TryStreamExt;
+use platform::database::Lease;
 use std::pin::Pin;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row, RowStream};
@@ -49,23 +49,24 @@ impl Turn {
     }
 }
 
-/// Rows that are being read.
+/// Rows that are being read. A connection on which more is to come when this is dropped is not used again: the next statement
+/// would wait until PostgreSQL has sent what nothing reads.
 pub(super) struct Rows {
-    /// `None` if it is certain that there are none.
+    /// `None` if there are no more.
     rows: Option<Pin<Box<RowStream>>>,
-    asked: Asked,
+    connection: Option<Lease>,
     turn: Turn,
 }
 
 impl Rows {
-    pub async fn open(connection: Object, query: &Query) -> Result<Self, LedgerError> {
-        let mut asked = Asked(None);
-        let rows = query.ask(asked.0.insert(connection)).await;
-        let rows = match rows {
-            Ok(rows) => Some(Box::pin(rows)),
-            Err(error) => asked.failed(error).map(|()| None)?,
-        };
-        Ok(Rows { rows, asked, turn: Turn::default() })
+    pub async fn open(connection: Lease, query: &Query) -> Result<Self, LedgerError> {
+        let asked = query.ask(&connection).await;
+        let mut rows = Rows { rows: None, connection: Some(connection), turn: Turn::default() };
+        match asked {
+            Ok(asked) => rows.rows = Some(Box::pin(asked)),
+            Err(error) => rows.failed(error)?,
+        }
+        Ok(rows)
     }
 
     pub async fn next(&mut self) -> Result<Option<Row>, LedgerError> {
@@ -75,21 +76,18 @@ impl Rows {
                 self.turn.worked(row.raw_size_bytes()).await;
                 return Ok(Some(row));
             }
-            Ok(None) => self.asked.answered(),
-            Err(error) => self.asked.failed(error)?,
+            Ok(None) => self.answered(),
+            Err(error) => self.failed(error)?,
         }
-        self.rows = None;
         Ok(None)
     }
-}
 
-/// A connection on which something was asked. If PostgreSQL has answered all of it, it goes back to its pool, otherwise it is
-/// closed: the next statement would wait until PostgreSQL has sent what nothing reads.
-struct Asked(Option<Object>);
-
-impl Asked {
+    /// PostgreSQL has sent all that there is.
     fn answered(&mut self) {
-        self.0 = None;
+        self.rows = None;
+        if let Some(connection) = self.connection.take() {
+            connection.give_back();
+        }
     }
 
     /// PostgreSQL, or the connection, has failed. A text with a NUL character is nowhere in PostgreSQL, which cannot store one.
@@ -99,13 +97,5 @@ impl Asked {
             return Ok(());
         }
         Err(ReadError::Database(error).into())
-    }
-}
-
-impl Drop for Asked {
-    fn drop(&mut self) {
-        if let Some(connection) = self.0.take() {
-            drop(Object::take(connection));
-        }
     }
 }

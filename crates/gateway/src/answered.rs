@@ -1,0 +1,62 @@
+//! What happens to every request and every answer, whatever they are about.
+
+use crate::answer_body::{AnswerBody, Shared};
+use crate::answer_headers::{new_request_id, response};
+use crate::connection::{Connection, Work};
+use api::Answer;
+use api::error::ApiError;
+use axum::Router;
+use axum::response::Response;
+use http::header::{CONNECTION, HOST, X_CONTENT_TYPE_OPTIONS};
+use http::{HeaderMap, HeaderValue, Request, Version};
+use hyper::body::{Body, Incoming};
+use std::sync::Arc;
+use tower::ServiceExt;
+
+/// What a request takes beside its line and headers, about.
+const REQUEST_BYTES: usize = 4 << 10;
+/// What an answer takes beside its headers and body, about.
+const ANSWER_BYTES: usize = 1 << 10;
+
+/// Answers a request by `answer`, and counts both for its connection.
+pub async fn answered(
+    connection: Arc<Connection>,
+    request: Request<Incoming>,
+    answer: impl AsyncFnOnce(&mut Work, Request<Incoming>) -> Response,
+) -> http::Response<AnswerBody> {
+    let head_bytes =
+        header_bytes(request.headers()) + request.uri().path_and_query().map_or(0, |path| path.as_str().len());
+    let (version, has_body) = (request.version(), !request.body().is_end_stream());
+    let mut work = connection.begin(REQUEST_BYTES + head_bytes, has_body);
+    let mut response = match check_host(&request) {
+        Ok(()) => answer(&mut work, request).await,
+        Err(error) => response(Answer::error(&error), request.headers(), &new_request_id()),
+    };
+    response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // hyper throws away what was not read, and answers the next request whether the client has taken this answer or not.
+    if work.unread && version <= Version::HTTP_11 {
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    let shared = response.extensions().get::<Shared>().is_some();
+    let bytes = ANSWER_BYTES + header_bytes(response.headers());
+    response.map(|body| AnswerBody::new(connection, body, bytes, shared))
+}
+
+/// The answer of a router.
+pub async fn routed(router: Router, request: Request<Incoming>) -> Response {
+    let Ok(response) = router.oneshot(request).await;
+    response
+}
+
+fn header_bytes(headers: &HeaderMap) -> usize {
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+}
+
+/// RFC 9112, section 3.2: proxies that disagree about whom a request is for are deceived by a second one.
+fn check_host(request: &Request<Incoming>) -> Result<(), ApiError> {
+    match request.headers().get_all(HOST).iter().count() {
+        0 if request.version() == Version::HTTP_11 => Err(ApiError::invalid("The request has no Host header.")),
+        0 | 1 => Ok(()),
+        _ => Err(ApiError::invalid("The request has more than one Host header.")),
+    }
+}

@@ -1,0 +1,160 @@
+//! Who is connected, and what is held for them: connections and bytes, of all clients and of each address.
+
+use crate::limits::{Limits, reached};
+use crate::network::Network;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// The clients of a listener.
+pub struct Clients {
+    pub limits: Limits,
+    /// Proxies: what comes from them is of many clients, so it has no share.
+    trusted: Vec<Network>,
+    held: AtomicUsize,
+    addresses: Mutex<HashMap<IpAddr, Arc<Address>>>,
+}
+
+/// What one address has.
+#[derive(Default)]
+struct Address {
+    connections: AtomicUsize,
+    held: AtomicUsize,
+}
+
+/// One connection of an address; it is given back when this is dropped.
+pub struct Client {
+    clients: Arc<Clients>,
+    peer: IpAddr,
+    is_proxy: bool,
+    by: IpAddr,
+    address: Arc<Address>,
+}
+
+/// Bytes that are held for a client until this is dropped.
+pub struct Held {
+    client: Arc<Client>,
+    bytes: usize,
+}
+
+impl Clients {
+    pub fn new(limits: Limits, trusted: Vec<Network>) -> Arc<Self> {
+        Arc::new(Clients { limits, trusted, held: AtomicUsize::new(0), addresses: Mutex::default() })
+    }
+
+    /// `None` when the address has as many connections as it may have.
+    pub fn connected(self: &Arc<Self>, from: IpAddr) -> Option<Arc<Client>> {
+        let (by, is_proxy) = (network(from), self.trusted.iter().any(|network| network.contains(from)));
+        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        let address = addresses.entry(by).or_default();
+        // Counted under the lock only.
+        let share = self.limits.share_of(self.limits.connections_max);
+        if !is_proxy && address.connections.load(Ordering::Relaxed) >= share {
+            reached("connections_of_address");
+            tracing::debug!("an address has too many connections");
+            return None;
+        }
+        address.connections.fetch_add(1, Ordering::Relaxed);
+        Some(Arc::new(Client { clients: self.clone(), peer: from, is_proxy, by, address: address.clone() }))
+    }
+}
+
+impl Client {
+    /// The other end of the connection.
+    pub fn peer(&self) -> IpAddr {
+        self.peer
+    }
+
+    pub fn limits(&self) -> &Limits {
+        &self.clients.limits
+    }
+
+    pub fn hold(self: &Arc<Self>, bytes: usize) -> Held {
+        let mut held = Held { client: self.clone(), bytes: 0 };
+        held.more(bytes);
+        held
+    }
+
+    /// Whether no more may be held for this client.
+    pub fn has_too_much(&self) -> bool {
+        let most = self.clients.limits.held_bytes_max;
+        if self.clients.held.load(Ordering::Relaxed) > most {
+            reached("held_bytes_max");
+            return true;
+        }
+        if !self.is_proxy && self.address.held.load(Ordering::Relaxed) > self.clients.limits.share_of(most) {
+            reached("held_bytes_of_address");
+            return true;
+        }
+        false
+    }
+}
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        let mut addresses = self.clients.addresses.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.address.connections.fetch_sub(1, Ordering::Relaxed) == 1 {
+            addresses.remove(&self.by);
+        }
+    }
+}
+
+impl Held {
+    pub fn more(&mut self, bytes: usize) {
+        self.bytes += bytes;
+        self.client.address.held.fetch_add(bytes, Ordering::Relaxed);
+        self.client.clients.held.fetch_add(bytes, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.client.address.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.client.clients.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+/// What counts as one address: of IPv6 the network, for a machine has a whole one.
+fn network(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V6(address) => {
+            let [a, b, c, d, ..] = address.segments();
+            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
+        }
+        address => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_has_its_share_and_gives_it_back() {
+        let limits = Limits { connections_max: 8, held_bytes_max: 400, address_share: 0.25, ..Limits::default() };
+        let clients = Clients::new(limits, vec!["198.51.100.0/24".parse().unwrap()]);
+        let [one, same, other] = ["2001:db8:0:1::1", "2001:db8:0:1::2", "::ffff:192.0.2.1"].map(|a| a.parse().unwrap());
+        let (first, second) = (clients.connected(one).unwrap(), clients.connected(same).unwrap());
+        assert!(clients.connected(one).is_none());
+        let third = clients.connected(other).unwrap();
+
+        let proxies: Vec<_> = (0..3).map(|_| clients.connected("198.51.100.1".parse().unwrap()).unwrap()).collect();
+        let of_proxy = proxies[0].hold(101);
+        assert!(!proxies[1].has_too_much(), "it speaks for many");
+        drop((of_proxy, proxies));
+
+        let mut held = first.hold(100);
+        assert!(!second.has_too_much());
+        held.more(1);
+        assert!(second.has_too_much() && !third.has_too_much());
+        let of_all = third.hold(300);
+        assert!(third.has_too_much());
+        drop(of_all);
+        drop((held, first));
+        assert!(!second.has_too_much());
+        assert!(clients.connected(one).is_some());
+        drop(second);
+        assert_eq!(clients.addresses.lock().unwrap().len(), 1);
+    }
+}
