@@ -2,8 +2,8 @@
 
 use crate::body::{read, too_large};
 use crate::connection::Work;
-use crate::limits::{Limits, millis, reached};
 use crate::edge::Edge;
+use crate::limits::{Limits, millis, reached};
 use crate::{address, auth, parameters};
 use api::endpoint::Route;
 use api::error::ApiError;

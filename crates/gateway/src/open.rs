@@ -3,8 +3,8 @@
 use crate::answer_headers::REQUEST_ID;
 use crate::body::read;
 use crate::connection::Work;
-use crate::limits::{millis, reached};
 use crate::edge::Edge;
+use crate::limits::{millis, reached};
 use api::error::ApiError;
 use api::open::{OpenAnswer, OpenRequest, OpenRoute};
 use axum::body::Body;

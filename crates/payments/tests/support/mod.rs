@@ -100,7 +100,16 @@ impl World {
         let World { ledger, clock, tenant, processor, limits, .. } = self;
         let api = api(ledger.clone(), tenant, clock.clone(), (processors, limits), |_| ());
         let (ledger, clock, tenant, processor) = (ledger.clone(), clock.clone(), tenant.clone(), processor.clone());
-        World { api, ledger, clock, tenant, processor, limits: limits.clone(), origin: Mutex::default(), livemode: AtomicBool::new(false) }
+        World {
+            api,
+            ledger,
+            clock,
+            tenant,
+            processor,
+            limits: limits.clone(),
+            origin: Mutex::default(),
+            livemode: AtomicBool::new(false),
+        }
     }
 
     /// How many log entries an object has.
