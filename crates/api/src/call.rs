@@ -138,7 +138,8 @@ impl Call {
         Ok(self.tried.as_ref().map_or(Ok(()), |tried| tried.card(fingerprint))?)
     }
 
-    /// An attempt is as far as this: if a payer has tried to pay by it, and it has failed, that counts, whoever learns of it.
+    /// An attempt is as far as this. If a payer has tried to pay by it, and it has failed, that counts, also if the payer's request has
+    /// ended before.
     pub fn try_has_got(&self, attempt: &Attempt) {
         match (attempt.status, &self.tried) {
             (Status::Succeeded | Status::Canceled, _) => self.services.tries.ended(attempt.id, false, self.now),

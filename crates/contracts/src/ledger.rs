@@ -147,10 +147,9 @@ impl Balance {
     }
 }
 
-/// An idempotency key with its request and its answer.
+/// An idempotency key, as its [`KeyIdentity`] has it, with its request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyRecord {
-    /// As the ledger knows it: a [`KeyIdentity`]'s text.
     pub key: String,
     /// SHA-256 of the request's method, path and parameters.
     pub fingerprint: [u8; 32],

@@ -18,7 +18,7 @@ use types::Kind;
 const READABLE: &[Kind] = &[Kind::PaymentIntent, Kind::SetupIntent, Kind::PaymentMethod];
 
 /// The ids of that kind in a text, wherever in it they are.
-fn ids<'a>(text: &'a str, kind: Kind) -> Vec<&'a str> {
+fn ids(text: &str, kind: Kind) -> Vec<&str> {
     let prefix = format!("{}_", kind.prefix());
     let starts = text.match_indices(&prefix).map(|(at, _)| &text[at..]);
     let ends = |id: &str| id[prefix.len()..].find(|end: char| !end.is_ascii_alphanumeric()).map(|at| prefix.len() + at);

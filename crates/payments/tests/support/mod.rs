@@ -3,6 +3,7 @@
 #![allow(dead_code, clippy::unwrap_used, reason = "each test file uses a part of it, and panics if something is wrong")]
 
 pub mod staged;
+pub mod tries;
 
 use api::form::Form;
 use api::open::{OpenAnswer, OpenRequest};
