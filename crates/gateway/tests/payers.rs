@@ -118,6 +118,10 @@ async fn a_payer_has_not_so_much_to_say() {
     assert_eq!(send(address, "/v1/try", payer, &said(32_768)).await.0, 200);
     assert_eq!(send(address, "/v1/try", payer, &said(32_769 + 4_100)).await.0, 413);
     assert_eq!(send(address, &format!("/v1/try?{}", said(30_000)), payer, &said(8_200)).await.0, 413);
-    assert_eq!(send(address, &format!("/v1/try?{}", said(40_000)), payer, "").await.0, 431, "no request has such a line");
+    assert_eq!(
+        send(address, &format!("/v1/try?{}", said(40_000)), payer, "").await.0,
+        431,
+        "no request has such a line"
+    );
     assert_eq!(send(address, "/v1/try", merchant, &said(100_000)).await.0, 200);
 }

@@ -121,7 +121,9 @@ impl QueryPool {
 
     /// The rows that a read finds, one after another. It is given up when they are dropped.
     pub(super) async fn open(&self, query: &Query) -> Result<Rows, LedgerError> {
-        Rows::open(self.lease().await?, query).await
+        let connection = self.lease().await?;
+        let asked = query.ask(&connection).await;
+        Rows::of(connection, asked)
     }
 
     /// What a statement that writes finds. It is never given up: PostgreSQL carries it out, whether this is dropped or not.

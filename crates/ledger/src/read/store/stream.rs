@@ -1,6 +1,5 @@
 //! The rows that a statement finds, one after another: what is done with each decides how much of them is kept.
 
-use super::query::Query;
 use crate::store::errors::ReadError;
 use contracts::ledger::LedgerError;
 use futures_util::TryStreamExt;
@@ -59,8 +58,8 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub async fn open(connection: Lease, query: &Query) -> Result<Self, LedgerError> {
-        let asked = query.ask(&connection).await;
+    /// `asked` is what was asked on the connection.
+    pub fn of(connection: Lease, asked: Result<RowStream, Error>) -> Result<Self, LedgerError> {
         let mut rows = Rows { rows: None, connection: Some(connection), turn: Turn::default() };
         match asked {
             Ok(asked) => rows.rows = Some(Box::pin(asked)),
