@@ -149,6 +149,6 @@ def test_texts_have_a_length(client, make, param, longest):
     assert error.user_message.endswith(f"must be at most {longest} characters")
 
 
-@pytest.mark.parametrize("url", ["http:///done", "javascript://x", "data://x", "https://a@b.example/", "nowhere"])
-def test_urls(client, url):
-    refused(lambda: pay(client, return_url=url), "url_invalid", "return_url")
+@pytest.mark.parametrize("return_url", ["http:///done", "javascript://x", "data://x", "https://a@b.example/", "nowhere"])
+def test_urls(client, return_url):
+    refused(lambda: pay(client, return_url=return_url), "url_invalid", "return_url")
