@@ -26,7 +26,7 @@ pub mod list;
 pub mod metadata;
 pub mod open;
 pub mod openapi;
-mod origin;
+pub mod origin;
 pub mod params;
 mod pipeline;
 pub mod registry;

@@ -107,17 +107,7 @@ pub async fn query<R: Resource>(call: &Call, params: ListParams) -> Result<ListQ
 
 /// Everything of a kind, a page of ten.
 pub fn all(kind: Kind) -> ListQuery {
-    ListQuery {
-        kind,
-        paging: Paging { limit: 10, starting_after: None, ending_before: None },
-        customer: None,
-        parents: Vec::new(),
-        status: None,
-        created_from: None,
-        created_until: None,
-        fields: Vec::new(),
-        any_field: false,
-    }
+    ListQuery::all(kind, Paging::newest(10))
 }
 
 /// The answer to a list's query.

@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv6Addr};
 /// Where a request comes from, as far as it is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Origin {
-    /// The client's; of IPv6 the network, /64, for a client has all of it.
+    /// The client's, as it is [counted](counted_as).
     pub address: Option<IpAddr>,
     /// A digest of the API key.
     pub key: [u8; 16],
@@ -14,13 +14,17 @@ pub struct Origin {
 
 impl Origin {
     pub fn new(address: Option<IpAddr>, api_key: &str) -> Self {
-        let network = |address: IpAddr| match address.to_canonical() {
-            IpAddr::V4(address) => IpAddr::V4(address),
-            IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
-        };
         let digest: [u8; 32] = Sha256::digest(api_key.as_bytes()).into();
         let mut key = [0; 16];
         key.copy_from_slice(&digest[..16]);
-        Origin { address: address.map(network), key }
+        Origin { address: address.map(counted_as), key }
+    }
+}
+
+/// What counts as the address of one client: of IPv6 the network, /64, for a client has all of it.
+pub fn counted_as(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
     }
 }

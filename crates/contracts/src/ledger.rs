@@ -199,7 +199,29 @@ pub struct ListQuery {
     pub any_field: bool,
 }
 
+impl<C> Paging<C> {
+    /// The newest items.
+    pub const fn newest(limit: u32) -> Self {
+        Paging { limit, starting_after: None, ending_before: None }
+    }
+}
+
 impl ListQuery {
+    /// Everything of a kind.
+    pub const fn all(kind: Kind, paging: Paging<ObjectId>) -> Self {
+        ListQuery {
+            kind,
+            paging,
+            customer: None,
+            parents: Vec::new(),
+            status: None,
+            created_from: None,
+            created_until: None,
+            fields: Vec::new(),
+            any_field: false,
+        }
+    }
+
     /// Whether much may be read for few results: objects that are passed over.
     pub fn is_scan(&self) -> bool {
         self.status.is_some() || !self.fields.is_empty()

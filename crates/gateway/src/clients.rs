@@ -2,6 +2,7 @@
 
 use crate::limits::{Limits, reached};
 use crate::network::Network;
+use api::origin::counted_as;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -45,7 +46,7 @@ impl Clients {
 
     /// `None` when the address has as many connections as it may have.
     pub fn connected(self: &Arc<Self>, from: IpAddr) -> Option<Arc<Client>> {
-        let (by, is_proxy) = (network(from), self.trusted.iter().any(|network| network.contains(from)));
+        let (by, is_proxy) = (counted_as(from), self.trusted.iter().any(|network| network.contains(from)));
         let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
         let address = addresses.entry(by).or_default();
         // Counted under the lock only.
@@ -112,17 +113,6 @@ impl Drop for Held {
     fn drop(&mut self) {
         self.client.address.held.fetch_sub(self.bytes, Ordering::Relaxed);
         self.client.clients.held.fetch_sub(self.bytes, Ordering::Relaxed);
-    }
-}
-
-/// What counts as one address: of IPv6 the network, for a machine has a whole one.
-fn network(address: IpAddr) -> IpAddr {
-    match address.to_canonical() {
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::from([a, b, c, d, 0, 0, 0, 0])
-        }
-        address => address,
     }
 }
 

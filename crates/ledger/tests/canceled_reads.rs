@@ -16,17 +16,7 @@ const CONNECTIONS: i64 = 2;
 
 /// A page of all charges.
 fn charges() -> ListQuery {
-    ListQuery {
-        kind: Kind::Charge,
-        paging: Paging { limit: 10, starting_after: None, ending_before: None },
-        customer: None,
-        parents: Vec::new(),
-        status: None,
-        created_from: None,
-        created_until: None,
-        fields: Vec::new(),
-        any_field: false,
-    }
+    ListQuery::all(Kind::Charge, Paging::newest(10))
 }
 
 /// How many sessions of the service wait for a lock.

@@ -29,7 +29,7 @@ async fn changed(ledger: &PgLedger, name: String, changes: impl IntoIterator<Ite
 }
 
 fn newest(limit: u32) -> EventQuery {
-    let paging = Paging { limit, starting_after: None, ending_before: None };
+    let paging = Paging::newest(limit);
     EventQuery { paging, types: Vec::new(), created_from: None, created_until: None, object: None }
 }
 

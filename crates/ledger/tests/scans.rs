@@ -26,18 +26,8 @@ const SLOW: u64 = 0;
 const OTHER: u64 = 1;
 
 fn list() -> ListQuery {
-    let paging = Paging { limit: 10, starting_after: None, ending_before: None };
-    ListQuery {
-        kind: Kind::Customer,
-        paging,
-        customer: None,
-        parents: Vec::new(),
-        status: None,
-        created_from: None,
-        created_until: None,
-        fields: Vec::new(),
-        any_field: false,
-    }
+    let paging = Paging::newest(10);
+    ListQuery::all(Kind::Customer, paging)
 }
 
 fn search() -> ListQuery {
@@ -45,7 +35,7 @@ fn search() -> ListQuery {
 }
 
 fn events() -> EventQuery {
-    let paging = Paging { limit: 10, starting_after: None, ending_before: None };
+    let paging = Paging::newest(10);
     EventQuery { paging, types: Vec::new(), created_from: None, created_until: None, object: None }
 }
 

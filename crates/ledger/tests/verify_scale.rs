@@ -19,9 +19,9 @@ const CLIENTS: usize = 256;
 /// What a verification may take besides what the process had before.
 const MEMORY_MAX: i64 = 100 << 20;
 
-/// `make test-scale` runs it. `FLORIN_TEST_COMMITS` says how many commits are written.
+/// `FLORIN_TEST_COMMITS` says how many commits are written.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "two million commits take minutes to write"]
+#[ignore = "writes two million commits, which takes minutes; `make test-scale` runs it"]
 async fn two_million_commits_are_verified() {
     let commits = std::env::var("FLORIN_TEST_COMMITS").map_or(2_000_000, |count| count.parse().unwrap());
     let database = TestDatabase::start().await;

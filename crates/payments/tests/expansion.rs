@@ -1,4 +1,5 @@
-//! Answers have a limit, whatever is asked for in how few bytes; and what is shown at many places is held once.
+//! A request of few bytes can ask for a very large answer: the API limits answers, and holds an object once that it shows at many
+//! places.
 
 #![allow(clippy::unwrap_used)]
 

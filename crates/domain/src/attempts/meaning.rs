@@ -3,7 +3,7 @@
 use super::{Attempt, Decline, Done, Operation, Outcome, PayerPage};
 use std::borrow::Cow;
 
-/// What an answer means for an attempt. Whatever is made of an outcome is made of this.
+/// What an answer means for an attempt. All that records, applies or compares an outcome asks this first.
 pub(super) fn meaning<'a>(attempt: &Attempt, outcome: &'a Outcome) -> Cow<'a, Outcome> {
     let meant = match outcome {
         // Of what has ended, the processor says what it says.

@@ -38,9 +38,8 @@ async fn lists_read_a_bounded_number_of_pages() {
     check(1_500, 150).await;
 }
 
-/// `make test-scale` runs it.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-#[ignore = "two million rows take minutes to write"]
+#[ignore = "writes two million rows, which takes minutes; `make test-scale` runs it"]
 async fn lists_read_a_bounded_number_of_pages_behind_two_million_rows() {
     check(32_000, 150).await;
 }

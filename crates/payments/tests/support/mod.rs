@@ -78,16 +78,8 @@ impl World {
         let ledger = FailingLedger::new(model);
         let processor = processor(clock.clone());
         let api = api(ledger.clone(), &tenant, clock.clone(), (vec![processor.clone()], &limits), register);
-        World {
-            api,
-            ledger,
-            clock,
-            tenant,
-            processor,
-            limits,
-            origin: Mutex::default(),
-            livemode: AtomicBool::new(false),
-        }
+        let (origin, livemode) = (Mutex::default(), AtomicBool::new(false));
+        World { api, ledger, clock, tenant, processor, limits, origin, livemode }
     }
 
     /// Another process with the same books, which are fast for it; its clock is that much ahead.
@@ -98,15 +90,13 @@ impl World {
 
     /// A process with the same books, and other processors; new cards go to the first.
     pub fn with_processors(&self, processors: Vec<Arc<dyn Processor>>) -> World {
-        let World { ledger, clock, tenant, processor, limits, .. } = self;
-        let api = api(ledger.clone(), tenant, clock.clone(), (processors, limits), |_| ());
-        let (ledger, clock, tenant, processor) = (ledger.clone(), clock.clone(), tenant.clone(), processor.clone());
+        let World { ledger, clock, tenant, limits, .. } = self;
         World {
-            api,
-            ledger,
-            clock,
-            tenant,
-            processor,
+            api: api(ledger.clone(), tenant, clock.clone(), (processors, limits), |_| ()),
+            ledger: ledger.clone(),
+            clock: clock.clone(),
+            tenant: tenant.clone(),
+            processor: self.processor.clone(),
             limits: limits.clone(),
             origin: Mutex::default(),
             livemode: AtomicBool::new(false),

@@ -232,7 +232,7 @@ pub async fn texts_that_cannot_be_stored_are_rejected(mut subject: Subject) {
         assert_eq!(rejected, number < poisoned, "commit {number}: {answer:?}");
     }
     let query = EventQuery {
-        paging: Paging { limit: 100, starting_after: None, ending_before: None },
+        paging: Paging::newest(100),
         types: vec!["\0*".to_owned(), "\0".to_owned()],
         created_from: None,
         created_until: None,

@@ -9,21 +9,11 @@ use std::time::Duration;
 use types::{Kind, ObjectId, Timestamp};
 
 fn first(limit: u32) -> Paging<ObjectId> {
-    Paging { limit, starting_after: None, ending_before: None }
+    Paging::newest(limit)
 }
 
 fn all_of(kind: Kind) -> ListQuery {
-    ListQuery {
-        kind,
-        paging: first(100),
-        customer: None,
-        parents: Vec::new(),
-        status: None,
-        created_from: None,
-        created_until: None,
-        fields: Vec::new(),
-        any_field: false,
-    }
+    ListQuery::all(kind, first(100))
 }
 
 async fn list(subject: &Subject, query: &ListQuery) -> Page<Stored> {

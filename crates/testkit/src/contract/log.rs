@@ -7,13 +7,7 @@ use serde_json::{Value, json};
 use types::{Kind, ObjectId};
 
 fn all() -> EventQuery {
-    EventQuery {
-        paging: Paging { limit: 100, starting_after: None, ending_before: None },
-        types: Vec::new(),
-        created_from: None,
-        created_until: None,
-        object: None,
-    }
+    EventQuery { paging: Paging::newest(100), types: Vec::new(), created_from: None, created_until: None, object: None }
 }
 
 async fn positions(subject: &Subject, query: &EventQuery) -> (Vec<i64>, bool) {
