@@ -1,7 +1,7 @@
 use crate::card_testing::Tries;
 use crate::due::{DueHandlers, Job};
 use crate::endpoint::Endpoints;
-use crate::idempotency::KeysHere;
+use crate::keys_here::KeysHere;
 use crate::open::OpenRoutes;
 use crate::registry::Registry;
 use crate::services::{Environment, Services};

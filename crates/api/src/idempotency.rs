@@ -1,76 +1,14 @@
-//! Idempotency keys: how far a request has got with its key, and which keys are in use in this process.
+//! Idempotency keys: how far a request has got with its key.
 
 use crate::form::Node;
 use contracts::{Caller, KeyKind};
 use domain::commit::{KeyIdentity, RequestKey};
 use http::Method;
 use sha2::{Digest, Sha256};
-use std::collections::HashSet;
-use std::hash::{BuildHasher, RandomState};
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use types::TenantId;
 
 /// The longest key, in characters.
 pub const KEY_MAX: usize = 255;
-
-/// How many keys of requests that have ended are remembered at least, and half of how many at most. Of official client
-/// libraries' repeats most come within seconds.
-const RECENT_MIN: usize = 200_000;
-
-/// The keys of requests in this process: of those under way, and of those that have ended lately.
-#[derive(Clone, Default)]
-pub struct KeysHere(Arc<Mutex<Here>>);
-
-#[derive(Default)]
-struct Here {
-    running: HashSet<(TenantId, KeyIdentity)>,
-    hasher: RandomState,
-    /// Hashes of keys: a key that shares its hash with another one costs a look-up.
-    recent: HashSet<u64>,
-    before: HashSet<u64>,
-}
-
-/// Held while a request runs; releases the key when dropped.
-pub struct Guard {
-    here: KeysHere,
-    key: (TenantId, KeyIdentity),
-}
-
-/// What is known of a key that a request comes with.
-pub struct Entry {
-    /// `None` if a request with the key is under way.
-    pub guard: Option<Guard>,
-    /// Whether a request with the key has ended lately.
-    pub is_recent: bool,
-}
-
-impl KeysHere {
-    pub fn enter(&self, tenant: TenantId, key: &KeyIdentity) -> Entry {
-        let key = (tenant, key.clone());
-        let mut here = self.locked();
-        let hash = here.hasher.hash_one(&key);
-        let is_recent = here.recent.contains(&hash) || here.before.contains(&hash);
-        let guard = here.running.insert(key.clone()).then(|| Guard { here: self.clone(), key });
-        Entry { guard, is_recent }
-    }
-
-    fn locked(&self) -> MutexGuard<'_, Here> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let mut here = self.here.locked();
-        here.running.remove(&self.key);
-        let hash = here.hasher.hash_one(&self.key);
-        if here.recent.len() >= RECENT_MIN {
-            here.before = std::mem::take(&mut here.recent);
-        }
-        here.recent.insert(hash);
-    }
-}
 
 /// What makes two requests with the same key the same: method, path, and parameters.
 pub fn fingerprint(method: &Method, path: &str, params: &Node) -> [u8; 32] {

@@ -21,6 +21,7 @@ mod extensions;
 pub mod form;
 mod idempotency;
 pub mod json;
+mod keys_here;
 pub mod kinds;
 pub mod list;
 pub mod metadata;

@@ -30,7 +30,8 @@ impl Api {
     /// `held` is let go when it has ended.
     pub async fn answer(self: &Arc<Self>, request: Request, held: impl Send + 'static) -> Answer {
         let (api, reads) = (self.clone(), request.endpoint.reads());
-        let work = async move { api.run(request).await };
+        // In a box: it is large, and moved several times before it runs.
+        let work = Box::pin(async move { api.run(request).await });
         let answer = if reads { while_awaited(work, held).await } else { carried_through(work, held).await };
         answer.unwrap_or_else(|| Answer::error(&ApiError::internal()))
     }
@@ -79,10 +80,13 @@ impl Api {
             tried: None,
         };
         let mut is_looked_up = false;
-        let _running = match &call.key {
+        let running = match &call.key {
             Some(key) => {
-                let entry = self.keys.enter(call.tenant_id(), &key.identity);
-                // Most repeated requests are answered here, before anything is decided. Any other is noticed when it
+                let entry = self.keys.enter(call.tenant_id(), key, self.services.ledger.epoch(), call.now);
+                if let Some(answer) = entry.answer {
+                    return Ok(answer);
+                }
+                // Most other repeated requests are answered here, before anything is decided. Any other is noticed when it
                 // commits: most keys are new, and a look-up for each would cost a quarter of a payment.
                 if entry.is_recent || entry.guard.is_none() {
                     if let Some(answer) = answered_before(&call, &tree).await? {
@@ -112,6 +116,12 @@ impl Api {
             && error.status == 402
         {
             tried.failed(error);
+        }
+        if let (Some(running), Some(key), Ok(answer)) = (&running, &call.key, &answer)
+            && key.state() == KeyState::Answered
+            && !answer.replayed
+        {
+            running.answered(key, answer, call.now);
         }
         answer
     }

@@ -28,6 +28,10 @@ pub trait Ledger: Send + Sync {
     /// written while the ledger's clock does not vouch for the time of the commit.
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError>;
 
+    /// Another number whenever what was written before may not be there any more: this process has connected to the store
+    /// anew, which may be another server after a fail-over, or has found something missing.
+    fn epoch(&self) -> u64;
+
     /// The newest states, in the order of `ids`; `None` for an object that does not exist.
     async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError>;
 

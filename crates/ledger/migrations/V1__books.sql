@@ -154,13 +154,11 @@ GRANT UPDATE (version, customer, parent_kind, parent, status, due, terms, state)
 GRANT UPDATE (fingerprint, created, status, object_kind, object, version, body) ON idempotency_keys TO florin_service;
 GRANT DELETE ON idempotency_keys TO florin_service;
 
--- A condition of a statement that writes: the statement fails as a whole unless it holds.
-CREATE FUNCTION require(error text, holds boolean) RETURNS void
+-- Ends a statement that writes, and undoes what it has done so far.
+CREATE FUNCTION refuse(error text) RETURNS void
 LANGUAGE plpgsql VOLATILE AS $$
 BEGIN
-    IF holds IS NOT TRUE THEN
-        RAISE EXCEPTION 'not as the committer took it to be' USING ERRCODE = error;
-    END IF;
+    RAISE EXCEPTION 'not as the committer took it to be' USING ERRCODE = error;
 END $$;
 
 -- The 22 digits of an id without its prefix. The 128 bits are divided as four parts of 32 bits, five digits at a time,

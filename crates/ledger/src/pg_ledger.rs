@@ -70,6 +70,10 @@ impl Ledger for PgLedger {
         }
     }
 
+    fn epoch(&self) -> u64 {
+        self.committers.epoch()
+    }
+
     async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
         self.reader.objects(tenant, ids).await
     }

@@ -225,26 +225,6 @@ async fn processes_share_one_log() {
     all_is_written(&ledgers[0], &database, &acknowledged).await;
 }
 
-/// A server that does not have everything: a replica that took over, or a backup that was restored. The connection may
-/// lead through a proxy that survives this.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn what_is_remembered_of_another_server_is_not_used() {
-    let cut = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'florin committer'";
-    for connection in [cut, ""] {
-        let database = prepared(TestDatabase::start().await).await;
-        let ledger = opened(&database, CommitterConfig::default());
-        for seed in 1..=20 {
-            ledger.commit(tenant(), charge(seed).1).await.unwrap();
-        }
-        let superuser = database.connect().await;
-        let lost = "DELETE FROM ledger.log WHERE position > 15; DELETE FROM ledger.objects WHERE position > 15;";
-        superuser.batch_execute(&format!("{lost} {connection}")).await.unwrap();
-        assert_eq!(ledger.commit(tenant(), charge(21).1).await.unwrap().first_position, 16);
-        let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
-        assert!(report.is_sound(), "{report:#?}");
-    }
-}
-
 /// A row that is to be changed and is not there: a key that another process forgets at the same moment, or a fault. Then
 /// nothing of the batch is written, and it is read again.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

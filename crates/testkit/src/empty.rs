@@ -20,6 +20,10 @@ impl Ledger for EmptyLedger {
         Ok(Committed { first_position: FIRST_POSITION })
     }
 
+    fn epoch(&self) -> u64 {
+        0
+    }
+
     async fn objects(&self, _: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
         Ok(vec![None; ids.len()])
     }

@@ -9,7 +9,7 @@ use contracts::ledger::{
 use domain::commit::{Commit, KeyIdentity, Version};
 use futures_util::future::BoxFuture;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use types::{ObjectId, TenantId, Timestamp};
 
@@ -22,6 +22,8 @@ pub struct FailingLedger {
     broken: AtomicBool,
     delay: OnceLock<Delay>,
     page_max: AtomicU32,
+    keys_looked_up: AtomicU32,
+    epoch: AtomicU64,
 }
 
 type Delay = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
@@ -35,6 +37,8 @@ impl FailingLedger {
             broken: AtomicBool::new(false),
             delay: OnceLock::new(),
             page_max: AtomicU32::new(u32::MAX),
+            keys_looked_up: AtomicU32::new(0),
+            epoch: AtomicU64::new(0),
         })
     }
 
@@ -54,6 +58,16 @@ impl FailingLedger {
     /// Before the next commit is written, this is done: what it commits is written first.
     pub fn before_next_commit(&self, meanwhile: impl Future<Output = ()> + Send + 'static) {
         *self.meanwhile.lock().unwrap() = Some(Box::pin(meanwhile));
+    }
+
+    /// How often it was asked for an idempotency key.
+    pub fn keys_looked_up(&self) -> u32 {
+        self.keys_looked_up.load(Ordering::SeqCst)
+    }
+
+    /// It goes on, on another server.
+    pub fn fail_over(&self) {
+        self.epoch.fetch_add(1, Ordering::SeqCst);
     }
 
     /// The ledger behind, which is never slow and never fails.
@@ -86,6 +100,10 @@ impl Ledger for FailingLedger {
         let committed = self.model.commit(tenant, commit).await?;
         self.broken.fetch_or(self.breaks.load(Ordering::SeqCst), Ordering::SeqCst);
         Ok(committed)
+    }
+
+    fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::SeqCst)
     }
 
     async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
@@ -126,6 +144,7 @@ impl Ledger for FailingLedger {
     }
 
     async fn idempotency(&self, tenant: TenantId, key: &KeyIdentity) -> Result<Option<IdempotencyRecord>, LedgerError> {
+        self.keys_looked_up.fetch_add(1, Ordering::SeqCst);
         self.model.idempotency(tenant, key).await
     }
 

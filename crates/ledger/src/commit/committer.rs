@@ -6,7 +6,6 @@ use super::queue::{BatchLimits, Job, Queue};
 use super::touched::ReadScope;
 use crate::config::CommitterConfig;
 use contracts::ledger::{CommitError, Committed};
-use deadpool_postgres::Pool;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::{Instant, sleep};
@@ -49,9 +48,9 @@ impl Part {
 }
 
 impl Committer {
-    pub fn new(queue: Arc<Queue>, pool: Pool, config: &CommitterConfig) -> Self {
+    pub fn new(queue: Arc<Queue>, writer: Writer, config: &CommitterConfig) -> Self {
         let limits = BatchLimits { commits: config.batch_max, bytes: config.batch_bytes_max };
-        Committer { queue, writer: Writer::new(pool), limits, unreachable_max: config.unreachable_max() }
+        Committer { queue, writer, limits, unreachable_max: config.unreachable_max() }
     }
 
     /// Runs until the queue is closed and empty.

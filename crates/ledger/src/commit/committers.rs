@@ -1,6 +1,7 @@
 //! The committers of a process, each with a queue and a thread of its own.
 
 use super::committer::Committer;
+use super::one_try::Writer;
 use super::prepared::PreparedCommit;
 use super::queue::{Answer, Job, Queue};
 use crate::config::CommitterConfig;
@@ -8,6 +9,7 @@ use crate::own_thread;
 use contracts::ledger::CommitError;
 use deadpool_postgres::Pool;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
@@ -15,6 +17,7 @@ use tokio_util::task::TaskTracker;
 /// When it is dropped, the committers end as soon as they have written what waits.
 pub(crate) struct Committers {
     queues: Vec<Arc<Queue>>,
+    epoch: Arc<AtomicU64>,
     running: TaskTracker,
 }
 
@@ -22,17 +25,18 @@ impl Committers {
     /// Starts the threads, which run until [`shutdown`](Self::shutdown).
     pub fn start(pool: &Pool, config: &CommitterConfig) -> Self {
         let queues: Vec<_> = (0..config.writers.max(1)).map(|_| Arc::new(Queue::new(config.queue_max))).collect();
-        let running = TaskTracker::new();
+        let (running, epoch) = (TaskTracker::new(), Arc::new(AtomicU64::new(0)));
         for queue in &queues {
             // The token exists as long as the committer works.
             let (served, pool, config, token) =
                 (Served(Arc::clone(queue)), pool.clone(), config.clone(), running.token());
+            let epoch = Arc::clone(&epoch);
             own_thread::start("committer", move || {
                 let _token = &token;
-                Committer::new(Arc::clone(&served.0), pool.clone(), &config).run()
+                Committer::new(Arc::clone(&served.0), Writer::new(pool.clone(), epoch.clone()), &config).run()
             });
         }
-        Committers { queues, running }
+        Committers { queues, epoch, running }
     }
 
     /// Puts a commit into the queue of its tenant's committer.
@@ -42,6 +46,11 @@ impl Committers {
         let job = Job { prepared, answer, arrived: Instant::now(), lost: Vec::new(), too_much: 0 };
         self.queues[at].put(job)?;
         Ok(answered)
+    }
+
+    /// Another number whenever a committer has connected anew, or has found something missing.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Acquire)
     }
 
     /// Rejects new commits, and returns when all that were accepted have been answered.

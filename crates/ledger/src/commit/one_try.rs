@@ -13,12 +13,14 @@ use super::store::write_batch::{Written, roll_back, write_batch};
 use super::store::write_statement::Basis;
 use super::touched::{ReadScope, Touched};
 use super::writes::Writes;
-use crate::store::errors::{Cause, ReadError, cause};
+use crate::store::errors::{Cause, ReadError, cause, is_missing};
 use crate::store::round_trip;
 use contracts::ledger::CommitError;
 use deadpool_postgres::Pool;
 use platform::database::with_causes;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// What became of one commit.
 #[derive(Debug)]
@@ -61,12 +63,14 @@ pub(super) struct Writer {
     pool: Pool,
     /// Kept from one batch to the next.
     connection: Option<Connection>,
+    /// Changed when what was written may not be there any more.
+    epoch: Arc<AtomicU64>,
 }
 
 impl Writer {
     /// Connects at the first try.
-    pub fn new(pool: Pool) -> Self {
-        Writer { pool, connection: None }
+    pub fn new(pool: Pool, epoch: Arc<AtomicU64>) -> Self {
+        Writer { pool, connection: None, epoch }
     }
 
     /// One try. `waits`: for the lock of the first commit's tenant. Unless it is certain that its transaction has ended,
@@ -128,6 +132,9 @@ impl Writer {
             }
             Ok(Written::RolledBack(error)) => {
                 self.connection = Some(connection);
+                if is_missing(&error) {
+                    self.epoch.fetch_add(1, Ordering::Release);
+                }
                 Err(undone(&error, basis, scope))
             }
             Ok(Written::Unsent(error)) => Err(TryError::NotWritten(with_causes(&error))),
@@ -140,7 +147,11 @@ impl Writer {
     async fn connection(&mut self) -> Result<Connection, String> {
         match self.connection.take().filter(|connection| !connection.client.is_closed()) {
             Some(connection) => Ok(connection),
-            None => round_trip::limited(Connection::open(&self.pool)).await?,
+            None => {
+                let connection = round_trip::limited(Connection::open(&self.pool)).await?;
+                self.epoch.fetch_add(1, Ordering::Release);
+                connection
+            }
         }
     }
 

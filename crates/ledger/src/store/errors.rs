@@ -3,7 +3,7 @@
 use contracts::ledger::LedgerError;
 use platform::database::with_causes;
 
-/// The errors that `ledger.require` raises: a tenant's lock is not free; a row is not as it was taken to be.
+/// The errors that `ledger.refuse` raises: a tenant's lock is not free; a row is not as it was taken to be.
 pub(crate) const LOCKED: &str = "FL001";
 pub(crate) const NOT_AS_KNOWN: &str = "FL002";
 
@@ -36,6 +36,11 @@ pub(crate) fn cause(error: &tokio_postgres::Error) -> Cause {
         code if code.starts_with("22") || code.starts_with("23") || code.starts_with("54") => Cause::Content,
         _ => Cause::Server,
     }
+}
+
+/// Whether something is not there, or not as it was known: the server may not be the one that wrote it.
+pub(crate) fn is_missing(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|state| state.code() == NOT_AS_KNOWN)
 }
 
 /// Whether PostgreSQL itself says that the statement failed, and goes on with the session: then all that the transaction

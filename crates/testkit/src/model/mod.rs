@@ -67,6 +67,10 @@ impl Ledger for ModelLedger {
         Ok(committed)
     }
 
+    fn epoch(&self) -> u64 {
+        0
+    }
+
     async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
         self.read(tenant, |books| ids.iter().map(|id| books.objects.get(id).map(|stored| (**stored).clone())).collect())
     }

@@ -1,7 +1,7 @@
 //! The committers' own connections: few, set up for writing, with their statements prepared.
 
 use super::read_statements::{DURABLE, ReadStatements, SETTINGS};
-use super::write_statement::{self, Basis, RowSet};
+use super::write_statement::{self, Compared, RowSet};
 use crate::commit::state_cache::StateCache;
 use deadpool::managed::Manager;
 use deadpool_postgres::{ClientWrapper, Pool};
@@ -13,8 +13,8 @@ use tokio_postgres::{Error, Statement};
 pub(crate) struct Connection {
     pub client: ClientWrapper,
     pub prepared: ReadStatements,
-    /// Statements that write, by their basis and the numbers of their sets of rows as bits.
-    writing: HashMap<(Basis, u32), Statement>,
+    /// Statements that write, by what they compare and the numbers of their sets of rows as bits.
+    writing: HashMap<(Compared, u32), Statement>,
     /// Dropped with the connection: the next one may lead to another server, which may not have everything.
     pub cache: StateCache,
 }
@@ -36,15 +36,15 @@ impl Connection {
     /// The statement that writes these sets of rows, each with its number. It is prepared at first use.
     pub async fn write_statement(
         &mut self,
-        basis: Basis,
+        compared: Compared,
         sets: impl Iterator<Item = (usize, &'static RowSet)> + Clone,
     ) -> Result<Statement, Error> {
-        let key = (basis, sets.clone().fold(0, |numbers, (number, _)| numbers | 1 << number));
+        let key = (compared, sets.clone().fold(0, |numbers, (number, _)| numbers | 1 << number));
         if let Some(statement) = self.writing.get(&key) {
             return Ok(statement.clone());
         }
         let sets: Vec<&RowSet> = sets.map(|(_, set)| set).collect();
-        let statement = self.client.prepare(&write_statement::statement(basis, &sets)).await?;
+        let statement = self.client.prepare(&write_statement::statement(compared, &sets)).await?;
         self.writing.insert(key, statement.clone());
         Ok(statement)
     }

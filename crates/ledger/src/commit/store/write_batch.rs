@@ -2,7 +2,7 @@
 
 use super::arrays::{Parameter, array};
 use super::connection::Connection;
-use super::write_statement::{self as sets, Basis, RowSet};
+use super::write_statement::{self as sets, Basis, Compared, RowSet};
 use crate::commit::state::{AccountState, TenantState};
 use crate::commit::writes::Writes;
 use crate::store::column_values::{action_columns, answer_columns, key_id, rule_code, terms_text, types_text};
@@ -45,11 +45,16 @@ pub(crate) async fn write_batch(
 ) -> Written {
     let parts = parts(writes);
     let sets = parts.iter().map(|part| (part.number, part.set));
-    let statement = match connection.write_statement(basis, sets).await {
+    let compared = match basis {
+        Basis::Read => Compared::Nothing,
+        Basis::Remembered if states.values().all(|state| state.presumed.is_empty()) => Compared::Heads,
+        Basis::Remembered => Compared::HeadsAndVersions,
+    };
+    let statement = match connection.write_statement(compared, sets).await {
         Ok(statement) => statement,
         Err(error) => return Written::Unsent(error),
     };
-    let remembered = if basis == Basis::Remembered { remembered(states) } else { Vec::new() };
+    let remembered = remembered(states, compared);
     let arrays = remembered.iter().chain(parts.iter().flat_map(|part| &part.arrays));
     let parameters: Vec<Parameter<'_>> = arrays.map(|array| &**array as Parameter<'_>).collect();
     let execute = connection.client.execute(&statement, &parameters);
@@ -68,23 +73,30 @@ pub(crate) async fn write_batch(
     }
 }
 
-/// What [`Basis::Remembered`] compares: the parameters before those of the sets.
-fn remembered(states: &BTreeMap<i32, TenantState>) -> Arrays<'_> {
-    let heads: Vec<_> = states.iter().filter(|(_, state)| state.stored.position > 0).collect();
-    let presumed: Vec<_> = states
-        .iter()
-        .flat_map(|(tenant, state)| state.presumed.iter().map(|(id, version)| (*tenant, *id, *version)))
-        .collect();
-    arrays![
+/// The parameters of what is compared.
+fn remembered(states: &BTreeMap<i32, TenantState>, compared: Compared) -> Arrays<'_> {
+    if compared == Compared::Nothing {
+        return Vec::new();
+    }
+    let heads = states.values().map(|state| &state.stored);
+    let mut parameters = arrays![
         array(states.keys(), |tenant| *tenant),
-        array(&heads, |head| *head.0),
-        array(&heads, |head| head.1.stored.position),
-        array(&heads, |head| head.1.stored.hash.as_slice()),
-        array(&presumed, |object| object.0),
-        array(&presumed, |object| object.1.kind.code()),
-        array(&presumed, |object| object.1.value),
-        array(&presumed, |object| object.2),
-    ]
+        array(heads.clone(), |head| head.position),
+        array(heads, |head| if head.position > 0 { head.hash.as_slice() } else { &[] }),
+    ];
+    if compared == Compared::HeadsAndVersions {
+        let objects: Vec<_> = states
+            .iter()
+            .flat_map(|(tenant, state)| state.presumed.iter().map(|(id, version)| (*tenant, *id, *version)))
+            .collect();
+        parameters.extend(arrays![
+            array(&objects, |object| object.0),
+            array(&objects, |object| object.1.kind.code()),
+            array(&objects, |object| object.1.value),
+            array(&objects, |object| object.2),
+        ]);
+    }
+    parameters
 }
 
 /// A set of rows with its columns.

@@ -166,50 +166,67 @@ pub(crate) const NEW_KEYS: RowSet = RowSet {
 pub(crate) const CHANGED_KEYS: RowSet =
     RowSet { table: "idempotency_keys", keys: 1, columns: KEY_COLUMNS, only_new: &[], replaces: None };
 
-/// What a statement makes sure of beside what it writes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// What a batch was checked against, before it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Basis {
-    /// The batch was checked against what was read in the same transaction, under the tenants' locks.
+    /// What was read in the same transaction, under the tenants' locks.
     Read,
-    /// It was checked against what was remembered. The statement takes the locks, and compares the logs' last rows and the
-    /// versions that the batch relies on.
+    /// What was remembered. The statement takes the locks, and compares.
     Remembered,
 }
 
-/// The parameters of a statement with [`Basis::Remembered`] before those of the sets: tenants to be locked; tenant,
-/// position and hash of each last row; tenant, kind, id and version of each object that is relied on.
-const REMEMBERED_PARAMETERS: usize = 8;
+/// What a statement compares beside what it replaces.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Compared {
+    Nothing,
+    /// The logs' last rows.
+    Heads,
+    /// The versions of objects that the batch relies on too.
+    HeadsAndVersions,
+}
 
-/// The conditions of [`Basis::Remembered`]: the error of each, and the condition. The locks come first: PostgreSQL
-/// evaluates them in this order, and the rest not at all if one does not hold.
-const REMEMBERED: [(&str, &str); 3] = [
-    (LOCKED, "l.free"),
-    (
-        NOT_AS_KNOWN,
-        "NOT EXISTS (SELECT FROM UNNEST($2::int[], $3::bigint[], $4::bytea[]) AS k (tenant, position, hash)
-            LEFT JOIN ledger.log l ON l.tenant = k.tenant AND l.position = k.position
-            WHERE l.hash IS DISTINCT FROM k.hash)",
-    ),
-    (
-        NOT_AS_KNOWN,
-        "NOT EXISTS (SELECT FROM UNNEST($5::int[], $6::smallint[], $7::uuid[], $8::int[]) AS k (tenant, kind, id, version)
-            LEFT JOIN ledger.objects o ON o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id
-            WHERE o.version IS DISTINCT FROM k.version)",
-    ),
-];
+impl Compared {
+    /// How many parameters there are for it, before those of the sets: tenant, position and hash of each last row, of which
+    /// an empty log has an empty one; then tenant, kind, id and version of each object.
+    const fn parameters(self) -> usize {
+        match self {
+            Compared::Nothing => 0,
+            Compared::Heads => 3,
+            Compared::HeadsAndVersions => 7,
+        }
+    }
+}
 
-/// The statement that writes the sets of rows. Its parameters are those of the basis, and then the columns of the sets, in
+/// Locks the tenants. Another process's row may be written between the statement's snapshot and its lock, and is not seen here
+/// then: the new row of the log, which has the same position, is refused.
+fn heads() -> String {
+    format!(
+        " FROM (SELECT bool_and(pg_try_advisory_xact_lock({LOCKS}, k.tenant) IS TRUE) AS free,
+            bool_and((coalesce((SELECT l.hash FROM ledger.log l WHERE l.tenant = k.tenant AND l.position = k.position), '')
+                = k.hash) IS TRUE) AS known
+        FROM UNNEST($1::int[], $2::bigint[], $3::bytea[]) AS k (tenant, position, hash)) AS l"
+    )
+}
+
+const SAME_VERSIONS: &str = "NOT EXISTS (
+        SELECT FROM UNNEST($4::int[], $5::smallint[], $6::uuid[], $7::int[]) AS k (tenant, kind, id, version)
+        LEFT JOIN ledger.objects o ON o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id
+        WHERE o.version IS DISTINCT FROM k.version)";
+
+/// The statement that writes the sets of rows. Its parameters are those of what is compared, and then the columns of the sets, in
 /// order. It fails, and writes nothing, if a row that is to be changed is not there.
 ///
-/// PostgreSQL evaluates the conditions of the `SELECT` one after another, and carries a part of the `WITH` out when a
-/// condition asks for it, or else at the end.
-pub(crate) fn statement(basis: Basis, sets: &[&RowSet]) -> String {
+/// PostgreSQL evaluates the conditions of the `SELECT` one after another until one does not hold, and carries a part of the
+/// `WITH` out when a condition asks for it, or else at the end.
+pub(crate) fn statement(compared: Compared, sets: &[&RowSet]) -> String {
     let mut sql = String::new();
     let mut conditions: Vec<(&str, String)> = Vec::new();
-    let mut parameter = 0;
-    if basis == Basis::Remembered {
-        parameter = REMEMBERED_PARAMETERS;
-        conditions.extend(REMEMBERED.map(|(error, condition)| (error, condition.to_owned())));
+    let mut parameter = compared.parameters();
+    if compared != Compared::Nothing {
+        conditions.extend([(LOCKED, "l.free".to_owned()), (NOT_AS_KNOWN, "l.known".to_owned())]);
+    }
+    if compared == Compared::HeadsAndVersions {
+        conditions.push((NOT_AS_KNOWN, SAME_VERSIONS.to_owned()));
     }
     for (number, set) in sets.iter().enumerate() {
         let columns: Vec<&Column> = set.columns.iter().chain(set.only_new).collect();
@@ -242,15 +259,13 @@ pub(crate) fn statement(basis: Basis, sets: &[&RowSet]) -> String {
             write!(sql, "UPDATE ledger.{table} t SET {assigned} FROM (SELECT {arrays}) AS n WHERE {same} RETURNING 1)")
         };
     }
-    let required: Vec<_> =
-        conditions.iter().map(|(error, condition)| format!("ledger.require('{error}', {condition})")).collect();
-    let _ = write!(sql, " SELECT {}", required.join(", "));
-    if basis == Basis::Remembered {
-        let _ = write!(
-            sql,
-            " FROM (SELECT bool_and(pg_try_advisory_xact_lock({LOCKS}, k.tenant)) AS free
-            FROM UNNEST($1::int[]) AS k (tenant)) AS l"
-        );
+    let refused =
+        |(error, condition): &(&str, String)| format!(" WHEN ({condition}) IS NOT TRUE THEN ledger.refuse('{error}')");
+    let refused: String = conditions.iter().map(refused).collect();
+    // Without a condition there is nothing to ask.
+    sql.push_str(&if refused.is_empty() { " SELECT".to_owned() } else { format!(" SELECT CASE{refused} END") });
+    if compared != Compared::Nothing {
+        sql.push_str(&heads());
     }
     sql
 }
