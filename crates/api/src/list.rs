@@ -3,7 +3,7 @@
 use crate::call::Call;
 use crate::error::{ApiError, Failure, Result};
 use crate::form::Node;
-use crate::json::Json;
+use crate::json::{ANSWER_BYTES_MAX, Json};
 use crate::params::Param;
 use crate::reply::Reply;
 use crate::resource::{Resource, decode, show};
@@ -105,9 +105,9 @@ pub async fn query<R: Resource>(call: &Call, params: ListParams) -> Result<ListQ
     Ok(ListQuery { paging, status, created_from: created.from, created_until: created.until, ..all(R::Object::KIND) })
 }
 
-/// Everything of a kind, a page of ten.
+/// Everything of a kind, a page of ten, which has no more bytes than an answer may have.
 pub fn all(kind: Kind) -> ListQuery {
-    ListQuery::all(kind, Paging::newest(10))
+    ListQuery { bytes_max: ANSWER_BYTES_MAX, ..ListQuery::all(kind, Paging::newest(10)) }
 }
 
 /// The answer to a list's query.

@@ -33,7 +33,17 @@ pub trait Ledger: Send + Sync {
     fn epoch(&self) -> u64;
 
     /// The newest states, in the order of `ids`; `None` for an object that does not exist.
-    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError>;
+    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+        self.objects_within(tenant, ids, usize::MAX).await
+    }
+
+    /// The same; `TooLarge` if they have more than so many bytes. No more are kept, but for a single object.
+    async fn objects_within(
+        &self,
+        tenant: TenantId,
+        ids: &[ObjectId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Stored>>, LedgerError>;
 
     /// States as of past versions, folded from the log, in the order of `at`; `None` for a version that the object
     /// never had. Their `index` is empty, because the log does not keep it.
@@ -201,6 +211,8 @@ pub struct ListQuery {
     pub fields: Vec<FieldFilter>,
     /// Whether one of `fields` is enough, or all of them must hold.
     pub any_field: bool,
+    /// `TooLarge` if the objects of the page have more bytes. No more are kept.
+    pub bytes_max: usize,
 }
 
 impl<C> Paging<C> {
@@ -223,6 +235,7 @@ impl ListQuery {
             created_until: None,
             fields: Vec::new(),
             any_field: false,
+            bytes_max: usize::MAX,
         }
     }
 

@@ -74,8 +74,13 @@ impl Ledger for PgLedger {
         self.committers.epoch()
     }
 
-    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
-        self.reader.objects(tenant, ids).await
+    async fn objects_within(
+        &self,
+        tenant: TenantId,
+        ids: &[ObjectId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
+        self.reader.objects(tenant, ids, bytes_max).await
     }
 
     async fn objects_at(

@@ -51,19 +51,24 @@ async fn held(database: &TestDatabase) -> (Client, Vec<Doc>) {
         ledger.commit(tenant_id(number), created).await.unwrap();
         docs.push(doc);
     }
+    let slow = "tenant <> (SELECT min(number) FROM ledger.books) OR public.held()";
+    (holder(database, "ledger.objects", slow).await, docs)
+}
+
+/// A statement that reads a row of the table evaluates `passes` first, where `public.held()` waits until this lets go.
+async fn holder(database: &TestDatabase, table: &str, passes: &str) -> Client {
     let holder = database.connect().await;
     holder
-        .batch_execute(
+        .batch_execute(&format!(
             "CREATE FUNCTION public.held() RETURNS boolean LANGUAGE plpgsql AS
                 $$ BEGIN PERFORM pg_advisory_lock_shared(7); PERFORM pg_advisory_unlock_shared(7); RETURN true; END $$;
-            ALTER TABLE ledger.objects ENABLE ROW LEVEL SECURITY;
-            CREATE POLICY slow ON ledger.objects
-                USING (tenant <> (SELECT min(number) FROM ledger.books) OR public.held());
-            SELECT pg_advisory_lock(7)",
-        )
+            ALTER TABLE {table} ENABLE ROW LEVEL SECURITY;
+            CREATE POLICY slow ON {table} USING ({passes});
+            SELECT pg_advisory_lock(7)"
+        ))
         .await
         .unwrap();
-    (holder, docs)
+    holder
 }
 
 fn ledger_with(database: &TestDatabase, config: &ScanConfig) -> Arc<PgLedger> {
@@ -158,6 +163,42 @@ async fn a_search_has_a_limit_of_time_and_then_leaves_its_place() {
     }
     holder.batch_execute("SELECT pg_advisory_unlock(7)").await.unwrap();
     assert_eq!(searching(&ledger, tenant_id(SLOW)).await.unwrap(), Ok(1));
+}
+
+/// Look-ups of single objects are made together. Large ones were among them: all waited until PostgreSQL had read those, and their
+/// bytes were in memory together.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_large_object_does_not_hold_up_the_small_ones_of_others() {
+    let database = TestDatabase::start().await;
+    let mut docs = Vec::new();
+    for (number, name) in [(SLOW, "x".repeat(100_000)), (OTHER, "Ada".to_owned())] {
+        support::prepare(&database, tenant_id(number)).await;
+        let now = ManualClock::new().now();
+        let mut doc = Doc::new(Kind::Customer, now, &mut SeededEntropy::new(number), json!({"name": name}));
+        let created = Draft::at(now).create(&mut doc, None).commit();
+        support::opened(&database, CommitterConfig::default()).commit(tenant_id(number), created).await.unwrap();
+        docs.push(doc);
+    }
+    let ledger = support::on(database.pool(SERVICE_ROLE, 8));
+    let find = |number: u64| {
+        let (ledger, id) = (Arc::clone(&ledger), docs[usize::try_from(number).unwrap()].id);
+        tokio::spawn(
+            async move { ledger.objects(tenant_id(number), &[id]).await.unwrap().remove(0).unwrap().state.len() },
+        )
+    };
+    // From now on large states are read slowly.
+    assert!(find(SLOW).await.unwrap() > 100_000 && find(OTHER).await.unwrap() < 100);
+    let holder = holder(&database, "ledger.log", "octet_length(entries) < 100000 OR public.held()").await;
+    let large: Vec<_> = (0..4).map(|_| find(SLOW)).collect();
+    timeout(PATIENCE, until_held(&holder, 1)).await.expect("one of them waits");
+    for _ in 0..4 {
+        assert!(timeout(PATIENCE, find(OTHER)).await.expect("it does not wait for them").unwrap() < 100);
+    }
+    timeout(PATIENCE, until_held(&holder, 4)).await.expect("they have a connection each");
+    holder.batch_execute("SELECT pg_advisory_unlock(7)").await.unwrap();
+    for large in large {
+        assert!(timeout(PATIENCE, large).await.unwrap().unwrap() > 100_000);
+    }
 }
 
 /// What is read is not kept beyond a limit: the page of a tenant whose objects are large is refused, not gathered.

@@ -5,6 +5,7 @@
 
 mod support;
 
+use api::json::ANSWER_BYTES_MAX;
 use processors::sandbox::SandboxConfig;
 use serde_json::Value;
 use support::{World, body};
@@ -71,6 +72,28 @@ async fn an_object_that_is_shown_at_many_places_is_held_once_and_an_answer_has_a
         // What is not asked for stays a reference, also of an object that is there.
         assert!(again["latest_charge"]["payment_intent"].is_string() && intent["payment_method"].is_string());
     }
+}
+
+/// What is still to be read is limited by what has been: the objects of one round were read, and made ready to be shown, before
+/// they were counted.
+#[tokio::test]
+async fn no_more_is_read_for_an_answer_than_it_may_have() {
+    let _alone = ALONE.lock().await;
+    let world = World::new(SandboxConfig::default());
+    for _ in 0..30 {
+        let customer = created(&world, "/v1/customers", &format!("name=Ada{}", large_metadata())).await;
+        let customer = customer["id"].as_str().unwrap();
+        let form = format!("amount=2000&currency=usd&confirm=true&payment_method=pm_card_visa&customer={customer}");
+        created(&world, "/v1/payment_intents", &format!("{form}{}", large_metadata())).await;
+    }
+    world.ledger.take_bytes_read();
+    assert_eq!(wrong(&world, "/v1/payment_intents", "limit=30").await, None);
+    let page = world.ledger.take_bytes_read();
+    let expand = "&expand[]=data.customer&expand[]=data.latest_charge.payment_intent";
+    let refused = wrong(&world, "/v1/payment_intents", &format!("limit=30{expand}")).await;
+    assert_eq!(refused.as_deref(), Some("expand"));
+    let read = world.ledger.take_bytes_read() - page;
+    assert!(read <= ANSWER_BYTES_MAX, "{read} bytes are read for an answer that may have {ANSWER_BYTES_MAX}");
 }
 
 #[tokio::test]

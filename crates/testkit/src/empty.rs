@@ -24,7 +24,12 @@ impl Ledger for EmptyLedger {
         0
     }
 
-    async fn objects(&self, _: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+    async fn objects_within(
+        &self,
+        _: TenantId,
+        ids: &[ObjectId],
+        _: usize,
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
         Ok(vec![None; ids.len()])
     }
 

@@ -9,7 +9,7 @@ use contracts::ledger::{
 use domain::commit::{Commit, KeyIdentity, Version};
 use futures_util::future::BoxFuture;
 use std::ops::RangeInclusive;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, OnceLock};
 use types::{ObjectId, TenantId, Timestamp};
 
@@ -24,6 +24,7 @@ pub struct FailingLedger {
     page_max: AtomicU32,
     keys_looked_up: AtomicU32,
     epoch: AtomicU64,
+    bytes_read: AtomicUsize,
 }
 
 type Delay = Box<dyn Fn() -> BoxFuture<'static, ()> + Send + Sync>;
@@ -39,7 +40,17 @@ impl FailingLedger {
             page_max: AtomicU32::new(u32::MAX),
             keys_looked_up: AtomicU32::new(0),
             epoch: AtomicU64::new(0),
+            bytes_read: AtomicUsize::new(0),
         })
+    }
+
+    /// How many bytes of newest states were read since this was asked last.
+    pub fn take_bytes_read(&self) -> usize {
+        self.bytes_read.swap(0, Ordering::SeqCst)
+    }
+
+    fn count<'a>(&self, read: impl Iterator<Item = &'a Stored>) {
+        self.bytes_read.fetch_add(read.map(|stored| stored.state.len()).sum(), Ordering::SeqCst);
     }
 
     /// From now on each commit is written after `delay`.
@@ -106,11 +117,18 @@ impl Ledger for FailingLedger {
         self.epoch.load(Ordering::SeqCst)
     }
 
-    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+    async fn objects_within(
+        &self,
+        tenant: TenantId,
+        ids: &[ObjectId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
         if self.broken.load(Ordering::SeqCst) {
             return Err(LedgerError::Unavailable("it is starting up".to_owned()));
         }
-        self.model.objects(tenant, ids).await
+        let found = self.model.objects_within(tenant, ids, bytes_max).await?;
+        self.count(found.iter().flatten());
+        Ok(found)
     }
 
     async fn objects_at(
@@ -123,6 +141,7 @@ impl Ledger for FailingLedger {
 
     async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
         let page = self.model.list(tenant, query).await?;
+        self.count(page.items.iter());
         let room = usize::try_from(self.page_max.load(Ordering::SeqCst)).unwrap();
         if page.items.len() > room { Err(LedgerError::TooLarge) } else { Ok(page) }
     }

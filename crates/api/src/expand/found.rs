@@ -8,6 +8,7 @@ use crate::kinds::Kinds;
 use crate::list;
 use crate::resource::Expandable;
 use contracts::LedgerError;
+use contracts::ledger::Stored;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::{Map, Value};
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -20,13 +21,12 @@ const CHILDREN_SHOWN: u32 = 10;
 type Children = (ObjectId, &'static str);
 
 /// What was found so far.
-#[derive(Default)]
 pub(super) struct Found {
     /// As they are shown; `None` for one that does not exist.
     objects: HashMap<ObjectId, Option<Value>>,
     lists: HashMap<Children, Value>,
-    /// Of the states that were read.
-    bytes: usize,
+    /// How many bytes of states may still be read.
+    room: usize,
 }
 
 /// What has still to be found.
@@ -42,15 +42,15 @@ impl Found {
     /// All that is to be expanded of an answer; `None` if that is too large for one. Each round finds all that is referred to
     /// one level further down.
     pub async fn by(call: &Call, answer: &Value, tree: &Tree) -> Result<Option<Found>> {
-        let mut found = Found::default();
+        let mut found = Found { objects: HashMap::new(), lists: HashMap::new(), room: ANSWER_BYTES_MAX };
         loop {
             let Wanted { objects, lists, .. } = found.wanted(&call.services.kinds, answer, tree);
             if objects.is_empty() && lists.is_empty() {
                 return Ok(Some(found));
             }
             match found.add(call, objects, lists).await {
-                Ok(()) if found.bytes <= ANSWER_BYTES_MAX => (),
-                Ok(()) | Err(Unfound::TooLarge) => return Ok(None),
+                Ok(()) => (),
+                Err(Unfound::TooLarge) => return Ok(None),
                 Err(Unfound::Failed(failure)) => return Err(failure),
             }
         }
@@ -102,9 +102,10 @@ impl Found {
     ) -> Result<(), Unfound> {
         let audience = call.audience();
         let ids: Vec<ObjectId> = objects.into_iter().collect();
-        for (id, stored) in ids.iter().zip(call.services.ledger.objects(call.tenant_id(), &ids).await?) {
+        let read = call.services.ledger.objects_within(call.tenant_id(), &ids, self.room).await?;
+        self.read(read.iter().flatten());
+        for (id, stored) in ids.iter().zip(read) {
             let facts = call.services.kinds.facts(id.kind);
-            self.bytes = self.bytes.saturating_add(stored.as_ref().map_or(0, |stored| stored.state.len()));
             let shown =
                 stored.zip(facts).map(|(stored, facts)| (facts.render)(&stored.state, &audience)).transpose()?;
             self.objects.insert(*id, shown);
@@ -116,18 +117,20 @@ impl Found {
             let mut query = list::all(facts.kind);
             query.parents = vec![parent];
             query.paging.limit = CHILDREN_SHOWN;
+            query.bytes_max = self.room;
             let page = call.services.ledger.list(call.tenant_id(), &query).await?;
-            self.bytes = page.items.iter().fold(self.bytes, |bytes, item| bytes.saturating_add(item.state.len()));
+            self.read(page.items.iter());
             let data = page.items.iter().map(|stored| (facts.render)(&stored.state, &audience));
             let data = data.collect::<Result<Vec<_>, ApiError>>()?;
             let path = call.services.kinds.facts(parent.kind).map_or("", |facts| facts.path);
             let url = format!("{path}/{parent}/{name}");
             self.lists.insert((parent, name), list::envelope(data, page.has_more, &url).into());
-            if self.bytes > ANSWER_BYTES_MAX {
-                return Err(Unfound::TooLarge);
-            }
         }
         Ok(())
+    }
+
+    fn read<'a>(&mut self, read: impl Iterator<Item = &'a Stored>) {
+        self.room = read.fold(self.room, |room, stored| room.saturating_sub(stored.state.len()));
     }
 }
 

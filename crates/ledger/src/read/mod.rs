@@ -45,9 +45,14 @@ impl Reader {
         self.tenants.get(&self.queries, tenant).await
     }
 
-    pub async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
+    pub async fn objects(
+        &self,
+        tenant: TenantId,
+        ids: &[ObjectId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
         let tenant = self.number(tenant).await?;
-        let mut found = self.objects.newest(tenant, ids).await?;
+        let mut found = self.objects.newest(tenant, ids, bytes_max).await?;
         if let [_] = ids {
             return Ok(vec![found.pop()]);
         }

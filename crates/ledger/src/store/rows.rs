@@ -91,8 +91,8 @@ pub(crate) fn balance_from(row: &Row, first: usize) -> Result<Balance, RowError>
     })
 }
 
-/// The columns that [`idempotency_record`] reads.
-pub(crate) const KEY_COLUMNS: &str = "key, fingerprint, created, status, object_kind, object, version, body";
+/// The columns that [`idempotency_record`] reads. `body` comes after them.
+pub(crate) const KEY_COLUMNS: &str = "key, fingerprint, created, status, object_kind, object, version";
 
 pub(crate) fn idempotency_record(row: &Row) -> Result<IdempotencyRecord, RowError> {
     idempotency_record_from(row, 0)

@@ -74,6 +74,7 @@ pub fn lists(books: &Books) -> Vec<ListQuery> {
         kind: Kind::Charge,
         fields: fields[choice[0]].0.clone(),
         any_field: fields[choice[0]].1,
+        bytes_max: usize::MAX,
         customer: customers[choice[1]],
         parents: parents[choice[2]].to_vec(),
         status: statuses[choice[3]].map(str::to_owned),

@@ -214,6 +214,7 @@ impl Random {
             created_until: if self.one_in(5) { Some(created) } else { None },
             fields,
             any_field: self.one_in(2),
+            bytes_max: usize::MAX,
         }
     }
 

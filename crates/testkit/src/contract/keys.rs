@@ -57,14 +57,16 @@ pub async fn a_key_is_begun_and_finished(mut subject: Subject) {
     assert!(matches!(subject.commit(unknown.commit()).await, Err(CommitError::Invalid(_))));
 
     let mut doc = subject.doc(Kind::Customer, json!({"name": "Ada"}));
-    let draft = subject.draft().create(&mut doc, None).key("k", Step::Finish, body("declined"));
+    // However large it is.
+    let declined = body(&"declined".repeat(20_000));
+    let draft = subject.draft().create(&mut doc, None).key("k", Step::Finish, declined.clone());
     assert_eq!(subject.written(draft).await, FIRST_POSITION);
     let found = subject.ledger.idempotency(subject.tenant, &build::identity("k")).await.unwrap();
-    assert_eq!(found, Some(record(body("declined"))));
+    assert_eq!(found, Some(record(declined.clone())));
 
     // What a caller may have been given stays.
     let other = subject.draft().key("k", Step::Finish, body("paid"));
-    assert_eq!(subject.commit(other.commit()).await, Err(CommitError::KeyUsed(Box::new(record(body("declined"))))));
+    assert_eq!(subject.commit(other.commit()).await, Err(CommitError::KeyUsed(Box::new(record(declined)))));
 }
 
 pub async fn only_one_of_many_requests_gets_a_key(mut subject: Subject) {

@@ -2,7 +2,7 @@
 
 use crate::build::Doc;
 use crate::subject::Subject;
-use contracts::ledger::{FieldFilter, ListQuery, Operator, Page, Paging, Stored};
+use contracts::ledger::{FieldFilter, LedgerError, ListQuery, Operator, Page, Paging, Stored};
 use domain::commit::{Index, term};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -62,6 +62,23 @@ pub async fn lists_page_both_ways(mut subject: Subject) {
     let window = numbers(&subject, &paged(2, Some(id(8)), Some(id(3)))).await;
     assert_eq!(window, (vec![5, 4], true), "between two cursors, from the older one");
     assert_eq!(list(&subject, &all_of(Kind::Refund)).await.items, []);
+}
+
+pub async fn reads_keep_no_more_bytes_than_asked_for(mut subject: Subject) {
+    let large = json!({"name": "x".repeat(100_000)});
+    let docs = write(&mut subject, Kind::Charge, vec![(Index::default(), large); 3]).await;
+    let ids: Vec<ObjectId> = docs.iter().map(|doc| doc.id).collect();
+    // How an object is stored takes some bytes beside its state.
+    for (count, bytes_max, fits) in [(3, 310_000, true), (3, 290_000, false), (1, 110_000, true), (1, 90_000, false)] {
+        let expected = if fits { Ok(count) } else { Err(LedgerError::TooLarge) };
+        let ids = &ids[3 - count..];
+        let found = subject.ledger.objects_within(subject.tenant, ids, bytes_max).await;
+        assert_eq!(found.map(|found| found.len()), expected);
+        let paging = Paging { limit: 3, starting_after: None, ending_before: (count == 1).then_some(docs[1].id) };
+        let query = ListQuery { bytes_max, ..ListQuery::all(Kind::Charge, paging) };
+        let page = subject.ledger.list(subject.tenant, &query).await;
+        assert_eq!(page.map(|page| page.items.len()), expected);
+    }
 }
 
 pub async fn lists_are_filtered_by_index(mut subject: Subject) {

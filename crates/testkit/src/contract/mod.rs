@@ -64,6 +64,7 @@ suite! { $
     lists {
         lists_page_both_ways
         lists_are_filtered_by_index
+        reads_keep_no_more_bytes_than_asked_for
         searches_compare_attributes
         indexed_attributes_are_found_by_their_terms
         due_objects_come_in_order

@@ -55,6 +55,11 @@ impl ModelLedger {
     }
 }
 
+fn within<'a>(bytes_max: usize, mut read: impl Iterator<Item = &'a Stored>) -> Result<(), LedgerError> {
+    let room = read.try_fold(bytes_max, |room, stored| room.checked_sub(stored.state.len()));
+    room.map(|_| ()).ok_or(LedgerError::TooLarge)
+}
+
 #[async_trait]
 impl Ledger for ModelLedger {
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
@@ -71,8 +76,17 @@ impl Ledger for ModelLedger {
         0
     }
 
-    async fn objects(&self, tenant: TenantId, ids: &[ObjectId]) -> Result<Vec<Option<Stored>>, LedgerError> {
-        self.read(tenant, |books| ids.iter().map(|id| books.objects.get(id).map(|stored| (**stored).clone())).collect())
+    async fn objects_within(
+        &self,
+        tenant: TenantId,
+        ids: &[ObjectId],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<Stored>>, LedgerError> {
+        let found: Vec<Option<Stored>> = self.read(tenant, |books| {
+            ids.iter().map(|id| books.objects.get(id).map(|stored| (**stored).clone())).collect()
+        })?;
+        within(bytes_max, found.iter().flatten())?;
+        Ok(found)
     }
 
     async fn objects_at(
@@ -84,11 +98,13 @@ impl Ledger for ModelLedger {
     }
 
     async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
-        self.read(tenant, |books| {
+        let page = self.read(tenant, |books| {
             let of_kind = books.objects.values().filter(|stored| stored.id.kind == query.kind);
             let matching: Vec<&Arc<Stored>> = of_kind.filter(|stored| fits(stored, query)).collect();
             page(matching, &query.paging, |stored| stored.id)
-        })
+        })?;
+        within(query.bytes_max, page.items.iter())?;
+        Ok(page)
     }
 
     async fn events(&self, tenant: TenantId, query: &EventQuery) -> Result<Page<LogEntry>, LedgerError> {

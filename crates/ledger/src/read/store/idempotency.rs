@@ -1,7 +1,7 @@
 //! Idempotency keys.
 
 use super::query::{Query, QueryPool};
-use super::together::{Arrays, LookUp, Together};
+use super::together::{Arrays, Found, LARGE, LookUp, Together};
 use crate::store::column_values::key_id;
 use crate::store::errors::RowError;
 use crate::store::rows::{self, KEY_COLUMNS};
@@ -13,15 +13,25 @@ use types::Timestamp;
 use uuid::Uuid;
 
 /// The records of keys of any age.
-pub(crate) struct Keys(Together<SingleKey>);
+pub(crate) struct Keys {
+    queries: QueryPool,
+    single: Together<SingleKey>,
+}
 
 impl Keys {
     pub fn new(pool: Pool) -> Self {
-        Keys(Together::start(pool))
+        Keys { single: Together::start(pool.clone()), queries: QueryPool::new(pool) }
     }
 
     pub async fn record(&self, tenant: i32, key: &str) -> Result<Option<IdempotencyRecord>, LedgerError> {
-        self.0.find((tenant, key_id(tenant, key))).await
+        let id = key_id(tenant, key);
+        match self.single.find((tenant, id)).await? {
+            Found::Nothing => return Ok(None),
+            Found::Small(record) => return Ok(Some(record)),
+            Found::Large => (),
+        }
+        let sql = format!("SELECT {KEY_COLUMNS}, body FROM ledger.idempotency_keys WHERE tenant = $1 AND id = $2");
+        Ok(self.queries.read(Query::of(tenant, sql).with(id), rows::idempotency_record).await?.pop())
     }
 }
 
@@ -34,13 +44,15 @@ impl LookUp for SingleKey {
 
     const NAME: &'static str = "idempotency keys";
     const CONNECTIONS: usize = 2;
-    const ORDINALITY: usize = 8;
+    const ORDINALITY: usize = 9;
 
     fn sql() -> String {
         format!(
-            "SELECT i.*, k.at FROM UNNEST($1::int[], $2::uuid[]) WITH ORDINALITY AS k (tenant, id, at)
+            "SELECT i.*, k.at, i.size > {LARGE} FROM UNNEST($1::int[], $2::uuid[]) WITH ORDINALITY AS k (tenant, id, at)
             CROSS JOIN LATERAL (
-                SELECT {KEY_COLUMNS} FROM ledger.idempotency_keys i WHERE i.id = k.id AND i.tenant = k.tenant LIMIT 1
+                SELECT {KEY_COLUMNS}, CASE WHEN octet_length(body) <= {LARGE} THEN body END AS body,
+                    coalesce(octet_length(body), 0) AS size
+                FROM ledger.idempotency_keys i WHERE i.id = k.id AND i.tenant = k.tenant LIMIT 1
             ) i"
         )
     }

@@ -28,7 +28,7 @@ pub(crate) async fn objects(queries: &QueryPool, tenant: i32, query: &ListQuery)
     // An object has few others that belong to it.
     let by_terms = if query.parents.is_empty() { by_terms(tenant, query) } else { None };
     let among = queries.few(by_terms).await?;
-    queries.read(page(tenant, query, among), |row| rows::object(row, tenant)).await
+    queries.read(page(tenant, query, among).within(query.bytes_max), |row| rows::object(row, tenant)).await
 }
 
 /// The terms of the indexed texts that all objects of the list have.

@@ -1,7 +1,7 @@
 //! Objects as they are now.
 
 use super::query::{Query, QueryPool};
-use super::together::{Arrays, LookUp, Together};
+use super::together::{Arrays, Found, LARGE, LookUp, Together};
 use crate::store::errors::RowError;
 use crate::store::rows::{self, OBJECT_COLUMNS, STATE};
 use contracts::ledger::{LedgerError, Stored};
@@ -22,28 +22,28 @@ impl Objects {
         Objects { single: Together::start(pool.clone()), queries: QueryPool::new(pool) }
     }
 
-    /// The newest states of the objects that exist, in any order.
-    pub async fn newest(&self, tenant: i32, ids: &[ObjectId]) -> Result<Vec<Stored>, LedgerError> {
-        let query = match ids {
+    /// The newest states of the objects that exist, in any order; `TooLarge` if they have more than so many bytes.
+    pub async fn newest(&self, tenant: i32, ids: &[ObjectId], bytes_max: usize) -> Result<Vec<Stored>, LedgerError> {
+        match ids {
             [] => return Ok(Vec::new()),
-            [id] => return Ok(self.single.find((tenant, *id)).await?.into_iter().collect()),
-            ids => {
-                let (kinds, values) = kinds_and_values(ids.iter());
-                // LATERAL with a limit keeps the plan at one index look-up for each id, however large the table is.
-                Query::of(
-                    tenant,
-                    format!(
-                        "SELECT o.* FROM UNNEST($2::smallint[], $3::uuid[]) AS k (kind, id)
-                        CROSS JOIN LATERAL (
-                            SELECT {OBJECT_COLUMNS}, {STATE} FROM ledger.objects o
-                            WHERE o.tenant = $1 AND o.kind = k.kind AND o.id = k.id LIMIT 1
-                        ) o"
-                    ),
-                )
-                .with(kinds)
-                .with(values)
-            }
-        };
+            [id] => match self.single.find((tenant, *id)).await? {
+                Found::Nothing => return Ok(Vec::new()),
+                Found::Small(stored) if stored.state.len() > bytes_max => return Err(LedgerError::TooLarge),
+                Found::Small(stored) => return Ok(vec![stored]),
+                Found::Large => (),
+            },
+            _ => (),
+        }
+        let (kinds, values) = kinds_and_values(ids.iter());
+        // LATERAL with a limit keeps the plan at one index look-up for each id, however large the table is.
+        let sql = format!(
+            "SELECT o.* FROM UNNEST($2::smallint[], $3::uuid[]) AS k (kind, id)
+            CROSS JOIN LATERAL (
+                SELECT {OBJECT_COLUMNS}, {STATE} FROM ledger.objects o
+                WHERE o.tenant = $1 AND o.kind = k.kind AND o.id = k.id LIMIT 1
+            ) o"
+        );
+        let query = Query::of(tenant, sql).with(kinds).with(values).within(bytes_max);
         self.queries.read(query, |row| rows::object(row, tenant)).await
     }
 }
@@ -59,13 +59,16 @@ impl LookUp for SingleObject {
     const CONNECTIONS: usize = 2;
     const ORDINALITY: usize = 10;
 
-    /// LATERAL with a limit keeps the plan at one index look-up for each object, however large the table is.
+    /// LATERAL with a limit keeps the plan at one index look-up for each object, however large the table is. How large a state
+    /// is, PostgreSQL knows without reading it.
     fn sql() -> String {
         format!(
-            "SELECT o.*, k.at
+            "SELECT o.*, k.at, o.text IS NULL
             FROM UNNEST($1::int[], $2::smallint[], $3::uuid[]) WITH ORDINALITY AS k (tenant, kind, id, at)
             CROSS JOIN LATERAL (
-                SELECT {OBJECT_COLUMNS}, {STATE} FROM ledger.objects o
+                SELECT {OBJECT_COLUMNS},
+                    CASE WHEN coalesce(octet_length(o.state), o.length) <= {LARGE} THEN {STATE} END AS text
+                FROM ledger.objects o
                 WHERE o.tenant = k.tenant AND o.kind = k.kind AND o.id = k.id LIMIT 1
             ) o"
         )

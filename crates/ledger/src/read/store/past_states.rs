@@ -24,7 +24,7 @@ pub(crate) async fn states(
     let past = |id, version, state| Stored { id, version, index: Index::default(), state };
     if let [(id, version)] = at {
         // Most often the newest version is asked for, which needs no folding.
-        let newest = objects.newest(tenant, &[*id]).await?.pop();
+        let newest = objects.newest(tenant, &[*id], usize::MAX).await?.pop();
         match newest {
             Some(stored) if stored.version == *version => return Ok(vec![Some(past(*id, *version, stored.state))]),
             Some(stored) if stored.version > *version => (),

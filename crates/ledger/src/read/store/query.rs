@@ -62,6 +62,12 @@ impl Query {
         Query { budget: Budget::of_tenant(), ..Query::new(sql) }.with(tenant)
     }
 
+    /// Of whose rows no more is kept than so many bytes either.
+    pub fn within(mut self, bytes_max: usize) -> Self {
+        self.budget.limit(bytes_max);
+        self
+    }
+
     pub fn unprepared(mut self) -> Self {
         self.unprepared = true;
         self

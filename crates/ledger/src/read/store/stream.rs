@@ -26,6 +26,10 @@ impl Budget {
         Budget(usize::MAX)
     }
 
+    pub fn limit(&mut self, bytes: usize) {
+        self.0 = self.0.min(bytes);
+    }
+
     pub fn spend(&mut self, bytes: usize) -> Result<(), LedgerError> {
         self.0 = self.0.checked_sub(bytes).ok_or(LedgerError::TooLarge)?;
         Ok(())

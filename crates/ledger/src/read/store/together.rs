@@ -1,5 +1,6 @@
 //! Look-ups that several callers ask for at the same time are made together: one statement for thirty rows costs
-//! PostgreSQL little more than one for a single row, and wakes it once.
+//! PostgreSQL little more than one for a single row, and wakes it once. What is large is not among them: one who asks for much
+//! would hold up all others, and a batch of it would take any amount of memory.
 
 use crate::own_thread;
 use crate::store::errors::{ReadError, RowError};
@@ -8,6 +9,8 @@ use contracts::ledger::LedgerError;
 use deadpool::managed::Manager;
 use deadpool_postgres::{ClientWrapper, Pool};
 use futures_util::future::join_all;
+use std::collections::HashMap;
+use std::hash::Hash;
 use std::sync::Arc;
 use tokio::sync::{Mutex, mpsc, oneshot};
 use tokio_postgres::types::ToSql;
@@ -15,6 +18,8 @@ use tokio_postgres::{Error, Row, Statement};
 
 /// Rows that are read by one statement at most.
 const BATCH_MAX: usize = 256;
+/// What has more bytes is not read together with what others ask for: a batch has 16 MiB at most.
+pub(super) const LARGE: usize = 64 << 10;
 /// Look-ups that may wait; further callers wait for a place.
 const QUEUE_MAX: usize = 4_096;
 
@@ -23,7 +28,7 @@ pub(super) type Arrays = Vec<Box<dyn ToSql + Sync + Send>>;
 
 /// What is looked up.
 pub(super) trait LookUp: Send + Sync + 'static {
-    type Key: Send + Sync;
+    type Key: Copy + Eq + Hash + Send + Sync;
     type Found: Clone + Send;
 
     /// The name of its thread.
@@ -31,7 +36,8 @@ pub(super) trait LookUp: Send + Sync + 'static {
     /// While one connection waits for PostgreSQL, the others collect what is asked for.
     const CONNECTIONS: usize;
 
-    /// The column that says which key a row is of, counted from 1.
+    /// The column that says which key a row is of, counted from 1. The next one says whether the row is left out because what it
+    /// has is [`LARGE`].
     const ORDINALITY: usize;
 
     /// A query whose parameters are those of [`arrays`](Self::arrays). It finds one row at most for each key.
@@ -44,7 +50,16 @@ pub(super) trait LookUp: Send + Sync + 'static {
     fn found(row: &Row, key: &Self::Key) -> Result<Self::Found, RowError>;
 }
 
-type Answer<L> = Result<Option<<L as LookUp>::Found>, LedgerError>;
+/// What there is of a key.
+#[derive(Clone)]
+pub(super) enum Found<T> {
+    Nothing,
+    Small(T),
+    /// To be read by a query of its own.
+    Large,
+}
+
+type Answer<L> = Result<Found<<L as LookUp>::Found>, LedgerError>;
 
 struct Wanted<L: LookUp> {
     key: L::Key,
@@ -69,7 +84,7 @@ impl<L: LookUp> Together<L> {
         Together { queue }
     }
 
-    /// What there is now; `None` if there is nothing.
+    /// What there is now.
     pub async fn find(&self, key: L::Key) -> Answer<L> {
         let ended = || LedgerError::Unavailable(format!("the thread {:?} has ended", L::NAME));
         let (answer, found) = oneshot::channel();
@@ -85,19 +100,31 @@ async fn serve<L: LookUp>(pool: &Pool, queue: &Mutex<mpsc::Receiver<Wanted<L>>>)
         if queue.lock().await.recv_many(&mut wanted, BATCH_MAX).await == 0 {
             return;
         }
-        let (keys, answers): (Vec<L::Key>, Vec<_>) =
-            wanted.into_iter().map(|wanted| (wanted.key, wanted.answer)).unzip();
+        let (keys, places) = distinct(wanted.iter().map(|wanted| wanted.key));
         let found: Vec<Answer<L>> = match round_trip::limited(read::<L>(pool, &mut connection, &keys)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => vec![Err(error.into()); keys.len()],
             // The connection is dropped: an answer to the old question may still arrive on it.
             Err(reason) => vec![Err(LedgerError::Unavailable(reason)); keys.len()],
         };
-        for (answer, found) in answers.into_iter().zip(found) {
+        for (wanted, place) in wanted.into_iter().zip(places) {
             // The caller may have hung up.
-            let _ = answer.send(found);
+            let _ = wanted.answer.send(found[place].clone());
         }
     }
+}
+
+/// Each key once, and for each that was given its place among them.
+fn distinct<K: Copy + Eq + Hash>(given: impl Iterator<Item = K>) -> (Vec<K>, Vec<usize>) {
+    let (mut keys, mut known) = (Vec::new(), HashMap::new());
+    let place = |key| {
+        *known.entry(key).or_insert_with(|| {
+            keys.push(key);
+            keys.len() - 1
+        })
+    };
+    let places = given.map(place).collect();
+    (keys, places)
 }
 
 async fn read<L: LookUp>(
@@ -113,13 +140,16 @@ async fn read<L: LookUp>(
     let parameters: Vec<&(dyn ToSql + Sync)> = arrays.iter().map(|array| &**array as _).collect();
     let rows = client.query(&statement, &parameters).await;
     *connection = Some((client, statement));
-    let mut found: Vec<Answer<L>> = vec![Ok(None); keys.len()];
+    let mut found: Vec<Answer<L>> = vec![Ok(Found::Nothing); keys.len()];
     for row in rows? {
         let at = row.try_get::<_, i64>(L::ORDINALITY)? - 1;
         let place = usize::try_from(at).ok().and_then(|at| Some((found.get_mut(at)?, keys.get(at)?)));
         // A row that cannot be read concerns the one who asked for it.
         if let Some((answer, key)) = place {
-            *answer = L::found(&row, key).map(Some).map_err(|error| ReadError::Row(error).into());
+            *answer = match row.try_get(L::ORDINALITY + 1)? {
+                true => Ok(Found::Large),
+                false => L::found(&row, key).map(Found::Small).map_err(|error| ReadError::Row(error).into()),
+            };
         }
     }
     Ok(found)
@@ -130,4 +160,14 @@ async fn connect(pool: &Pool, sql: &str) -> Result<(ClientWrapper, Statement), E
     let client = pool.manager().create().await?;
     let statement = client.prepare(sql).await?;
     Ok((client, statement))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_several_ask_for_is_read_once() {
+        assert_eq!(distinct([7, 5, 7, 7, 6, 5].into_iter()), (vec![7, 5, 6], vec![0, 1, 0, 0, 2, 1]));
+    }
 }
