@@ -125,7 +125,7 @@ class Caller:
         until = time.monotonic() + ANSWER_S
         while True:
             status, _, body = self.send("POST", f"{parts.path}?{parts.query}", {"outcome": outcome})
-            if status in (200, 303):
+            if status == 200:
                 return
             assert status in (0, 429) or status >= 500, f"{outcome} on {parts.path} is answered {status}: {body.decode()}"
             assert time.monotonic() < until, f"{outcome} on {parts.path} has no answer after {ANSWER_S} s; last {status}"

@@ -38,17 +38,12 @@ pub fn path_text<'a>(path_params: &'a [(String, String)], name: &str) -> &'a str
 pub struct OpenAnswer {
     pub status: StatusCode,
     pub content_type: &'static str,
-    /// Where a browser goes on to.
-    pub location: Option<String>,
-    /// Where, beside this server, the page's forms may lead, as a source of `Content-Security-Policy`:
-    /// `https://shop.example`. Browsers that follow the answer to a form ask for it.
-    pub form_target: Option<String>,
     pub body: String,
 }
 
 impl OpenAnswer {
     pub fn html(status: StatusCode, body: String) -> Self {
-        OpenAnswer { status, content_type: "text/html; charset=utf-8", location: None, form_target: None, body }
+        OpenAnswer { status, content_type: "text/html; charset=utf-8", body }
     }
 
     /// Nothing but a status.
@@ -58,7 +53,7 @@ impl OpenAnswer {
 
     pub fn text(status: StatusCode, body: impl Into<String>) -> Self {
         let content_type = "text/plain; charset=utf-8";
-        OpenAnswer { status, content_type, location: None, form_target: None, body: body.into() }
+        OpenAnswer { status, content_type, body: body.into() }
     }
 }
 

@@ -9,10 +9,15 @@ use api::error::ApiError;
 use api::open::{OpenAnswer, OpenRequest, OpenRoute};
 use axum::body::Body;
 use axum::response::{IntoResponse, Response};
-use http::header::{ALLOW, CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
+
+/// What pages may do. A form may not lead elsewhere, and browsers apply that to all redirects of its answer too: a page that
+/// answers a form says itself where its reader goes on to.
+const POLICY: &str =
+    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 
 /// Answers one of them. What can be said without the body, is.
 pub async fn answer(
@@ -87,16 +92,6 @@ fn response(answer: OpenAnswer) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.content_type));
     headers.insert("cache-control", HeaderValue::from_static("no-store"));
     headers.insert("referrer-policy", HeaderValue::from_static("no-referrer"));
-    let form_target = answer.form_target.map(|target| format!(" {target}")).unwrap_or_default();
-    let policy = format!(
-        "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'; base-uri 'none'; \
-         form-action 'self'{form_target}"
-    );
-    if let Ok(policy) = HeaderValue::from_str(&policy) {
-        headers.insert("content-security-policy", policy);
-    }
-    if let Some(location) = answer.location.and_then(|location| HeaderValue::from_str(&location).ok()) {
-        headers.insert(LOCATION, location);
-    }
+    headers.insert("content-security-policy", HeaderValue::from_static(POLICY));
     response
 }

@@ -46,7 +46,7 @@ async fn no_answer_is_taken_for_what_it_is_not() {
 }
 
 #[tokio::test]
-async fn a_page_says_which_methods_it_has_and_where_its_forms_lead() {
+async fn a_page_says_which_methods_it_has_and_that_its_forms_lead_nowhere_else() {
     let (address, _) = gateway(Limits::default()).await;
     for method in ["PUT", "DELETE", "OPTIONS", "HEAD", "ANY"] {
         let said = answer(sent(address, &request(method, "/page/x", 0)).await).await;
@@ -55,5 +55,5 @@ async fn a_page_says_which_methods_it_has_and_where_its_forms_lead() {
     }
     let page = answer(sent(address, &request("GET", "/page/x", 0)).await).await;
     let policy = page.lines().find(|line| line.starts_with("content-security-policy: ")).unwrap();
-    assert!(policy.ends_with("; form-action 'self' https://shop.example"), "{policy}");
+    assert!(policy.ends_with("; form-action 'self'"), "{policy}");
 }

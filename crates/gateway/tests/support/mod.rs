@@ -130,9 +130,7 @@ pub async fn with_health(limits: Limits, health: Option<Health>) -> (SocketAddr,
         let work = of_page.clone();
         async move {
             if request.method == Method::GET {
-                let mut answer = OpenAnswer::html(StatusCode::OK, "page".to_owned());
-                answer.form_target = Some("https://shop.example".to_owned());
-                return answer;
+                return OpenAnswer::html(StatusCode::OK, "page".to_owned());
             }
             work.work().await;
             OpenAnswer::status(StatusCode::OK)

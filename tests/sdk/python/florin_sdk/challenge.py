@@ -38,6 +38,31 @@ class Forms(HTMLParser):
             self.button = None
 
 
+class Next(HTMLParser):
+    """Where a page sends the browser, at once and by its link."""
+
+    def __init__(self):
+        super().__init__()
+        self.at_once = self.by_hand = None
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        if tag == "meta" and attrs.get("http-equiv", "").lower() == "refresh":
+            self.at_once = attrs["content"].partition("url=")[2]
+        elif tag == "a":
+            self.by_hand = attrs["href"]
+
+
+def back(answer):
+    """Where the payer's browser goes when a button was pressed. A redirect would be held to the page's policy for forms."""
+    assert (answer.status_code, "location" in answer.headers) == (200, False), (answer.status_code, answer.text[:500])
+    assert answer.headers["content-security-policy"].endswith("form-action 'self'")
+    following = Next()
+    following.feed(answer.text)
+    assert following.at_once and following.at_once == following.by_hand
+    return following.at_once
+
+
 def page(url):
     """The hosted page's HTML."""
     answer = requests.get(url, timeout=TIMEOUT_S, allow_redirects=False)
