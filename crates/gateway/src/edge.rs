@@ -26,7 +26,7 @@ impl Edge {
                 .unwrap_or_default();
         let documents = Router::new().route("/openapi.json", get(document)).with_state(Bytes::from(openapi));
         let documents = match &gateway.health {
-            Some(health) => documents.merge(health::routes(health.clone())),
+            Some(health) => documents.merge(health::routes(health.clone(), false)),
             None => documents,
         };
         Edge { places: Places::new(gateway.limits.requests_max), documents, gateway }

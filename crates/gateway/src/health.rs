@@ -21,7 +21,7 @@ const METRICS_EVERY: Duration = Duration::from_secs(1);
 /// What a process says of itself.
 #[derive(Clone)]
 pub struct Health {
-    /// Whether requests can be served now; the error says why not, and is shown to strangers.
+    /// Whether requests can be served now; the error says why not.
     pub ready: Arc<dyn Fn() -> Result<(), String> + Send + Sync>,
     /// What `/metrics` answers.
     pub metrics: Arc<dyn Fn() -> String + Send + Sync>,
@@ -34,7 +34,7 @@ pub async fn serve_health(
     limits: Limits,
     shutdown: Shutdown,
 ) -> std::io::Result<()> {
-    let routes = routes(health);
+    let routes = routes(health, true);
     listen(listener, (limits, Vec::new()), shutdown, move |connection, request| {
         let routes = routes.clone();
         answered(connection, request, async move |_, request| routed(routes, request).await)
@@ -42,20 +42,24 @@ pub async fn serve_health(
     .await
 }
 
-pub fn routes(health: Health) -> Router {
+/// Why it is not ready is said where strangers cannot ask.
+pub fn routes(health: Health, with_reason: bool) -> Router {
     let metrics_of = Arc::new(Metrics { write: health.metrics.clone(), last: Mutex::default() });
     Router::new()
         .route("/healthz", get(|| async { Json(serde_json::json!({ "status": "ok" })) }))
-        .route("/readyz", get(ready))
+        .route("/readyz", get(move |health| ready(health, with_reason)))
         .route("/metrics", get(metrics).with_state(metrics_of))
         .with_state(health)
 }
 
-async fn ready(State(health): State<Health>) -> Response {
+async fn ready(State(health): State<Health>, with_reason: bool) -> Response {
     match (health.ready)() {
         Ok(()) => Json(serde_json::json!({ "status": "ok" })).into_response(),
         Err(reason) => {
-            let body = serde_json::json!({ "status": "unavailable", "reason": reason });
+            let mut body = serde_json::json!({ "status": "unavailable" });
+            if with_reason {
+                body["reason"] = reason.into();
+            }
             (StatusCode::SERVICE_UNAVAILABLE, Json(body)).into_response()
         }
     }

@@ -4,8 +4,9 @@
 
 mod support;
 
-use gateway::{Limits, serve_health};
+use gateway::{Health, Limits, serve_health};
 use platform::Shutdown;
+use std::sync::Arc;
 use std::time::Duration;
 use support::{
     BIG, answer, asked, eventually, gateway, health, http2, http2_request, in_time, reached, request, sent, status,
@@ -189,6 +190,20 @@ async fn a_head_that_is_too_large_is_refused() {
     let large = request("GET", "/v1/small", 0).replace("Host:", &format!("X: {}\r\nHost:", "x".repeat(9_000)));
     let said = answer(sent(address, &large).await).await;
     assert_eq!(status(&said), 431, "{said}");
+}
+
+/// Strangers may ask the API's listener.
+#[tokio::test]
+async fn why_it_is_not_ready_is_said_on_the_listener_for_health_checks_alone() {
+    let health = Health { ready: Arc::new(|| Err("the moon is full".to_owned())), ..health() };
+    let (address, _, _) = with_health(limits(), Some(health.clone())).await;
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let of_health = listener.local_addr().unwrap();
+    tokio::spawn(serve_health(health, listener, limits(), Shutdown::new()));
+    for (address, says_why) in [(address, false), (of_health, true)] {
+        let said = answer(sent(address, &request("GET", "/readyz", 0)).await).await;
+        assert_eq!((status(&said), said.contains("the moon is full")), (503, says_why), "{said}");
+    }
 }
 
 /// Health checks have a listener of their own, which is there when the other is full and until the last request is answered.
