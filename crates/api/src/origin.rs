@@ -21,10 +21,10 @@ impl Origin {
     }
 }
 
-/// What counts as the address of one client: of IPv6 the network, /64, for a client has all of it.
+/// What counts as the address of one client: of IPv6 the network, /56, for that is what a client may be given.
 pub fn counted_as(address: IpAddr) -> IpAddr {
     match address.to_canonical() {
         IpAddr::V4(address) => address.into(),
-        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 64)).into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() & (u128::MAX << 72)).into(),
     }
 }

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::AUTHORIZATION;
 
 /// The key that a request shows, if it shows any.
-pub fn key(headers: &HeaderMap) -> Option<String> {
+fn key(headers: &HeaderMap) -> Option<String> {
     let value = headers.get(AUTHORIZATION)?.to_str().ok()?;
     let (scheme, credentials) = value.split_once(' ')?;
     let credentials = credentials.trim();
@@ -23,8 +23,8 @@ pub fn key(headers: &HeaderMap) -> Option<String> {
     None
 }
 
-/// Finds the caller, or says what is wrong with the key.
-pub async fn authenticate(identity: &dyn Identity, headers: &HeaderMap) -> Result<Caller, ApiError> {
+/// Finds the caller, whose key is returned with it, or says what is wrong with the key.
+pub async fn authenticate(identity: &dyn Identity, headers: &HeaderMap) -> Result<(Caller, String), ApiError> {
     let Some(key) = key(headers).filter(|key| !key.is_empty()) else {
         return Err(ApiError::unauthenticated(
             "You did not provide an API key. Send it in the Authorization header, as 'Bearer YOUR_SECRET_KEY', or as the \
@@ -53,7 +53,7 @@ pub async fn authenticate(identity: &dyn Identity, headers: &HeaderMap) -> Resul
             error.code = Some("account_invalid");
             Err(error)
         }
-        _ => Ok(caller),
+        _ => Ok((caller, key)),
     }
 }
 

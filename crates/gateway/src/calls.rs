@@ -25,11 +25,12 @@ pub async fn answer(
     let limit = work.limits().request_timeout_ms;
     let reads = route.as_ref().is_some_and(|route| route.endpoint.reads());
     let answer = async {
+        let (caller, key) = auth::authenticate(&*edge.gateway.identity, &parts.headers).await?;
+        tracing::debug!(tenant = %caller.tenant.id, "authenticated");
+        work.shows(caller.key);
         if work.has_too_much() {
             return Err(ApiError::overloaded());
         }
-        let caller = auth::authenticate(&*edge.gateway.identity, &parts.headers).await?;
-        tracing::debug!(tenant = %caller.tenant.id, "authenticated");
         parameters::check_version(&parts.headers)?;
         let idempotency_key = parameters::idempotency_key(&parts.headers)?;
         let path = parts.uri.path();
@@ -48,7 +49,7 @@ pub async fn answer(
         let params = parameters::read(parts, body).await?;
         let request_id = request_id.clone();
         let path = path.into();
-        let origin = origin(edge, work, parts, &caller);
+        let origin = origin(edge, work, parts, caller.key, &key);
         let request = Request { endpoint, path_params, path, params, idempotency_key, request_id, caller, origin };
         Ok(edge.gateway.api.answer(request, (place, work.take_held())).await)
     };
@@ -75,12 +76,12 @@ fn body_bytes_max(limits: &Limits, caller: &Caller, parts: &Parts) -> Result<usi
 }
 
 /// Where a payer's request comes from. Of the merchant's, nothing is counted by it.
-fn origin(edge: &Edge, work: &Work, parts: &Parts, caller: &Caller) -> Origin {
-    match caller.key {
+fn origin(edge: &Edge, work: &Work, parts: &Parts, kind: KeyKind, key: &str) -> Origin {
+    match kind {
         KeyKind::Secret => Origin::default(),
         KeyKind::Publishable => {
             let address = address::of_client(work.peer(), &parts.headers, &edge.gateway.trusted_proxies);
-            Origin::new(Some(address), &auth::key(&parts.headers).unwrap_or_default())
+            Origin::new(Some(address), key)
         }
     }
 }

@@ -5,7 +5,7 @@ use crate::network::Network;
 use api::origin::counted_as;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// The clients of a listener.
@@ -13,7 +13,8 @@ pub struct Clients {
     pub limits: Limits,
     /// Proxies: what comes from them is of many clients, so it has no share.
     trusted: Vec<Network>,
-    held: AtomicUsize,
+    held_for_merchants: AtomicUsize,
+    held_for_strangers: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, Arc<Address>>>,
 }
 
@@ -31,17 +32,26 @@ pub struct Client {
     is_proxy: bool,
     by: IpAddr,
     address: Arc<Address>,
+    /// Whether a merchant's key was shown on the connection.
+    of_merchant: AtomicBool,
 }
 
 /// Bytes that are held for a client until this is dropped.
 pub struct Held {
     client: Arc<Client>,
     bytes: usize,
+    for_merchant: bool,
 }
 
 impl Clients {
     pub fn new(limits: Limits, trusted: Vec<Network>) -> Arc<Self> {
-        Arc::new(Clients { limits, trusted, held: AtomicUsize::new(0), addresses: Mutex::default() })
+        Arc::new(Clients {
+            limits,
+            trusted,
+            held_for_merchants: AtomicUsize::new(0),
+            held_for_strangers: AtomicUsize::new(0),
+            addresses: Mutex::default(),
+        })
     }
 
     /// `None` when the address has as many connections as it may have.
@@ -57,7 +67,25 @@ impl Clients {
             return None;
         }
         address.connections.fetch_add(1, Ordering::Relaxed);
-        Some(Arc::new(Client { clients: self.clone(), peer: from, is_proxy, by, address: address.clone() }))
+        let (address, of_merchant) = (address.clone(), AtomicBool::new(false));
+        Some(Arc::new(Client { clients: self.clone(), peer: from, is_proxy, by, address, of_merchant }))
+    }
+
+    fn held(&self, for_merchants: bool) -> &AtomicUsize {
+        if for_merchants { &self.held_for_merchants } else { &self.held_for_strangers }
+    }
+
+    /// Whether more is held than may be. Strangers, who have shown no merchant's key, have a quarter, so that they do not use up
+    /// what merchants have.
+    fn hold_too_much(&self, merchant: bool) -> bool {
+        let [merchants, strangers] = [true, false].map(|merchants| self.held(merchants).load(Ordering::Relaxed));
+        let most = self.limits.held_bytes_max;
+        let of_strangers = most / 4;
+        if merchant {
+            merchants > most - of_strangers
+        } else {
+            strangers > of_strangers || merchants + strangers > most
+        }
     }
 }
 
@@ -72,18 +100,23 @@ impl Client {
     }
 
     pub fn hold(self: &Arc<Self>, bytes: usize) -> Held {
-        let mut held = Held { client: self.clone(), bytes: 0 };
+        let mut held = Held { client: self.clone(), bytes: 0, for_merchant: self.of_merchant.load(Ordering::Relaxed) };
         held.more(bytes);
         held
     }
 
+    /// From now on: a merchant's key was shown.
+    pub fn is_merchant(&self) {
+        self.of_merchant.store(true, Ordering::Relaxed);
+    }
+
     /// Whether no more may be held for this client.
     pub fn has_too_much(&self) -> bool {
-        let most = self.clients.limits.held_bytes_max;
-        if self.clients.held.load(Ordering::Relaxed) > most {
+        if self.clients.hold_too_much(self.of_merchant.load(Ordering::Relaxed)) {
             reached("held_bytes_max");
             return true;
         }
+        let most = self.clients.limits.held_bytes_max;
         if !self.is_proxy && self.address.held.load(Ordering::Relaxed) > self.clients.limits.share_of(most) {
             reached("held_bytes_of_address");
             return true;
@@ -105,14 +138,18 @@ impl Held {
     pub fn more(&mut self, bytes: usize) {
         self.bytes += bytes;
         self.client.address.held.fetch_add(bytes, Ordering::Relaxed);
-        self.client.clients.held.fetch_add(bytes, Ordering::Relaxed);
+        self.client.clients.held(self.for_merchant).fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub fn bytes(&self) -> usize {
+        self.bytes
     }
 }
 
 impl Drop for Held {
     fn drop(&mut self) {
         self.client.address.held.fetch_sub(self.bytes, Ordering::Relaxed);
-        self.client.clients.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.client.clients.held(self.for_merchant).fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
 
@@ -124,15 +161,30 @@ mod tests {
     fn an_address_has_its_share_and_gives_it_back() {
         let limits = Limits { connections_max: 8, held_bytes_max: 400, address_share: 0.25, ..Limits::default() };
         let clients = Clients::new(limits, vec!["198.51.100.0/24".parse().unwrap()]);
-        let [one, same, other] = ["2001:db8:0:1::1", "2001:db8:0:1::2", "::ffff:192.0.2.1"].map(|a| a.parse().unwrap());
+        let [one, same, other] =
+            ["2001:db8:0:100::1", "2001:db8:0:1ff::2", "::ffff:192.0.2.1"].map(|a| a.parse().unwrap());
         let (first, second) = (clients.connected(one).unwrap(), clients.connected(same).unwrap());
+        let next_to_it = clients.connected("2001:db8:0:200::1".parse().unwrap()).unwrap();
+        assert_ne!(next_to_it.by, first.by);
+        drop(next_to_it);
         assert!(clients.connected(one).is_none());
         let third = clients.connected(other).unwrap();
 
         let proxies: Vec<_> = (0..3).map(|_| clients.connected("198.51.100.1".parse().unwrap()).unwrap()).collect();
+        proxies.iter().for_each(|proxy| proxy.is_merchant());
         let of_proxy = proxies[0].hold(101);
         assert!(!proxies[1].has_too_much(), "it speaks for many");
         drop((of_proxy, proxies));
+
+        // Strangers have a quarter in all, and so has an address.
+        let strangers = third.hold(101);
+        assert!(first.has_too_much());
+        first.is_merchant();
+        assert!(!first.has_too_much() && second.has_too_much());
+        drop(strangers);
+        for client in [&first, &second, &third] {
+            client.is_merchant();
+        }
 
         let mut held = first.hold(100);
         assert!(!second.has_too_much());

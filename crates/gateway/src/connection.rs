@@ -2,20 +2,42 @@
 
 use crate::clients::{Client, Held};
 use crate::limits::{Limits, millis};
+use contracts::KeyKind;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 /// A client's connection.
 pub struct Connection {
     client: Arc<Client>,
     activity: Mutex<Activity>,
+    /// Told when another connection gets its place.
+    makes_room: Notify,
+}
+
+/// What a connection is good for; the least comes first. A publishable key is on every page that takes payments: it makes no one
+/// known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Use {
+    /// Nothing is at work, and no merchant's key was shown on it.
+    Silent,
+    /// Something is at work, for which no key was shown.
+    Unknown,
+    /// A merchant's, with nothing at work: its client opens another one.
+    Kept,
+    /// Something is at work for a payer.
+    Payer,
 }
 
 struct Activity {
     /// Whether there was a request at all.
     requested: bool,
+    /// The best key that was shown on it.
+    shown: Option<KeyKind>,
+    /// Whether it has been told to make room.
+    leaves: bool,
     at_work: usize,
     /// Answers by their numbers, each with its time; the oldest comes first.
     unsent: Vec<(u64, Instant)>,
@@ -42,8 +64,16 @@ pub struct Unsent {
 impl Connection {
     pub fn new(client: Arc<Client>) -> Arc<Self> {
         let changed = Instant::now();
-        let activity = Activity { requested: false, at_work: 0, unsent: Vec::new(), answers: 0, changed };
-        Arc::new(Connection { client, activity: Mutex::new(activity) })
+        let activity = Activity {
+            requested: false,
+            shown: None,
+            leaves: false,
+            at_work: 0,
+            unsent: Vec::new(),
+            answers: 0,
+            changed,
+        };
+        Arc::new(Connection { client, activity: Mutex::new(activity), makes_room: Notify::new() })
     }
 
     fn activity(&self) -> MutexGuard<'_, Activity> {
@@ -82,6 +112,33 @@ impl Connection {
         (since.elapsed() >= millis(timeout)).then_some(limit)
     }
 
+    /// What it is good for, and since when, if it can be done without: what merchants have at work cannot.
+    pub fn unneeded(&self) -> Option<(Use, Instant)> {
+        let activity = self.activity();
+        if activity.leaves {
+            return None;
+        }
+        let of = match (activity.shown, activity.at_work > 0) {
+            (None, true) => Use::Unknown,
+            (Some(KeyKind::Publishable), true) => Use::Payer,
+            (Some(KeyKind::Secret), at_work) if at_work || !activity.unsent.is_empty() => return None,
+            (Some(KeyKind::Secret), _) => Use::Kept,
+            (_, false) => Use::Silent,
+        };
+        Some((of, activity.changed))
+    }
+
+    /// Another connection gets its place.
+    pub fn make_room(&self) {
+        self.activity().leaves = true;
+        self.makes_room.notify_one();
+    }
+
+    /// Ends when it has to make room.
+    pub async fn has_to_leave(&self) {
+        self.makes_room.notified().await;
+    }
+
     /// Whether nothing more is to come of a connection that is being closed for so long, or nothing more is waited for: its client
     /// may go on beginning requests.
     pub fn has_ended(&self, closing: Duration) -> bool {
@@ -101,6 +158,20 @@ impl Connection {
 impl Work {
     pub fn limits(&self) -> &Limits {
         self.connection.client.limits()
+    }
+
+    /// A key was shown that is good. What is held for the request counts as a merchant's from now on if the key is.
+    pub fn shows(&mut self, key: KeyKind) {
+        let mut activity = self.connection.activity();
+        match key {
+            KeyKind::Secret => activity.shown = Some(key),
+            KeyKind::Publishable => _ = activity.shown.get_or_insert(key),
+        }
+        drop(activity);
+        if key == KeyKind::Secret {
+            self.connection.client.is_merchant();
+            self.held = self.connection.client.hold(self.held.bytes());
+        }
     }
 
     /// The other end of the connection.

@@ -17,6 +17,7 @@ mod network;
 mod open;
 mod parameters;
 mod places;
+mod room;
 mod routes;
 
 pub use health::{Health, serve_health};

@@ -25,10 +25,10 @@ pub struct Limits {
     pub requests_max: usize,
     /// Requests at the same time on one HTTP/2 connection (default 100); clients wait with more.
     pub streams_max: u32,
-    /// Connections at the same time (default 8,192); more wait to be accepted.
+    /// Connections at the same time (default 8,192); for more, those make room that can best be done without.
     pub connections_max: usize,
     /// Bytes of requests that arrive, and of answers that clients have not taken yet (default 256 MiB); while there are
-    /// more, requests are answered 429.
+    /// more, requests are answered 429. Of these, strangers have a quarter.
     pub held_bytes_max: usize,
     /// The part of `connections_max` and of `held_bytes_max` that one client address may have (default a quarter).
     pub address_share: f64,

@@ -5,6 +5,7 @@ use crate::clients::Clients;
 use crate::connection::Connection;
 use crate::limits::{Limits, millis, reached};
 use crate::network::Network;
+use crate::room::Room;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -16,7 +17,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::watch;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 
 /// Bytes of a request's body that HTTP/2 clients send before they are read, on a stream and on a connection.
@@ -39,16 +40,16 @@ where
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
     let http = Arc::new(http(&limits));
-    let places = Arc::new(Semaphore::new(limits.connections_max));
+    let room = Room::new(limits.connections_max);
     let (look_every, send_timeout) = (look_every(&limits), millis(limits.send_timeout_ms));
     let clients = Clients::new(limits, trusted);
     let (stop, stopping) = watch::channel(());
     loop {
         let accepted = tokio::select! {
             () = shutdown.requested() => break,
-            accepted = accept(&listener, &places) => accepted,
+            accepted = listener.accept() => accepted,
         };
-        let (stream, place) = match accepted {
+        let (stream, peer) = match accepted {
             Ok(accepted) => accepted,
             Err(error) => {
                 // Out of file descriptors, most likely: what is open goes on, and makes room.
@@ -57,11 +58,14 @@ where
                 continue;
             }
         };
-        let Some(client) = stream.peer_addr().ok().and_then(|address| clients.connected(address.ip())) else {
-            continue;
+        let Some(client) = clients.connected(peer.ip()) else { continue };
+        let connection = Connection::new(client);
+        let place = tokio::select! {
+            () = shutdown.requested() => break,
+            place = room.enter(&connection) => place,
         };
         prepare(&stream, send_timeout);
-        let (http, connection, answer) = (http.clone(), Connection::new(client), answer.clone());
+        let (http, answer) = (http.clone(), answer.clone());
         let stopping = stopping.clone();
         tokio::spawn(async move {
             let _place = place;
@@ -97,18 +101,6 @@ fn http(limits: &Limits) -> Builder<TokioExecutor> {
 fn look_every(limits: &Limits) -> Duration {
     let shortest = limits.header_timeout_ms.min(limits.send_timeout_ms).min(limits.idle_timeout_ms);
     (millis(shortest) / 4).max(Duration::from_millis(1))
-}
-
-async fn accept(listener: &TcpListener, places: &Arc<Semaphore>) -> std::io::Result<(TcpStream, OwnedSemaphorePermit)> {
-    let place = match places.clone().try_acquire_owned() {
-        Ok(place) => place,
-        Err(_) => {
-            reached("connections_max");
-            places.clone().acquire_owned().await.map_err(std::io::Error::other)?
-        }
-    };
-    let (stream, _) = listener.accept().await?;
-    Ok((stream, place))
 }
 
 /// Sends what there is at once. What the client does not take is given up by the system too, which otherwise keeps megabytes of it
@@ -149,6 +141,7 @@ async fn serve<A, F>(
         tokio::select! {
             biased;
             result = http.as_mut() => return ended(result),
+            () = connection.has_to_leave() => return tracing::debug!("a connection makes room"),
             _ = stopping.changed() => break,
             _ = looks.tick() => {}
         }

@@ -9,8 +9,8 @@ use platform::Shutdown;
 use std::sync::Arc;
 use std::time::Duration;
 use support::{
-    BIG, answer, asked, eventually, gateway, health, http2, http2_request, in_time, reached, request, sent, status,
-    with_health,
+    BIG, answer, asked, eventually, gateway, health, http2, http2_request, in_time, reached, request, sent, sent_from,
+    status, with_health,
 };
 use tokio::net::TcpStream;
 
@@ -216,15 +216,20 @@ async fn health_checks_are_answered_when_no_other_connection_is_accepted() {
     tokio::spawn(serve_health(health(), listener, limits, Shutdown::new()));
 
     assert_eq!(asked(address, "GET", "/healthz").await, 404, "it is elsewhere");
-    let working = tokio::spawn(answer(sent(address, &request("POST", "/v1/work", 0)).await));
-    let _silent = sent(address, "").await;
-    eventually(async || work.running() == 1).await;
+    let working = [(), ()]
+        .map(|()| tokio::spawn(async move { answer(sent(address, &request("POST", "/v1/work", 0)).await).await }));
+    eventually(async || work.running() == 2).await;
+    let waits = tokio::spawn(async move { answer(sent_from(2, address, &request("GET", "/v1/small", 0)).await).await });
     for path in ["/healthz", "/readyz", "/metrics"] {
         assert_eq!(asked(of_health, "GET", path).await, 200, "{path}");
     }
     assert_eq!(asked(of_health, "GET", "/v1/small").await, 404);
+    assert!(!waits.is_finished());
     shutdown.request();
     assert_eq!(asked(of_health, "GET", "/healthz").await, 200);
-    work.may_end.add_permits(1);
-    assert_eq!(status(&working.await.unwrap()), 200);
+    work.may_end.add_permits(2);
+    for working in working {
+        assert_eq!(status(&working.await.unwrap()), 200);
+    }
+    assert_eq!(waits.await.unwrap(), "");
 }

@@ -107,7 +107,7 @@ async fn each_answer_that_is_not_read_takes_more_than_its_body() {
 /// The bytes of a request were forgotten when its client hung up, the work went on.
 #[tokio::test]
 async fn a_request_is_held_as_long_as_its_work_goes_on() {
-    let limits = Limits { held_bytes_max: 50_000, address_share: 1.0, ..Limits::default() };
+    let limits = Limits { held_bytes_max: 66_668, address_share: 1.0, ..Limits::default() };
     let (address, work) = gateway(limits).await;
     let large = request("POST", "/v1/work", 0).replace("Host:", &format!("X: {}\r\nHost:", "x".repeat(20_000)));
     for count in 1..=2 {

@@ -14,15 +14,15 @@ use bytes::Bytes;
 use contracts::{Caller, Identity, IdentityError, KeyKind, Tenant};
 use gateway::{Gateway, Health, Limits};
 use http::{Method, StatusCode};
+use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle, PrometheusRecorder};
 use platform::Shutdown;
-use platform::metrics::Metrics;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use testkit::{ManualClock, ModelLedger, caller, tenant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
 use types::TenantId;
 
@@ -160,6 +160,15 @@ pub async fn sent(address: SocketAddr, bytes: &str) -> TcpStream {
     stream
 }
 
+/// A connection from `127.0.0.{from}`, on which these bytes were sent.
+pub async fn sent_from(from: u8, address: SocketAddr, bytes: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(SocketAddr::from(([127, 0, 0, from], 0))).unwrap();
+    let mut stream = in_time(socket.connect(address)).await.unwrap();
+    stream.write_all(bytes.as_bytes()).await.unwrap();
+    stream
+}
+
 /// A request with a key, whose body is announced to be of so many bytes; its connection is closed after it.
 pub fn request(method: &str, path: &str, content_length: usize) -> String {
     format!(
@@ -215,12 +224,16 @@ pub fn http2_request(method: &str, path: &str) -> http::Request<()> {
     http::Request::builder().method(method).uri(uri).header("authorization", "Bearer x").body(()).unwrap()
 }
 
-/// The metrics of all tests of a file.
-pub fn metrics() -> Metrics {
-    // The first of them installs the recorder, while no other tries to.
-    static INSTALLING: Mutex<()> = Mutex::new(());
-    let _one_at_a_time = INSTALLING.lock().unwrap();
-    Metrics::install().unwrap()
+/// The metrics of a test, which has a thread of its own: what another one does at the same time is not among them.
+pub fn metrics() -> PrometheusHandle {
+    thread_local! {
+        static METRICS: PrometheusHandle = {
+            let recorder: &PrometheusRecorder = Box::leak(Box::new(PrometheusBuilder::new().build_recorder()));
+            std::mem::forget(metrics::set_default_local_recorder(recorder));
+            recorder.handle()
+        };
+    }
+    METRICS.with(PrometheusHandle::clone)
 }
 
 /// How often a limit was reached.
