@@ -18,16 +18,30 @@ const REQUEST_BYTES: usize = 4 << 10;
 /// What an answer takes beside its headers and body, about.
 const ANSWER_BYTES: usize = 1 << 10;
 
-/// Answers a request by `answer`, and counts both for its connection.
-pub async fn answered(
+/// Answers a request by `answer`, and counts both for its connection: the request from now on, not from when the future is polled
+/// first. A listener that stops in between would take the connection for idle.
+pub fn answered<F>(
     connection: Arc<Connection>,
     request: Request<Incoming>,
-    answer: impl AsyncFnOnce(&mut Work, Request<Incoming>) -> Response,
-) -> http::Response<AnswerBody> {
+    answer: F,
+) -> impl Future<Output = http::Response<AnswerBody>> + use<F>
+where
+    F: AsyncFnOnce(&mut Work, Request<Incoming>) -> Response,
+{
     let head_bytes =
         header_bytes(request.headers()) + request.uri().path_and_query().map_or(0, |path| path.as_str().len());
     let (version, has_body) = (request.version(), !request.body().is_end_stream());
-    let mut work = connection.begin(REQUEST_BYTES + head_bytes, has_body);
+    let work = connection.begin(REQUEST_BYTES + head_bytes, has_body);
+    worked_on(connection, work, version, request, answer)
+}
+
+async fn worked_on(
+    connection: Arc<Connection>,
+    mut work: Work,
+    version: Version,
+    request: Request<Incoming>,
+    answer: impl AsyncFnOnce(&mut Work, Request<Incoming>) -> Response,
+) -> http::Response<AnswerBody> {
     let mut response = match check_host(&request) {
         Ok(()) => answer(&mut work, request).await,
         Err(error) => response(Answer::error(&error), request.headers(), &new_request_id()),
