@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 use std::time::Duration;
+use tokio::sync::Semaphore;
 
 /// How much the edge takes. What is over a limit is refused with an error that says so, or its connection is closed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -77,6 +78,19 @@ impl Limits {
                 problems.push(format!("limits.{key}: must be at least 1"));
             }
         }
+        for (key, value) in [("requests_max", self.requests_max), ("connections_max", self.connections_max)] {
+            if value > Semaphore::MAX_PERMITS {
+                problems.push(format!("limits.{key}: must be at most {}", Semaphore::MAX_PERMITS));
+            }
+        }
+        // A body has to be held whole.
+        let of_one = self.share_of(self.held_bytes_max).min(self.held_bytes_max - self.held_bytes_max / 4);
+        if self.body_bytes_max > of_one {
+            problems.push(format!(
+                "limits.body_bytes_max: must be at most {of_one}: no more is held for one client \
+                 (limits.held_bytes_max, limits.address_share)"
+            ));
+        }
         if self.header_bytes_max < Self::HEADER_BYTES_MIN {
             problems.push(format!("limits.header_bytes_max: must be at least {}", Self::HEADER_BYTES_MIN));
         }
@@ -99,4 +113,24 @@ pub(crate) fn millis(limit: u64) -> Duration {
 /// Counts that a limit was reached, by the name of its key.
 pub(crate) fn reached(limit: &'static str) {
     metrics::counter!("florin_limits_reached_total", "limit" => limit).increment(1);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn says_what_cannot_work() {
+        assert_eq!(Limits::default().problems(), Vec::<String>::new());
+        let too_many = usize::MAX;
+        for (key, limits) in [
+            ("body_bytes_max", Limits { body_bytes_max: 3 << 20, held_bytes_max: 8 << 20, ..Limits::default() }),
+            ("body_bytes_max", Limits { body_bytes_max: 32 << 20, address_share: 0.1, ..Limits::default() }),
+            ("requests_max", Limits { requests_max: too_many, ..Limits::default() }),
+            ("connections_max", Limits { connections_max: too_many, ..Limits::default() }),
+        ] {
+            let [problem] = &limits.problems()[..] else { panic!("{:?}", limits.problems()) };
+            assert!(problem.starts_with(&format!("limits.{key}: ")), "{problem}");
+        }
+    }
 }
