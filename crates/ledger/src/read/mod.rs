@@ -75,9 +75,15 @@ impl Reader {
     pub async fn list(&self, tenant: TenantId, query: &ListQuery) -> Result<Page<Stored>, LedgerError> {
         let number = self.number(tenant).await?;
         let backwards = query.paging.ending_before.is_some();
-        let scan = if query.is_scan() { Some(self.scans.begin(tenant).await?) } else { None };
-        let queries = scan.as_ref().map_or(&self.queries, |scan| scan.queries);
-        let items = list::objects(queries, number, query).await?;
+        let near = if list::may_be_near(query) { list::near(&self.queries, number, query).await? } else { None };
+        let items = match near {
+            Some(items) => items,
+            None => {
+                let scan = if query.is_scan() { Some(self.scans.begin(tenant).await?) } else { None };
+                let queries = scan.as_ref().map_or(&self.queries, |scan| scan.queries);
+                list::objects(queries, number, query).await?
+            }
+        };
         Ok(page(items, query.paging.limit, backwards))
     }
 

@@ -6,8 +6,9 @@ use crate::config::ScanConfig;
 use contracts::ledger::LedgerError;
 use deadpool_postgres::Pool;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use std::pin::pin;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
 use tokio::time::timeout;
 use types::TenantId;
 
@@ -15,62 +16,123 @@ use types::TenantId;
 pub struct Scans {
     queries: QueryPool,
     config: ScanConfig,
-    places: Arc<Semaphore>,
-    /// Tenants do not go away, so none of them is ever forgotten.
-    shares: Mutex<HashMap<TenantId, Share>>,
+    places: Mutex<Places>,
+    /// Told when a place is left.
+    left: Notify,
+}
+
+#[derive(Default)]
+struct Places {
+    taken: usize,
+    /// The tenants that have a place or wait for one.
+    tenants: HashMap<TenantId, Share>,
 }
 
 /// What one tenant has of the places.
-#[derive(Clone)]
+#[derive(Default)]
 struct Share {
-    places: Arc<Semaphore>,
-    /// One for each that has a place or waits for one.
-    queue: Arc<Semaphore>,
+    places: usize,
+    waiting: usize,
 }
 
 /// A scan that has a place, which it leaves when this is dropped.
 pub(crate) struct Scan<'a> {
     pub queries: &'a QueryPool,
-    _places: [OwnedSemaphorePermit; 3],
+    _place: Place<'a>,
+}
+
+/// One that waits for a place, or has one, until this is dropped.
+struct Place<'a> {
+    scans: &'a Scans,
+    tenant: TenantId,
+    taken: bool,
 }
 
 impl Scans {
     /// `pool` has as many connections as the config says, and gives its statements as much time.
     pub fn new(pool: Pool, config: &ScanConfig) -> Self {
-        Scans {
-            queries: QueryPool::new(pool),
-            config: config.clone(),
-            places: places(config.pool_size),
-            shares: Mutex::default(),
-        }
+        Scans { queries: QueryPool::new(pool), config: config.clone(), places: Mutex::default(), left: Notify::new() }
     }
 
     /// Waits for a place, if there is hope for one.
     pub(crate) async fn begin(&self, tenant: TenantId) -> Result<Scan<'_>, LedgerError> {
-        let Share { places, queue } = self.share(tenant);
         let refused = |reason: &'static str| {
             metrics::counter!("florin_scans_refused_total", "reason" => reason).increment(1);
             tracing::debug!(%tenant, reason, "a scan was refused");
             LedgerError::Overloaded
         };
-        let Ok(queued) = queue.try_acquire_owned() else { return Err(refused("queue_full")) };
-        let both = async { (places.acquire_owned().await, Arc::clone(&self.places).acquire_owned().await) };
-        match timeout(self.config.wait_timeout(), both).await {
-            Ok((Ok(of_tenant), Ok(of_all))) => {
-                Ok(Scan { queries: &self.queries, _places: [queued, of_tenant, of_all] })
-            }
-            _ => Err(refused("no_place")),
+        let mut place = self.queue(tenant).ok_or_else(|| refused("queue_full"))?;
+        match timeout(self.config.wait_timeout(), place.take()).await {
+            Ok(()) => Ok(Scan { queries: &self.queries, _place: place }),
+            Err(_) => Err(refused("no_place")),
         }
     }
 
-    fn share(&self, tenant: TenantId) -> Share {
-        let mut shares = self.shares.lock().unwrap_or_else(PoisonError::into_inner);
-        let ScanConfig { of_tenant_max, queue_max, .. } = self.config;
-        let share = || Share { places: places(of_tenant_max), queue: places(of_tenant_max.saturating_add(queue_max)) };
-        shares.entry(tenant).or_insert_with(share).clone()
+    fn places(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queue(&self, tenant: TenantId) -> Option<Place<'_>> {
+        let mut places = self.places();
+        let share = places.tenants.entry(tenant).or_default();
+        if share.places + share.waiting >= self.config.of_tenant_max.saturating_add(self.config.queue_max) {
+            return None;
+        }
+        share.waiting += 1;
+        Some(Place { scans: self, tenant, taken: false })
+    }
+
+    /// Places that are kept for tenants that have none: the others cannot take all, however few or many they are.
+    fn reserve(&self) -> usize {
+        (self.config.pool_size / 4).max(1)
     }
 }
 
-fn places(count: usize) -> Arc<Semaphore> {
-    Arc::new(Semaphore::new(count.min(Semaphore::MAX_PERMITS)))
+impl Place<'_> {
+    async fn take(&mut self) {
+        loop {
+            let mut left = pin!(self.scans.left.notified());
+            // What is left from now on is noticed.
+            left.as_mut().enable();
+            if self.try_take() {
+                return;
+            }
+            left.await;
+        }
+    }
+
+    fn try_take(&mut self) -> bool {
+        let mut places = self.scans.places();
+        let free = self.scans.config.pool_size.saturating_sub(places.taken);
+        let share = places.tenants.entry(self.tenant).or_default();
+        let kept = if share.places == 0 { 0 } else { self.scans.reserve() };
+        self.taken = share.places < self.scans.config.of_tenant_max && free > kept;
+        if self.taken {
+            share.waiting -= 1;
+            share.places += 1;
+            places.taken += 1;
+        }
+        self.taken
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        let mut places = self.scans.places();
+        if self.taken {
+            places.taken -= 1;
+        }
+        if let Some(share) = places.tenants.get_mut(&self.tenant) {
+            if self.taken {
+                share.places -= 1
+            } else {
+                share.waiting -= 1
+            }
+            if share.places + share.waiting == 0 {
+                places.tenants.remove(&self.tenant);
+            }
+        }
+        drop(places);
+        self.scans.left.notify_waiters();
+    }
 }

@@ -31,6 +31,46 @@ pub(crate) async fn objects(queries: &QueryPool, tenant: i32, query: &ListQuery)
     queries.read(page(tenant, query, among).within(query.bytes_max), |row| rows::object(row, tenant)).await
 }
 
+/// So many objects are looked at for a page of those that have a status before it counts as a scan.
+const NEAR: i64 = 500;
+
+/// Whether the only condition is a status: most often most objects have it.
+pub(crate) fn may_be_near(query: &ListQuery) -> bool {
+    query.status.is_some() && query.fields.is_empty() && query.customer.is_none() && query.parents.is_empty()
+}
+
+/// The same as [`objects`], if they are among the next [`NEAR`] of their kind, or there are no more than those; `None` if more has to be looked
+/// at to find them.
+pub(crate) async fn near(
+    queries: &QueryPool,
+    tenant: i32,
+    query: &ListQuery,
+) -> Result<Option<Vec<Stored>>, LedgerError> {
+    let direction = if query.paging.ending_before.is_some() { "ASC" } else { "DESC" };
+    let (first, last) = ids(query);
+    let next = |columns: &str, skipped: &str| {
+        let sql = format!(
+            "SELECT {columns} FROM ledger.objects o WHERE o.tenant = $1 AND o.kind = $2 AND o.id >= $3 AND o.id <= $4
+            ORDER BY o.id {direction} {skipped}"
+        );
+        (sql, query.kind.code())
+    };
+    let (near, kind) = next("o.*", &format!("LIMIT {NEAR}"));
+    let sql = format!(
+        "SELECT {OBJECT_COLUMNS}, {STATE} FROM ({near}) o WHERE o.status = $5 ORDER BY o.id {direction} LIMIT $6"
+    );
+    let limit = i64::from(query.paging.limit) + 1;
+    let page = Query::of(tenant, sql).with(kind).with(first).with(last).with(query.status.clone().unwrap_or_default());
+    let found = queries.read(page.with(limit).within(query.bytes_max), |row| rows::object(row, tenant)).await?;
+    if i64::try_from(found.len()).is_ok_and(|count| count >= limit) {
+        return Ok(Some(found));
+    }
+    let (further, kind) = next("true", &format!("OFFSET {NEAR} LIMIT 1"));
+    let further = Query::of(tenant, further).with(kind).with(first).with(last);
+    let further: Vec<bool> = queries.read(further, |row| Ok(row.try_get(0)?)).await?;
+    Ok(further.is_empty().then_some(found))
+}
+
 /// The terms of the indexed texts that all objects of the list have.
 fn terms(tenant: i32, query: &ListQuery) -> Vec<i64> {
     let is_indexed =
