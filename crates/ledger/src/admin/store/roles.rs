@@ -60,6 +60,22 @@ const RESERVED: &[(&str, &[&str], &str)] = &[
     ("^pg_logical_emit_message$", &[OWNER_ROLE], "fill the write-ahead log"),
 ];
 
+/// What PostgreSQL lets every role do in a database: a query that has a row if analysts may, which says whether it can be taken
+/// away, and how; and what could be done.
+const OWNED: &[(&str, &str)] = &[
+    (
+        "SELECT pg_has_role(datdba, 'USAGE'), format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', datname) FROM pg_database
+            WHERE datname = current_database() AND has_database_privilege($1, oid, 'TEMPORARY')",
+        "fill the disk with temporary tables",
+    ),
+    // Before PostgreSQL 15; and since then in a database that was made before.
+    (
+        "SELECT pg_has_role(nspowner, 'USAGE'), 'REVOKE CREATE ON SCHEMA public FROM PUBLIC' FROM pg_namespace
+            WHERE nspname = 'public' AND has_schema_privilege($1, oid, 'CREATE')",
+        "fill the disk with tables, and put functions where others look for theirs",
+    ),
+];
+
 /// Takes from all roles what PostgreSQL gives to each in a new database, and what an analyst could do harm by. That needs the
 /// database's owner, or for functions a superuser; without one it is only said.
 async fn close_to_public(client: &Client) -> Result<(), MigrationError> {
@@ -85,16 +101,11 @@ async fn close_to_public(client: &Client) -> Result<(), MigrationError> {
             client.batch_execute(&grant).await?;
         }
     }
-    let temporary =
-        "SELECT has_database_privilege($1, oid, 'TEMPORARY'), pg_has_role(datdba, 'USAGE'), quote_ident(datname)
-        FROM pg_database WHERE datname = current_database()";
-    let row = client.query_one(temporary, &[&ANALYST_ROLE]).await?;
-    if row.try_get(0)? {
-        if row.try_get(1)? {
-            let database: &str = row.try_get(2)?;
-            client.batch_execute(&format!("REVOKE TEMPORARY ON DATABASE {database} FROM PUBLIC")).await?;
+    for (open, harm) in OWNED {
+        let Some(row) = client.query_opt(*open, &[&ANALYST_ROLE]).await? else { continue };
+        if row.try_get(0)? {
+            client.batch_execute(row.try_get(1)?).await?;
         } else {
-            let harm = "fill the disk with temporary tables";
             tracing::warn!(harm, "what analysts could do; `florin migrate` as the database's owner takes it away");
         }
     }
