@@ -1,10 +1,11 @@
 //! Asking processors. A process asks about an attempt only while it has the lease on it, so that no two ask at a time.
 
+use crate::alarm;
 use crate::background::background;
 use api::call::Call;
-use api::error::{ApiError, Result};
+use api::error::{ApiError, Failure, Result};
 use domain::Versioned;
-use domain::attempts::{Attempt, CLOCK_SKEW, LEASE, Outcome, QUESTION, lifecycle};
+use domain::attempts::{self, Attempt, CLOCK_SKEW, LEASE, Outcome, QUESTION, lifecycle};
 use processors::{Assignment, Processor, Query};
 use std::time::Duration;
 
@@ -41,11 +42,28 @@ pub(crate) async fn ask_again(call: &Call, processor: &dyn Processor, attempt: &
         Query::Known(outcome) => outcome,
         Query::NotFound if attempt.may_be_lost() => known(leased(call, processor, attempt, Question::Execute).await),
         Query::NotFound => {
-            let (tenant, attempt) = (call.tenant_id(), attempt.id);
-            tracing::error!(%tenant, %attempt, "the processor does not know what it has accepted");
+            // If that cannot be written now, the processor says it again.
+            if let Err(failure) = forgets(call, attempt).await {
+                tracing::debug!(tenant = %call.tenant_id(), attempt = %attempt.id, ?failure, "not kept");
+            }
             known(Query::NotFound)
         }
     }
+}
+
+/// Keeps that the processor does not know what it has accepted, and tells an operator once.
+async fn forgets(call: &Call, attempt: &mut Versioned<Attempt>) -> Result<()> {
+    let (mut changes, mut forgotten) = (background(call, attempt).changes(), attempt.clone());
+    if attempts::forgets(&mut changes, &mut forgotten) {
+        let written = call.commit_bare(changes).await;
+        // Also if it is not known whether it is written: then it may be, and is no news again.
+        if !matches!(written, Err(Failure::Conflict)) {
+            alarm::contradicted(call, &forgotten);
+        }
+        written?;
+        *attempt = forgotten;
+    }
+    Ok(())
 }
 
 fn known(answer: Query) -> Outcome {

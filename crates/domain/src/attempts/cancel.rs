@@ -7,7 +7,6 @@ use crate::changes::Changes;
 use crate::commit::RequestKey;
 use crate::object::Versioned;
 use crate::refusal::Refusal;
-use crate::retries::backoff;
 
 /// Gives up an attempt that waits for the payer. One that the processor could carry out without another question must be
 /// canceled there first ([`begin`]); the refusal says so, whatever else the processor is asked: what it says to that is what has
@@ -77,6 +76,9 @@ pub fn withdrawn(
     let now = changes.now;
     changes.update(attempt, None, |attempt| {
         attempt.asking = false;
+        if !matches!(outcome, Outcome::Unknown { .. }) {
+            attempt.is_known_again();
+        }
         if outcome.is_final() {
             (attempt.canceling, attempt.at_processor, attempt.due) = (None, None, None);
             return;
@@ -85,7 +87,7 @@ pub fn withdrawn(
         let unchanged = attempt
             .at_processor
             .filter(|_| attempt.canceling.is_none() && matches!(outcome, Outcome::ActionRequired { .. }));
-        let again = Some(now.plus(backoff(attempt.queries)));
+        let again = Some(attempt.next_question(now));
         attempt.due = unchanged.map_or(again, |since| next_look(since, now, capabilities));
     });
 }

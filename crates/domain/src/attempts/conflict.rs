@@ -13,7 +13,8 @@ use types::{ObjectId, Timestamp};
 /// How many statements of a processor that contradicts itself again and again are kept of one attempt.
 const STATEMENTS_MAX: usize = 10;
 
-/// What a processor says of an attempt, against what it said before or what is recorded.
+/// What a processor says of an attempt, against what it said before or what is recorded; also that it does not know what it has
+/// accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Conflict {
     #[serde(flatten)]
@@ -28,7 +29,7 @@ pub struct Conflict {
 /// What a processor says that is known for good.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Statement {
-    /// `succeeded`, `declined` or `canceled`.
+    /// `succeeded`, `declined` or `canceled`; `unknown`: it does not know what it has accepted.
     pub says: Status,
     /// The processor's name for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -82,6 +83,32 @@ named! {
         /// Nothing: an operator has to look.
         None = "none",
     }
+}
+
+impl Attempt {
+    /// Since when the processor does not know what it has accepted.
+    pub(super) fn forgotten(&self) -> Option<Timestamp> {
+        self.conflict.as_ref().filter(|conflict| conflict.statement.says == Status::Unknown).map(|conflict| conflict.at)
+    }
+
+    /// The processor has said something of it.
+    pub(super) fn is_known_again(&mut self) {
+        if self.forgotten().is_some() {
+            self.conflict = None;
+        }
+    }
+}
+
+/// Keeps that the processor does not know what it has accepted, unless that is kept already, or what it has contradicted before.
+/// Returns whether it is news. The outcome is as unknown as before.
+pub fn forgets(changes: &mut Changes, attempt: &mut Versioned<Attempt>) -> bool {
+    let is_news = attempt.conflict.is_none();
+    if is_news {
+        let (at, statement) = (changes.now, Statement { says: Status::Unknown, reference: None });
+        let conflict = Conflict { statement, at, remedy: Remedy::None, reversal: None };
+        changes.update(attempt, None, |attempt| attempt.conflict = Some(conflict));
+    }
+    is_news
 }
 
 /// What an outcome says of an attempt that has ended, if the processor has not said it before: what it says again is no news, in

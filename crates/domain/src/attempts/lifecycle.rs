@@ -109,8 +109,11 @@ pub(crate) fn record(
                     attempt.status = Status::Unknown;
                 }
                 (attempt.canceling, attempt.at_processor) = (canceling, since);
-                attempt.due = Some(now.plus(backoff(attempt.queries)));
+                attempt.due = Some(attempt.next_question(now));
             }
+        }
+        if !matches!(outcome, Outcome::Unknown { .. }) {
+            attempt.is_known_again();
         }
         // The request is answered in the same commit.
         attempt.request = None;

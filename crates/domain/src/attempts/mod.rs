@@ -12,7 +12,7 @@ mod schedule;
 mod target;
 
 pub use conditions::{Capabilities, Conditions};
-pub use conflict::{Conflict, Heard, Remedy, Statement, hear};
+pub use conflict::{Conflict, Heard, Remedy, Statement, forgets, hear};
 pub use outcome::{Decline, Done, Outcome, PayerPage};
 pub use resolve::apply;
 pub(crate) use resolve::resolve;
@@ -117,6 +117,12 @@ impl Attempt {
     pub fn may_be_lost(&self) -> bool {
         let is_unanswered = matches!(self.status, Status::Started | Status::Unknown);
         is_unanswered && self.reference.is_none() && self.at_processor.is_none()
+    }
+
+    /// When to ask again after a question without an answer.
+    fn next_question(&self, now: Timestamp) -> Timestamp {
+        let soonest = backoff(self.queries);
+        self.forgotten().map_or(now.plus(soonest), |since| schedule::next_reminder(since, now, soonest))
     }
 
     /// Whether a process is asking the processor about it, and has not been at it for too long.

@@ -22,6 +22,12 @@ const LOOK_FIRST: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_secs(86_400);
 const LOOK_FOR: Duration = Duration::from_secs(30 * 86_400);
 
+/// When to ask again about what the processor has said since then that it does not know, although it had accepted it. There is no
+/// end that would be true, and every question so far had no answer: after as long as that has taken, up to a day.
+pub(super) fn next_reminder(since: Timestamp, now: Timestamp, soonest: Duration) -> Timestamp {
+    now.plus(now.since(since).clamp(soonest.min(LOOK_EVERY), LOOK_EVERY))
+}
+
 /// When to ask what has become of a payer who has a page of the processor's since then: after as long as it has taken so far.
 /// `None` when that was long enough: from then on the processor's notice is waited for, and the merchant can have it canceled. Of a
 /// processor that cannot cancel, it is asked for ever: nothing else ends it.
