@@ -11,7 +11,7 @@ FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/flori
 export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults drill test-scale lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults test-operations drill test-scale lint fmt tidy deny doctor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,7 @@ test: test-setup ## set up what the tests need, and run all of them
 	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/sdk/run
 	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/durability/run
 	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/faults/run
+	FLORIN_BIN="$(CURDIR)/target/debug/florin" tests/operations/run
 
 test-rust: test-setup ## run the Rust tests only
 	cargo test --workspace
@@ -48,11 +49,14 @@ test-durability: test-setup build ## kill servers and PostgreSQL, cut connection
 test-faults: test-setup build ## make the processor unreliable, kill servers, and check that unknown is never failed
 	FLORIN_BIN="$(FLORIN)" tests/faults/run
 
-drill: test-setup build ## the last two again and again, ROUNDS times, with short and long loads; keeps what a failure leaves
+test-operations: test-setup build ## restart servers behind a balancer; check metrics, alerts and traces
+	FLORIN_BIN="$(FLORIN)" tests/operations/run
+
+drill: test-setup build ## the last three again and again, ROUNDS times, with short and long loads; keeps what a failure leaves
 	@set -e; for round in $$(seq $(ROUNDS)); do for seconds in 1 6 20; do \
 	    echo "=== round $$round of $(ROUNDS), $$seconds s of load"; \
 	    export FLORIN_KEEP=1 FLORIN_BIN="$(FLORIN)" FLORIN_LOAD_S=$$seconds; \
-	    tests/durability/run; tests/faults/run; \
+	    tests/durability/run; tests/faults/run; tests/operations/run; \
 	done; done
 
 test-scale: setup ## read behind two million commits, and verify them: prints pages, times and memory (best with PROFILE=release)

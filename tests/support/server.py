@@ -178,7 +178,8 @@ class OtherServer(Process):
             # All servers send payers to the same address: answers have it in them, and must be the same everywhere.
             "FLORIN_SERVER_PUBLIC_URL": self.first.url,
         }
-        self.spawn(["serve"], {**self.environment, **settings})
+        # No balancer has to see that it stops, unless a test says so.
+        self.spawn(["serve"], {"FLORIN_SERVER_SHUTDOWN_DELAY_MS": "0", **self.environment, **settings})
 
 
 def is_ready(url):

@@ -12,6 +12,7 @@ mod http_client;
 mod migrations;
 mod output;
 mod private_postgres;
+mod reload;
 mod roles;
 mod run_roles;
 mod services;
@@ -42,7 +43,10 @@ fn main() -> ExitCode {
             return Code::Failure.into();
         }
     };
-    match runtime.block_on(cli.command.run(output)) {
+    let result = runtime.block_on(cli.command.run(output));
+    // What still runs is waited for no longer: a name server that does not answer would take longer than a shutdown may.
+    runtime.shutdown_background();
+    match result {
         Ok(code) => code.into(),
         Err(error) => {
             let code = exit_code::code_of(&error);

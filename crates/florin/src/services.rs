@@ -28,6 +28,7 @@ pub struct Services {
     pub api: Arc<Api>,
     pub limits: Limits,
     pub trusted_proxies: Vec<Network>,
+    pub shutdown_delay: Duration,
     pub worker_poll: Duration,
 }
 
@@ -64,6 +65,7 @@ impl Services {
             api,
             limits: config.limits.clone(),
             trusted_proxies: config.server.trusted_proxies.clone(),
+            shutdown_delay: Duration::from_millis(config.server.shutdown_delay_ms),
             worker_poll: Duration::from_millis(config.worker.poll_ms),
         })
     }

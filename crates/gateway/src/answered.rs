@@ -47,8 +47,9 @@ async fn worked_on(
         Err(error) => response(Answer::error(&error), request.headers(), &new_request_id()),
     };
     response.headers_mut().insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    // hyper throws away what was not read, and answers the next request whether the client has taken this answer or not.
-    if work.unread && version <= Version::HTTP_11 {
+    // Of a body that was not read hyper throws away the rest, and answers the next request whether the client has taken this answer
+    // or not.
+    if (work.unread || work.should_leave()) && version <= Version::HTTP_11 {
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     let shared = response.extensions().get::<Shared>().is_some();

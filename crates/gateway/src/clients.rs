@@ -3,6 +3,7 @@
 use crate::limits::{Limits, reached};
 use crate::network::Network;
 use api::origin::counted_as;
+use platform::Shutdown;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -13,6 +14,8 @@ pub struct Clients {
     pub limits: Limits,
     /// Proxies: what comes from them is of many clients, so it has no share.
     trusted: Vec<Network>,
+    /// When it is requested, clients are asked to go elsewhere.
+    pub shutdown: Shutdown,
     held_for_merchants: AtomicUsize,
     held_for_strangers: AtomicUsize,
     addresses: Mutex<HashMap<IpAddr, Arc<Address>>>,
@@ -44,10 +47,11 @@ pub struct Held {
 }
 
 impl Clients {
-    pub fn new(limits: Limits, trusted: Vec<Network>) -> Arc<Self> {
+    pub fn new(limits: Limits, trusted: Vec<Network>, shutdown: Shutdown) -> Arc<Self> {
         Arc::new(Clients {
             limits,
             trusted,
+            shutdown,
             held_for_merchants: AtomicUsize::new(0),
             held_for_strangers: AtomicUsize::new(0),
             addresses: Mutex::default(),
@@ -97,6 +101,11 @@ impl Client {
 
     pub fn limits(&self) -> &Limits {
         &self.clients.limits
+    }
+
+    /// Whether the client should send its next request elsewhere.
+    pub fn should_leave(&self) -> bool {
+        self.clients.shutdown.is_requested()
     }
 
     pub fn hold(self: &Arc<Self>, bytes: usize) -> Held {
@@ -160,7 +169,7 @@ mod tests {
     #[test]
     fn an_address_has_its_share_and_gives_it_back() {
         let limits = Limits { connections_max: 8, held_bytes_max: 400, address_share: 0.25, ..Limits::default() };
-        let clients = Clients::new(limits, vec!["198.51.100.0/24".parse().unwrap()]);
+        let clients = Clients::new(limits, vec!["198.51.100.0/24".parse().unwrap()], Shutdown::new());
         let [one, same, other] =
             ["2001:db8:0:100::1", "2001:db8:0:1ff::2", "::ffff:192.0.2.1"].map(|a| a.parse().unwrap());
         let (first, second) = (clients.connected(one).unwrap(), clients.connected(same).unwrap());

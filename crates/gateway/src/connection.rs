@@ -190,6 +190,11 @@ impl Work {
         std::mem::replace(&mut self.held, nothing)
     }
 
+    /// Whether the client should send its next request elsewhere.
+    pub fn should_leave(&self) -> bool {
+        self.connection.client.should_leave()
+    }
+
     /// Whether no more may be held for this client.
     pub fn has_too_much(&self) -> bool {
         self.connection.client.has_too_much()

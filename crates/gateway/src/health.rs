@@ -2,6 +2,7 @@
 
 use crate::answer_body::Shared;
 use crate::answered::{answered, routed};
+use crate::clients::Clients;
 use crate::limits::Limits;
 use crate::listener::listen;
 use axum::extract::State;
@@ -35,7 +36,7 @@ pub async fn serve_health(
     shutdown: Shutdown,
 ) -> std::io::Result<()> {
     let routes = routes(health, true);
-    listen(listener, (limits, Vec::new()), shutdown, move |connection, request| {
+    listen(listener, Clients::new(limits, Vec::new(), shutdown), Duration::ZERO, move |connection, request| {
         let routes = routes.clone();
         answered(connection, request, async move |_, request| routed(routes, request).await)
     })

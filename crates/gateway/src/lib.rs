@@ -28,6 +28,7 @@ pub use routes::serve;
 use api::Api;
 use contracts::Identity;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What the edge needs.
 pub struct Gateway {
@@ -38,4 +39,6 @@ pub struct Gateway {
     pub limits: Limits,
     /// The reverse proxies whose `X-Forwarded-For` says where a client is.
     pub trusted_proxies: Vec<Network>,
+    /// How long connections are still accepted after the shutdown was requested: until balancers send no more.
+    pub shutdown_delay: Duration,
 }

@@ -20,7 +20,8 @@ pub struct Limits {
     pub request_timeout_ms: u64,
     /// Milliseconds in which the client must take an answer (default 30,000).
     pub send_timeout_ms: u64,
-    /// Milliseconds that a connection stays open without a request (default 75,000).
+    /// Milliseconds that a connection stays open without a request (default 90,000). Balancers keep theirs for 60 or 75 seconds: theirs must end
+    /// first, or they send a request into one that is being closed.
     pub idle_timeout_ms: u64,
     /// Requests at work at the same time (default 1,024); more are answered 429 with `Retry-After`.
     pub requests_max: usize,
@@ -45,7 +46,7 @@ impl Default for Limits {
             body_timeout_ms: 10_000,
             request_timeout_ms: 60_000,
             send_timeout_ms: 30_000,
-            idle_timeout_ms: 75_000,
+            idle_timeout_ms: 90_000,
             requests_max: 1_024,
             streams_max: 100,
             connections_max: 8_192,

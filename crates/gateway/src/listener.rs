@@ -4,15 +4,15 @@ use crate::answer_body::AnswerBody;
 use crate::clients::Clients;
 use crate::connection::Connection;
 use crate::limits::{Limits, millis, reached};
-use crate::network::Network;
 use crate::room::Room;
+use futures_util::FutureExt;
 use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use hyper_util::server::conn::auto::Builder;
-use platform::Shutdown;
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,14 +23,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 /// Bytes of a request's body that HTTP/2 clients send before they are read, on a stream and on a connection.
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
+/// Connections that the system accepts, at most, before they are accepted here.
+const BACKLOG: usize = 4_096;
 /// How often HTTP/2 clients are asked whether they are still there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
-/// Serves until the shutdown is requested, and then until the requests under way are answered.
+/// Serves until the shutdown is requested and its delay is over, and then until the requests under way are answered.
 pub async fn listen<A, F>(
     listener: std::net::TcpListener,
-    (limits, trusted): (Limits, Vec<Network>),
-    shutdown: Shutdown,
+    clients: Arc<Clients>,
+    shutdown_delay: Duration,
     answer: A,
 ) -> std::io::Result<()>
 where
@@ -39,31 +41,16 @@ where
 {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
-    let http = Arc::new(http(&limits));
+    let limits = &clients.limits;
+    let http = Arc::new(http(limits));
     let room = Room::new(limits.connections_max);
-    let (look_every, send_timeout) = (look_every(&limits), millis(limits.send_timeout_ms));
-    let clients = Clients::new(limits, trusted);
+    let (look_every, send_timeout) = (look_every(limits), millis(limits.send_timeout_ms));
     let (stop, stopping) = watch::channel(());
-    loop {
-        let accepted = tokio::select! {
-            () = shutdown.requested() => break,
-            accepted = listener.accept() => accepted,
-        };
-        let (stream, peer) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of file descriptors, most likely: what is open goes on, and makes room.
-                tracing::warn!(%error, "a connection cannot be accepted");
-                sleep(Duration::from_millis(50)).await;
-                continue;
-            }
-        };
-        let Some(client) = clients.connected(peer.ip()) else { continue };
+    // Serves a connection as soon as there is room for it.
+    let begin = async |(stream, peer): (TcpStream, SocketAddr)| {
+        let Some(client) = clients.connected(peer.ip()) else { return };
         let connection = Connection::new(client);
-        let place = tokio::select! {
-            () = shutdown.requested() => break,
-            place = room.enter(&connection) => place,
-        };
+        let place = room.enter(&connection).await;
         prepare(&stream, send_timeout);
         let (http, answer) = (http.clone(), answer.clone());
         let stopping = stopping.clone();
@@ -71,6 +58,34 @@ where
             let _place = place;
             serve(&http, stream, connection, answer, look_every, stopping).await;
         });
+    };
+    let mut closing = pin!(async {
+        clients.shutdown.requested().await;
+        sleep(shutdown_delay).await;
+    });
+    loop {
+        let accepted = tokio::select! {
+            () = closing.as_mut() => break,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok(accepted) => tokio::select! {
+                () = closing.as_mut() => break,
+                () = begin(accepted) => (),
+            },
+            Err(error) => {
+                // Out of file descriptors, most likely: what is open goes on, and makes room.
+                tracing::warn!(%error, "a connection cannot be accepted");
+                sleep(Duration::from_millis(50)).await;
+            }
+        }
+    }
+    // What the system has accepted already would be reset with the listener.
+    for _ in 0..BACKLOG {
+        let Some(Ok(accepted)) = listener.accept().now_or_never() else { break };
+        if begin(accepted).now_or_never().is_none() {
+            break;
+        }
     }
     drop((listener, stopping));
     let _ = stop.send(());

@@ -2,6 +2,7 @@
 
 use crate::answer_headers::{new_request_id, response};
 use crate::answered::{answered, routed};
+use crate::clients::Clients;
 use crate::connection::Work;
 use crate::edge::Edge;
 use crate::listener::listen;
@@ -19,11 +20,12 @@ use tracing::Instrument;
 
 type HttpRequest = http::Request<Incoming>;
 
-/// Serves until the shutdown is requested, and then until the requests under way are answered.
+/// Serves until the shutdown is requested and its delay is over, and then until the requests under way are answered.
 pub async fn serve(gateway: Gateway, listener: std::net::TcpListener, shutdown: Shutdown) -> std::io::Result<()> {
-    let limits = (gateway.limits.clone(), gateway.trusted_proxies.clone());
+    let clients = Clients::new(gateway.limits.clone(), gateway.trusted_proxies.clone(), shutdown);
+    let shutdown_delay = gateway.shutdown_delay;
     let edge = Arc::new(Edge::new(gateway));
-    listen(listener, limits, shutdown, move |connection, request| {
+    listen(listener, clients, shutdown_delay, move |connection, request| {
         let edge = edge.clone();
         answered(connection, request, async move |work, request| entry(&edge, work, request).await)
     })

@@ -14,6 +14,7 @@ use gateway::{Gateway, Limits, Network};
 use platform::Shutdown;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 use testkit::{ManualClock, ModelLedger, caller, tenant};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -61,7 +62,8 @@ fn gateway(trusted_proxies: &[&str]) -> SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     let trusted_proxies = trusted_proxies.iter().map(|network| network.parse::<Network>().unwrap()).collect();
-    let gateway = Gateway { api, identity, health: None, limits: Limits::default(), trusted_proxies };
+    let (limits, shutdown_delay) = (Limits::default(), Duration::ZERO);
+    let gateway = Gateway { api, identity, health: None, limits, trusted_proxies, shutdown_delay };
     tokio::spawn(gateway::serve(gateway, listener, Shutdown::new()));
     address
 }

@@ -4,7 +4,7 @@ use crate::config::{self, Loaded};
 use clap::Args;
 use std::path::PathBuf;
 
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Args)]
 pub struct ConfigFile {
     /// Configuration file [default: florin.toml, if it exists].
     #[arg(long, value_name = "FILE", env = "FLORIN_CONFIG")]

@@ -5,6 +5,7 @@ use crate::arguments::ConfigFile;
 use crate::config::Config;
 use crate::exit_code::{Code, Failure};
 use crate::output::Output;
+use crate::reload::Reload;
 use crate::{migrations, roles, run_roles};
 use anyhow::{Context, bail};
 use clap::Args;
@@ -37,7 +38,8 @@ impl Command for Serve {
         }
         let telemetry = telemetry::init(&config.telemetry)?;
         let shutdown = Shutdown::new();
-        shutdown.on_signals()?;
+        let reload = Reload::new(self.file.clone(), config.clone(), telemetry.log_filter());
+        shutdown.on_signals(move |_| reload.run())?;
         let result = serve(&config, self.migrate, &shutdown).await;
         tokio::task::spawn_blocking(|| telemetry.shutdown()).await?;
         result.map(|()| Code::Ok)
@@ -54,13 +56,10 @@ async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::R
     } else {
         None
     };
-    if migrate {
-        migrations::migrate(&config.database).await?;
-    }
-    require_durable(&config.database).await?;
-    let pending = migrations::pending(&config.database).await?;
-    if !pending.is_empty() {
-        bail!("the schema is not up to date ({}); run `florin migrate`, or start with --migrate", pending.join(", "));
+    // PostgreSQL takes back what is interrupted.
+    match shutdown.interrupts(prepare(&config.database, migrate)).await {
+        Some(prepared) => prepared?,
+        None => return Ok(()),
     }
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     run_roles::run(config, listener, shutdown, || {
@@ -68,6 +67,19 @@ async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::R
         Ok(())
     })
     .await
+}
+
+/// Whether the database is fit to be served from; brings its schema up to date, if that is wanted.
+async fn prepare(database: &DatabaseConfig, migrate: bool) -> anyhow::Result<()> {
+    if migrate {
+        migrations::migrate(database).await?;
+    }
+    require_durable(database).await?;
+    let pending = migrations::pending(database).await?;
+    if !pending.is_empty() {
+        bail!("the schema is not up to date ({}); run `florin migrate`, or start with --migrate", pending.join(", "));
+    }
+    Ok(())
 }
 
 /// Refuses a database that acknowledges what is not on its disk. PostgreSQL's other settings are its administrator's affair.

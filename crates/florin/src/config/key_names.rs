@@ -8,6 +8,13 @@ pub fn defaults() -> serde_json::Result<Vec<(String, Value)>> {
     Ok(leaves(&serde_json::to_value(Config::default())?))
 }
 
+/// The keys whose values differ. Secrets are compared as they are shown.
+pub fn changed(one: &Config, other: &Config) -> serde_json::Result<Vec<String>> {
+    let [one, other] = [leaves(&serde_json::to_value(one)?), leaves(&serde_json::to_value(other)?)];
+    let differing = one.into_iter().filter(|leaf| !other.contains(leaf));
+    Ok(differing.map(|(key, _)| key).collect())
+}
+
 /// Every value within an object, with its dotted key.
 pub fn leaves(object: &Value) -> Vec<(String, Value)> {
     fn walk(prefix: &str, value: &Value, found: &mut Vec<(String, Value)>) {

@@ -5,6 +5,7 @@ mod key_names;
 mod load;
 mod show;
 
+pub use key_names::changed;
 pub use load::{Loaded, of_process, of_process_without_default_file};
 pub use show::entries_of;
 
@@ -47,7 +48,9 @@ pub struct ServerConfig {
     pub trusted_proxies: Vec<Network>,
     /// What this process does: names of roles, or `all`.
     pub roles: Vec<String>,
-    /// Milliseconds that requests under way may still take after SIGTERM, before they are cut off.
+    /// Milliseconds after SIGTERM in which connections are still accepted, so that balancers can see that it stops.
+    pub shutdown_delay_ms: u64,
+    /// Milliseconds that requests under way may take from then on, before they are cut off.
     pub drain_timeout_ms: u64,
 }
 
@@ -59,7 +62,8 @@ impl Default for ServerConfig {
             public_url: None,
             trusted_proxies: Vec::new(),
             roles: vec!["all".to_owned()],
-            drain_timeout_ms: 25_000,
+            shutdown_delay_ms: 7_000,
+            drain_timeout_ms: 17_000,
         }
     }
 }
@@ -162,6 +166,15 @@ fn begins_with(url: &HttpUrl, schemes: &[&str]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What Kubernetes waits for before it kills.
+    #[test]
+    fn a_shutdown_fits_into_thirty_seconds() {
+        let ServerConfig { shutdown_delay_ms, drain_timeout_ms, .. } = ServerConfig::default();
+        let requests = std::time::Duration::from_millis(shutdown_delay_ms + drain_timeout_ms);
+        let rest = crate::run_roles::COMMITS_TIMEOUT + platform::telemetry::LAST_TIMEOUT;
+        assert!((requests + rest).as_secs() < 30);
+    }
 
     #[test]
     fn scans_have_as_many_connections_as_they_are_given() {

@@ -15,6 +15,7 @@ pub fn start(wiring: Wiring) -> Running {
             limits: services.limits.clone(),
             trusted_proxies: services.trusted_proxies.clone(),
             health,
+            shutdown_delay: services.shutdown_delay,
         };
         Ok(gateway::serve(gateway, listener, shutdown).await?)
     })

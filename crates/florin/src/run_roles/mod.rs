@@ -17,8 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::task::JoinSet;
 
-/// How long the roles that stop last may take: their work is short, and is taken up again at the next start.
-const LAST_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long commits whose callers are gone may take. They are begun anew by those who ask again, and by the worker.
+pub const COMMITS_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// What a role gets.
 struct Wiring {
@@ -33,26 +33,18 @@ struct Wiring {
 /// A role at work, until it has stopped.
 type Running = Pin<Box<dyn Future<Output = anyhow::Result<()>> + Send>>;
 
-/// When a role is asked to stop.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Stops {
-    /// At once: it takes nothing new, and finishes what it has begun.
-    First,
-    /// When the roles that stop first have stopped.
-    Last,
-}
-
-/// How a role is started, and when it stops.
-fn of_role(role: Role) -> (fn(Wiring) -> Running, Stops) {
+/// How a role is started. When it is asked to stop, it finishes what it has begun.
+fn of_role(role: Role) -> fn(Wiring) -> Running {
     match role {
-        Role::Gateway => (gateway::start, Stops::First),
-        Role::Worker => (worker::start, Stops::Last),
+        Role::Gateway => gateway::start,
+        Role::Worker => worker::start,
     }
 }
 
-/// Runs the roles of the config until the shutdown is requested and they have stopped: first those that take requests,
-/// which finish theirs within `server.drain_timeout_ms`, then the others. Calls `ready` when all have started. When a
-/// role fails, the others are stopped, and its error is the result.
+/// Runs the roles of the config until the shutdown is requested and they have stopped: the worker takes up nothing new from then on,
+/// so that another process takes over; requests are taken for `server.shutdown_delay_ms` more, and finished within
+/// `server.drain_timeout_ms`. What the process says of itself it says until then. Calls `ready` when all have started. When a role
+/// fails, the others are stopped, and its error is the result.
 pub async fn run(
     config: &Config,
     listener: Option<TcpListener>,
@@ -61,42 +53,38 @@ pub async fn run(
 ) -> anyhow::Result<()> {
     let roles = roles::parse(&config.server.roles).map_err(anyhow::Error::msg)?;
     let health_listener = config.server.health_listen.map(bind).transpose()?;
-    let services = Arc::new(Services::new(config).await?);
+    let Some(services) = shutdown.interrupts(Services::new(config)).await else { return Ok(()) };
+    let services = Arc::new(services?);
     let metrics = Metrics::install()?;
-    let (first, last) = (Shutdown::new(), Shutdown::new());
-    let mut health = Some(Health { ready: services.readiness(&first), metrics: Arc::new(move || metrics.render()) });
-    let (mut listener, mut stop_first, mut stop_last) = (listener, JoinSet::new(), JoinSet::new());
+    let (stop, stop_health) = (Shutdown::new(), Shutdown::new());
+    let mut health = Some(Health { ready: services.readiness(&stop), metrics: Arc::new(move || metrics.render()) });
+    let (mut listener, mut running, mut saying) = (listener, JoinSet::new(), JoinSet::new());
     if let Some((listener, health)) = health_listener.and_then(|listener| Some((listener, health.take()?))) {
-        let serving = ::gateway::serve_health(health, listener, config.limits.clone(), last.clone());
-        stop_last.spawn(async move { serving.await.context("the listener for health checks failed") });
+        let serving = ::gateway::serve_health(health, listener, config.limits.clone(), stop_health.clone());
+        saying.spawn(async move { serving.await.context("the listener for health checks failed") });
     }
     for role in roles {
-        let (start, stops) = of_role(role);
-        let (stop, tasks) = match stops {
-            Stops::First => (&first, &mut stop_first),
-            Stops::Last => (&last, &mut stop_last),
-        };
-        let wiring = Wiring {
+        let role_runs = of_role(role)(Wiring {
             services: Arc::clone(&services),
             health: health.clone(),
             listener: if role.listens() { listener.take() } else { None },
             shutdown: stop.clone(),
-        };
-        let running = start(wiring);
-        tasks.spawn(async move { running.await.with_context(|| format!("the role {} failed", role.name())) });
+        });
+        running.spawn(async move { role_runs.await.with_context(|| format!("the role {} failed", role.name())) });
     }
     ready()?;
-    let mut result = tokio::select! {
+    let result = tokio::select! {
         () = shutdown.requested() => Ok(()),
-        Some(ended) = stop_first.join_next() => flat(ended),
-        Some(ended) = stop_last.join_next() => flat(ended),
+        Some(ended) = running.join_next() => flat(ended),
+        Some(ended) = saying.join_next() => flat(ended),
     };
-    first.request();
+    stop.request();
     let drain_timeout = Duration::from_millis(config.server.drain_timeout_ms);
-    result = result.and(stopped(stop_first, drain_timeout, "requests").await);
-    last.request();
-    result = result.and(stopped(stop_last, LAST_TIMEOUT, "workers").await);
-    services.ledger.shutdown().await;
+    let result = result.and(stopped(running, services.shutdown_delay + drain_timeout).await);
+    stop_health.request();
+    if tokio::time::timeout(COMMITS_TIMEOUT, services.ledger.shutdown()).await.is_err() {
+        tracing::warn!(timeout_ms = COMMITS_TIMEOUT.as_millis(), "cut off: commits took too long");
+    }
     result
 }
 
@@ -105,7 +93,7 @@ fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {
 }
 
 /// Waits until all tasks have ended; ends them when they take too long.
-async fn stopped(mut tasks: JoinSet<anyhow::Result<()>>, timeout: Duration, what: &str) -> anyhow::Result<()> {
+async fn stopped(mut tasks: JoinSet<anyhow::Result<()>>, timeout: Duration) -> anyhow::Result<()> {
     let all = async {
         let mut result = Ok(());
         while let Some(ended) = tasks.join_next().await {
@@ -116,7 +104,10 @@ async fn stopped(mut tasks: JoinSet<anyhow::Result<()>>, timeout: Duration, what
     match tokio::time::timeout(timeout, all).await {
         Ok(result) => result,
         Err(_) => {
-            tracing::warn!(what, timeout_ms = timeout.as_millis(), "cut off: they took too long to finish");
+            tracing::warn!(
+                timeout_ms = timeout.as_millis(),
+                "cut off: requests, or the worker, took too long to finish"
+            );
             tasks.shutdown().await;
             Ok(())
         }

@@ -62,7 +62,7 @@ pub fn serve_command(place: &Path, role: &str) -> (Command, String) {
     let state: Value = serde_json::from_slice(&state).expect("its state is JSON");
     let address = free_address();
     let config = format!(
-        "[server]\nlisten = \"{address}\"\n[database]\nurl = {}\nowner_url = {}\n",
+        "[server]\nlisten = \"{address}\"\nshutdown_delay_ms = 0\n[database]\nurl = {}\nowner_url = {}\n",
         state["database_url"], state["database_owner_url"]
     );
     std::fs::write(place.join("florin.toml"), config).expect("a file");
@@ -137,14 +137,19 @@ impl Server {
     }
 
     /// Any other command that runs until it is stopped; returns when `address` answers.
-    pub fn other(mut command: Command, address: &str) -> Server {
-        let child = command.stdout(Stdio::null()).spawn().expect("florin starts");
-        let mut server = Server { child, banner: Value::Null };
+    pub fn other(command: Command, address: &str) -> Server {
+        let mut server = Server::begun(command);
         eventually("it answers", || {
             assert!(server.child.try_wait().expect("its status").is_none(), "it ended");
             TcpStream::connect(address).is_ok()
         });
         server
+    }
+
+    /// The same, without waiting.
+    pub fn begun(mut command: Command) -> Server {
+        let child = command.stdout(Stdio::null()).spawn().expect("florin starts");
+        Server { child, banner: Value::Null }
     }
 
     pub fn pid(&self) -> u32 {

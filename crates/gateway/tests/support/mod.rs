@@ -102,6 +102,15 @@ pub fn health() -> Health {
 }
 
 pub async fn with_health(limits: Limits, health: Option<Health>) -> (SocketAddr, Work, Shutdown) {
+    with_delay(limits, health, Duration::ZERO).await
+}
+
+/// As it is when it is to be shut down with such a delay.
+pub async fn with_delay(
+    limits: Limits,
+    health: Option<Health>,
+    shutdown_delay: Duration,
+) -> (SocketAddr, Work, Shutdown) {
     let work = Work::new();
     let mut registry = Registry::default();
     for method in [Method::POST, Method::GET] {
@@ -148,7 +157,8 @@ pub async fn with_health(limits: Limits, health: Option<Health>) -> (SocketAddr,
     let api = Api::new(ModelLedger::new(clock.clone()), identity.clone(), clock, environment, registry);
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let (gateway, shutdown) = (Gateway { api, identity, health, limits, trusted_proxies: Vec::new() }, Shutdown::new());
+    let gateway = Gateway { api, identity, health, limits, trusted_proxies: Vec::new(), shutdown_delay };
+    let shutdown = Shutdown::new();
     tokio::spawn(gateway::serve(gateway, listener, shutdown.clone()));
     (address, work, shutdown)
 }

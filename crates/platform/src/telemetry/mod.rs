@@ -12,13 +12,17 @@ use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{EnvFilter, Layer, fmt};
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 /// How long one delivery of spans to the collector may take.
 const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How long delivering the last spans may take: the process is to end.
+pub const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Libraries whose lines at `info` are of no interest here; `log_filter` can turn them on.
 const QUIET: &str = "tokio_postgres=warn,refinery_core=warn";
@@ -73,11 +77,35 @@ pub enum TelemetryError {
     Lines(#[from] std::io::Error),
     #[error("logging was set up before: {0}")]
     Installed(#[from] TryInitError),
+    #[error("the log filter cannot be changed: {0}")]
+    Reload(#[from] reload::Error),
+}
+
+/// Which log lines are written; it can be changed while the process runs.
+#[derive(Clone)]
+pub struct LogFilter {
+    handle: reload::Handle<EnvFilter, Registry>,
+    now: Arc<Mutex<String>>,
+}
+
+impl LogFilter {
+    /// As it was set last.
+    pub fn now(&self) -> String {
+        self.now.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
+        let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
+        self.handle.reload(check_filter(filter)?)?;
+        filter.clone_into(&mut now);
+        Ok(())
+    }
 }
 
 /// Logs and traces of this process; [`Telemetry::shutdown`] delivers what was not sent yet.
 #[must_use]
 pub struct Telemetry {
+    log_filter: LogFilter,
     traces: Option<SdkTracerProvider>,
     /// Writes the lines that are left when it is dropped.
     _lines: Option<LinesGuard>,
@@ -85,7 +113,8 @@ pub struct Telemetry {
 
 /// Starts logging and tracing. Once in a process.
 pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
-    let filter = check_filter(&config.log_filter)?;
+    let (filter, handle) = reload::Layer::new(check_filter(&config.log_filter)?);
+    let log_filter = LogFilter { handle, now: Arc::new(Mutex::new(config.log_filter.clone())) };
     let provider = config.otlp_endpoint.as_ref().map(|endpoint| tracer_provider(config, endpoint)).transpose()?;
     let traces = provider.as_ref().map(|provider| {
         tracing_opentelemetry::layer().with_tracer(provider.tracer("florin")).with_location(false).with_threads(false)
@@ -105,7 +134,7 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
         fmt::layer().compact().with_target(false).with_ansi(colours).with_writer(std::io::stderr).boxed()
     };
     tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
-    Ok(Telemetry { traces: provider, _lines: guarded })
+    Ok(Telemetry { log_filter, traces: provider, _lines: guarded })
 }
 
 /// Reads a log filter.
@@ -135,9 +164,13 @@ fn reason(error: &ExporterBuildError, endpoint: &HttpUrl) -> String {
 }
 
 impl Telemetry {
-    /// Sends the spans that are left. Blocks for up to five seconds, so it must not be called on an async worker thread.
+    pub fn log_filter(&self) -> LogFilter {
+        self.log_filter.clone()
+    }
+
+    /// Sends the spans that are left. Blocks for up to two seconds, so it must not be called on an async worker thread.
     pub fn shutdown(self) {
-        if let Some(Err(error)) = self.traces.map(|provider| provider.shutdown()) {
+        if let Some(Err(error)) = self.traces.map(|provider| provider.shutdown_with_timeout(LAST_TIMEOUT)) {
             tracing::warn!(%error, "the last traces could not be delivered");
         }
     }

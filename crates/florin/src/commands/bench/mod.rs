@@ -158,7 +158,7 @@ impl Command for Bench {
         let loads: Vec<Load> = compared.into_iter().map(|(load, _)| load).collect();
         let shutdown = Shutdown::new();
         if self.journal.is_some() {
-            shutdown.on_signals()?;
+            shutdown.on_signals(Shutdown::request)?;
         }
         for round in 1..=self.rounds {
             for (load, row) in loads.iter().zip(&mut report.loads) {

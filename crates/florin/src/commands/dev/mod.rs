@@ -65,7 +65,8 @@ impl Command for Dev {
         let config = self.config()?;
         let telemetry = telemetry::init(&config.telemetry)?;
         let shutdown = Shutdown::new();
-        shutdown.on_signals()?;
+        // The terminal was closed.
+        shutdown.on_signals(Shutdown::request)?;
 
         let directory = DataDirectory::open(&self.data)?;
         // Before anything that takes time: a port that is taken is the most frequent reason not to start.
@@ -139,8 +140,16 @@ async fn serve(
     config.server.listen = address;
     config.database.url.clone_from(&database.url);
     config.database.owner_url.clone_from(&database.owner_url);
-    migrations::migrate(&config.database).await?;
-    demo_tenant::ensure(&config, key).await?;
+    // There is no balancer that has to see it first.
+    config.server.shutdown_delay_ms = 0;
+    let prepared = async {
+        migrations::migrate(&config.database).await?;
+        demo_tenant::ensure(&config, key).await
+    };
+    match shutdown.interrupts(prepared).await {
+        Some(prepared) => prepared?,
+        None => return Ok(()),
+    };
     let state = DevState {
         url: url.clone(),
         secret_key: key.secret().clone(),
