@@ -28,8 +28,7 @@ pub trait Ledger: Send + Sync {
     /// written while the ledger's clock does not vouch for the time of the commit.
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError>;
 
-    /// Another number whenever what was written before may not be there any more: this process has connected to the store
-    /// anew, which may be another server after a fail-over, or has found something missing.
+    /// Another number whenever what was written may be gone: after connecting anew, perhaps to another server, or missing something.
     fn epoch(&self) -> u64;
 
     /// The newest states, in the order of `ids`; `None` for an object that does not exist.
