@@ -104,7 +104,7 @@ async fn a_card_is_not_tried_without_end() {
 #[tokio::test]
 async fn too_many_failures_of_an_address_are_refused() {
     for (from, same, other) in
-        [("203.0.113.1", "203.0.113.1", "203.0.113.2"), ("2001:db8::1", "2001:db8::2:2", "2001:db8:0:1::1")]
+        [("203.0.113.1", "203.0.113.1", "203.0.113.2"), ("2001:db8::1", "2001:db8:0:1::2", "2001:db8:0:100::1")]
     {
         let world = world(CardTestingLimits { address_failures_max: 2, ..NO_LIMITS });
         at(&world, from, "a");
