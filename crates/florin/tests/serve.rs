@@ -9,7 +9,7 @@ use serde_json::Value;
 use std::io::Write;
 use std::net::TcpStream;
 use std::time::Duration;
-use support::{Server, answer, directory, eventually, florin, free_address, get, run, serve_command, sql, text};
+use support::{Server, answer, call, directory, eventually, florin, free_address, get, run, serve_command, sql, text};
 
 #[test]
 fn a_request_in_flight_is_answered_before_the_server_ends() {
@@ -50,6 +50,7 @@ fn a_request_in_flight_is_answered_before_the_server_ends() {
         assert!(serde_json::from_str::<Value>(line).is_ok(), "a log line is JSON: {line}");
     }
     assert!(log.contains("\"request_id\":\"req_"), "{log}");
+    assert!(log.contains("neither server.trusted_proxies nor server.public_url is set"), "{log}");
     assert!(!log.contains(dev.secret_key()));
     assert_eq!(dev.stop(), Some(0));
 }
@@ -70,11 +71,30 @@ fn a_worker_without_the_api_says_how_it_is() {
 }
 
 #[test]
+fn searches_have_the_limit_of_time_that_is_configured() {
+    let place = directory();
+    let dev = Server::dev_with(place.path(), &[], &[("FLORIN_SCANS_STATEMENT_TIMEOUT_MS", "100")]);
+    let ask = |request, form| call(dev.address(), dev.secret_key(), request, "", form).unwrap();
+    let created = ask(["POST", "/v1/customers"], "name=Ada");
+    assert_eq!(created.0, 200, "{}", created.1);
+    let slow = "ALTER TABLE ledger.objects ENABLE ROW LEVEL SECURITY;
+        CREATE POLICY slow ON ledger.objects USING (pg_sleep(2) IS NOT NULL)";
+    sql(place.path(), slow);
+    let refused = ask(["GET", "/v1/customers/search?query=name~%27Ada%27"], "");
+    assert_eq!(refused.0, 400, "{}", refused.1);
+    assert!(refused.1["error"]["message"].as_str().unwrap().contains("took too long"), "{}", refused.1);
+    // What is no scan has more time.
+    assert_eq!(ask(["GET", "/v1/customers"], "").0, 200);
+    assert_eq!(dev.stop(), Some(0));
+}
+
+#[test]
 fn refuses_a_configuration_that_cannot_work() {
     let place = directory();
     let file = place.path().join("florin.toml");
     for (config, code, messages) in [
         ("[server]\nlistn = \"127.0.0.1:1\"\n", 2, &["florin.toml", "server.listn", "server.listen"][..]),
+        ("[limits]\nconnections_max = 9223372036854775807\n", 2, &["limits.connections_max"][..]),
         ("", 2, &["database.url"][..]),
         ("[database]\nurl = \"host=127.0.0.1 port=1 user=x\"\n", 4, &["cannot be reached"][..]),
     ] {

@@ -61,6 +61,13 @@ async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::R
         Some(prepared) => prepared?,
         None => return Ok(()),
     }
+    if listener.is_some() && config.server.trusted_proxies.is_empty() && config.server.public_url.is_none() {
+        // No TLS is spoken here, so there is a proxy unless all clients are on this machine.
+        tracing::warn!(
+            "neither server.trusted_proxies nor server.public_url is set: behind a proxy, all clients count as one address, and \
+             payers are sent to pages that they cannot reach"
+        );
+    }
     let names: Vec<&str> = roles.iter().map(|role| role.name()).collect();
     run_roles::run(config, listener, shutdown, || {
         tracing::info!(%listen, roles = names.join(","), version = env!("CARGO_PKG_VERSION"), "ready");
