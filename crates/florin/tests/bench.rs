@@ -52,28 +52,34 @@ fn measures_every_kind_of_load() {
 }
 
 #[test]
-fn compares_with_repeats_and_with_a_second_server() {
+fn compares_with_repeats_a_neighbour_and_a_second_server() {
     let place = directory();
     let dev = Server::dev(place.path(), &[]);
     let (command, address) = serve_command(place.path(), "gateway");
     let second = Server::other(command, &address);
     let also = format!("http://{address}");
-    let report = measured(place.path(), &["--repeats", "50", "--also", &also, "--no-yardstick"]);
-    let [alone, repeated, shared] = loads(&report) else { panic!("{report}") };
+    let report = measured(
+        place.path(),
+        &["--repeats", "50", "--neighbour", "4", "--fill", "20", "--also", &also, "--no-yardstick"],
+    );
+    let [alone, repeated, disturbed, shared] = loads(&report) else { panic!("{report}") };
     assert_eq!((&alone["compared"], &alone["median"]["repeats"]), (&Value::Null, &Value::from(0)), "{report}");
     let repeats = repeated["median"]["repeats"].as_u64().unwrap();
     let others = repeated["rounds"][0]["requests"].as_u64().unwrap();
     assert!(0 < repeats && repeats < 3 * others && others < 3 * repeats, "half of them: {report}");
-    assert_eq!(shared["servers"], 2);
-    for load in [repeated, shared] {
+    assert_eq!((&disturbed["searches"], &shared["servers"]), (&4.into(), &2.into()));
+    for load in [repeated, disturbed, shared] {
         assert_eq!(load["median"]["errors"], 0, "{report}");
-        for figure in ["payments_per_second", "p99_ms"] {
+        for figure in ["payments_per_second", "p50_ms", "p99_ms"] {
             assert!(load["compared"][figure].as_f64().unwrap() > 0.0, "{figure}: {report}");
         }
     }
     let (_, metrics) = get(&address, "/metrics").unwrap();
     let paid = "florin_http_requests_total{method=\"POST\",operation=\"/v1/payment_intents\",status=\"200\"}";
     assert!(metrics.contains(paid), "the second server has its share: {metrics}");
+    let (_, metrics) = get(dev.address(), "/metrics").unwrap();
+    let searched = "florin_http_requests_total{method=\"GET\",operation=\"/v1/payment_intents/search\",status=\"200\"}";
+    assert!(metrics.contains(searched), "the neighbour searches: {metrics}");
     assert_eq!((second.stop(), dev.stop()), (Some(0), Some(0)));
 }
 

@@ -1,5 +1,7 @@
 //! Puts the server under a load, and measures: many connections, each sends one request after the other.
 
+mod neighbour;
+
 use super::answered_requests::{AnsweredRequest, AnsweredRequests, first_id};
 use super::connection::{Answer, Connection};
 use super::cost_meter::Meter;
@@ -12,6 +14,7 @@ use super::request_writer::Caller;
 use super::workload::Workload;
 use crate::exit_code::Failure;
 use anyhow::bail;
+pub use neighbour::Neighbour;
 use platform::Shutdown;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -40,6 +43,8 @@ pub struct Load {
     pub connections: u32,
     /// Requests a second of an open loop; without it each connection sends its next request when it has an answer.
     pub rate: Option<u32>,
+    /// What else is asked meanwhile, which is not measured.
+    pub neighbour: Option<Neighbour>,
     pub warm_up: Duration,
     pub time: Duration,
 }
@@ -61,6 +66,11 @@ struct Shared {
 }
 
 impl Shared {
+    fn new(journal: Option<Arc<Journal>>, pace: Option<Arc<Pace>>) -> anyhow::Result<Arc<Self>> {
+        let (recorder, answered) = (Mutex::new(Recorder::new()?), AnsweredRequests::default());
+        Ok(Arc::new(Shared { recorder, stopping: AtomicBool::new(false), journal, answered, pace }))
+    }
+
     fn recorder(&self) -> MutexGuard<'_, Recorder> {
         self.recorder.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -73,13 +83,9 @@ pub async fn measure(load: &Load, meter: &Meter, shutdown: &Shutdown) -> anyhow:
         let address = load.address(connections.len());
         connections.push((address, open(address).await?));
     }
-    let shared = Arc::new(Shared {
-        recorder: Mutex::new(Recorder::new()?),
-        stopping: AtomicBool::new(false),
-        journal: load.journal.clone(),
-        answered: AnsweredRequests::default(),
-        pace: load.rate.map(Pace::start).transpose()?,
-    });
+    let shared = Shared::new(load.journal.clone(), load.rate.map(Pace::start).transpose()?)?;
+    // Ended when it is dropped.
+    let _neighbour = load.neighbour.as_ref().map(|neighbour| neighbour.disturb(load)).transpose()?;
     let _stopping = shared.pace.clone().map(Stopping);
     let mut clients = JoinSet::new();
     for (turn, (address, connection)) in connections.into_iter().enumerate() {
@@ -122,13 +128,7 @@ pub async fn measure(load: &Load, meter: &Meter, shutdown: &Shutdown) -> anyhow:
 /// Makes that many requests as fast as they are answered. Calls `progress` about every second with how many were answered.
 /// An answer that is neither a success nor 429 ends it with an error.
 pub async fn make(load: &Load, wanted: u64, mut progress: impl FnMut(u64)) -> anyhow::Result<()> {
-    let shared = Arc::new(Shared {
-        recorder: Mutex::new(Recorder::new()?),
-        stopping: AtomicBool::new(false),
-        journal: load.journal.clone(),
-        answered: AnsweredRequests::default(),
-        pace: None,
-    });
+    let shared = Shared::new(load.journal.clone(), None)?;
     let mut clients = JoinSet::new();
     let mut begun = 0;
     for number in 0..u64::from(load.connections).min(wanted) {

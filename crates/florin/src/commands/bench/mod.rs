@@ -72,6 +72,11 @@ pub struct Bench {
     /// Another server on the same database: measure the payments also spread over both.
     #[arg(long, value_name = "URL", conflicts_with_all = ["mix", "reads"])]
     also: Option<HttpUrl>,
+    /// Measure the payments, or the mixture, also while another tenant searches in vain over that many connections
+    /// [default of the option: 32]. It has as many payments to look through as are stored by --fill, or 10,000.
+    #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "32",
+        value_parser = clap::value_parser!(u32).range(1..=10_000), conflicts_with_all = ["reads", "journal"])]
+    neighbour: Option<u32>,
     /// Open loop: that many requests a second, whether or not they are answered in time; latency is counted from when
     /// each was to be sent.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -124,6 +129,10 @@ impl Command for Bench {
         preparation::try_payment(&access).await?;
 
         let groups = self.callers(&access, &place, config.as_ref()).await?;
+        let neighbour = match self.neighbour {
+            Some(connections) => Some(self.neighbour(connections, &access, &place, config.as_ref()).await?),
+            None => None,
+        };
         let yardstick = match (&config, &client) {
             (Some(config), Some(client)) if !self.no_yardstick && !self.reads && self.rate.is_none() => {
                 report.yardstick = Some(Yardstick::new(self.scale));
@@ -150,7 +159,7 @@ impl Command for Bench {
             Some(url) => Some(Place::of(url).await?.address),
             None => None,
         };
-        let compared = self.loads(&place, also, &groups, journal.map(Arc::new).as_ref());
+        let compared = self.loads(&place, also, &groups, neighbour.as_ref(), journal.map(Arc::new).as_ref());
         report.loads = compared.iter().map(|(load, base)| row(load, *base)).collect();
         if also.is_some() {
             report.notes.push("of two servers the processor time of the first one alone is measured".to_owned());
@@ -239,14 +248,9 @@ impl Bench {
         place: &Place,
         config: Option<&DatabaseConfig>,
     ) -> anyhow::Result<Vec<Arc<Vec<Caller>>>> {
-        let keys = match (self.tenants.iter().max(), config) {
-            (None, _) => vec![access.key.clone()],
-            (Some(most), Some(config)) => preparation::tenants(config, access, *most).await?,
-            (Some(_), None) => {
-                return Err(Failure::usage(
-                    "--tenants needs the server's database, to create them: give --data or --config",
-                ));
-            }
+        let keys = match self.tenants.iter().max() {
+            None => vec![access.key.clone()],
+            Some(most) => preparation::tenants(known("--tenants", config)?, access, *most).await?,
         };
         let tenants: Vec<Access> = keys.into_iter().map(|key| Access { key, ..access.clone() }).collect();
         let least = if self.reads { preparation::READABLE * u64::try_from(tenants.len())? } else { 0 };
@@ -263,6 +267,13 @@ impl Bench {
         let group = |count: &u32| Ok(Arc::new(callers.iter().take(usize::try_from(*count)?).cloned().collect()));
         counts.iter().map(group).collect()
     }
+}
+
+/// The server's database, which an option needs in order to create tenants.
+fn known<'a>(option: &str, config: Option<&'a DatabaseConfig>) -> anyhow::Result<&'a DatabaseConfig> {
+    config.ok_or_else(|| {
+        Failure::usage(format!("{option} needs the server's database, to create tenants: give --data or --config"))
+    })
 }
 
 /// Says whose processor time cannot be measured.

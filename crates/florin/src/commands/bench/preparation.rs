@@ -63,9 +63,20 @@ impl Place {
 
 /// The secret keys of that many tenants, `bench-0001` and so on. Tenants that are missing are created.
 pub async fn tenants(database: &DatabaseConfig, access: &Access, count: u32) -> anyhow::Result<Vec<Secret>> {
-    let services = &Services::on(database.clone()).await?;
-    let each = (1..=count).map(|number| async move {
-        let name = format!("bench-{number:04}");
+    let names = (1..=count).map(|number| format!("bench-{number:04}"));
+    named(database, access, names.collect()).await
+}
+
+/// The secret key of the tenant that disturbs others, `bench-neighbour`.
+pub async fn neighbour(database: &DatabaseConfig, access: &Access) -> anyhow::Result<Access> {
+    let keys = named(database, access, vec!["bench-neighbour".to_owned()]).await?;
+    let key = keys.into_iter().next().context("a tenant without a key")?;
+    Ok(Access { key, ..access.clone() })
+}
+
+async fn named(database: &DatabaseConfig, access: &Access, names: Vec<String>) -> anyhow::Result<Vec<Secret>> {
+    let (services, count) = (&Services::on(database.clone()).await?, names.len());
+    let each = names.into_iter().map(|name| async move {
         let key = key_of(access.key.reveal(), &name)?;
         if services.identity.authenticate(key.reveal()).await?.is_none() {
             services.ensure_tenant(&name, &[key.reveal()]).await?;
@@ -130,6 +141,7 @@ async fn store(place: &Place, workload: Workload, callers: &Arc<Vec<Caller>>, wa
         journal: None,
         connections: FILLERS,
         rate: None,
+        neighbour: None,
         warm_up: Duration::ZERO,
         time: Duration::ZERO,
     };

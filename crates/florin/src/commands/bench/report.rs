@@ -38,6 +38,8 @@ pub struct Row {
     pub rate: Option<u32>,
     /// Server processes that share the load.
     pub servers: usize,
+    /// Connections over which another tenant searches meanwhile.
+    pub searches: u32,
     /// The number of the row that this one is compared with, which takes turns with it.
     #[serde(skip)]
     pub base: Option<usize>,
@@ -51,9 +53,10 @@ pub struct Row {
 impl Row {
     /// The load, as text for people.
     pub fn name(&self) -> String {
-        match self.servers {
-            1 => self.workload.to_owned(),
-            many => format!("{}, {many} servers", self.workload),
+        match (self.servers, self.searches) {
+            (1, 0) => self.workload.to_owned(),
+            (1, searches) => format!("{}, {searches} searches beside them", self.workload),
+            (many, _) => format!("{}, {many} servers", self.workload),
         }
     }
 }
@@ -62,6 +65,7 @@ impl Row {
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Compared {
     pub payments_per_second: f64,
+    pub p50_ms: f64,
     pub p99_ms: f64,
 }
 
@@ -73,6 +77,7 @@ impl Compared {
         };
         Some(Compared {
             payments_per_second: ratio(|round| round.payments_per_second)?,
+            p50_ms: ratio(|round| round.p50_ms)?,
             p99_ms: ratio(|round| round.p99_ms)?,
         })
     }

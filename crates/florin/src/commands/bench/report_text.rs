@@ -94,11 +94,13 @@ fn comparison(row: &Row) -> Option<String> {
         0 => String::new(),
         many => format!("; {many} more were repeated, and got the first answer"),
     };
+    let base = if row.searches > 0 { "of them alone" } else { "of one server without repeats" };
     Some(format!(
-        "{} ({} connections): {:.2} × the payments a second of one server without repeats, {:.2} × its p99{repeats}",
+        "{} ({} connections): {:.2} × the payments a second {base}, {:.2} × the p50, {:.2} × the p99{repeats}",
         row.name(),
         row.connections,
         compared.payments_per_second,
+        compared.p50_ms,
         compared.p99_ms
     ))
 }
@@ -199,6 +201,7 @@ mod tests {
             connections: 64,
             rate: None,
             servers,
+            searches: 0,
             base: (servers > 1).then_some(0),
             compared: None,
             median: None,
@@ -244,7 +247,7 @@ mod tests {
         assert_eq!(words("TPC-B"), "TPC-B (pgbench) - 32 2,000 - 1.00 - - - - - 500 - -", "{text}");
         assert_eq!(line("errors"), "errors of payments (64 connections): 6 × 503; the first: 503 not now");
         assert_eq!(line("refused"), "refused of payments (64 connections): 21 × 429, 99 % of them within 2.50 ms");
-        let compared = "payments, 2 servers (64 connections): 0.80 × the payments a second of one server without repeats, 2.00 × its p99";
+        let compared = "payments, 2 servers (64 connections): 0.80 × the payments a second of one server without repeats, 1.00 × the p50, 2.00 × the p99";
         assert!(text.lines().any(|line| line == compared), "{text}");
         assert_eq!(line("note"), "note: something");
         let late = "a clock on this machine, with nothing else to do, was late by 0.50 ms meanwhile (p99)";

@@ -85,6 +85,7 @@ impl Script {
             Workload::Intents => self.get("/v1/payment_intents?limit=100"),
             Workload::Event => self.read("/v1/events/", |known| &known.events, ""),
             Workload::Events => self.get("/v1/events?limit=100"),
+            Workload::Scans => self.get("/v1/payment_intents/search?query=amount%3E99999998"),
             Workload::RareEvents => self.get(&format!("/v1/events?type={RARE_TYPE}&limit=10")),
         }
         self.writer.request()

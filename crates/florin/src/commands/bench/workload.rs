@@ -21,6 +21,8 @@ pub enum Workload {
     Event,
     Events,
     RareEvents,
+    /// Searches that look at all payments and find none.
+    Scans,
 }
 
 impl Workload {
@@ -51,6 +53,7 @@ impl Workload {
             Workload::Event => "one event",
             Workload::Events => "list of 100 events",
             Workload::RareEvents => "10 events of a rare type",
+            Workload::Scans => "searches in vain",
         }
     }
 
