@@ -20,13 +20,13 @@ const ANSWER_BYTES: usize = 1 << 10;
 
 /// Answers a request by `answer`, and counts both for its connection: the request from now on, not from when the future is polled
 /// first. A listener that stops in between would take the connection for idle.
-pub fn answered<F>(
+pub fn answered<B: Body, F>(
     connection: Arc<Connection>,
-    request: Request<Incoming>,
+    request: Request<B>,
     answer: F,
-) -> impl Future<Output = http::Response<AnswerBody>> + use<F>
+) -> impl Future<Output = http::Response<AnswerBody>> + use<B, F>
 where
-    F: AsyncFnOnce(&mut Work, Request<Incoming>) -> Response,
+    F: AsyncFnOnce(&mut Work, Request<B>) -> Response,
 {
     let head_bytes =
         header_bytes(request.headers()) + request.uri().path_and_query().map_or(0, |path| path.as_str().len());
@@ -35,12 +35,12 @@ where
     worked_on(connection, work, version, request, answer)
 }
 
-async fn worked_on(
+async fn worked_on<B>(
     connection: Arc<Connection>,
     mut work: Work,
     version: Version,
-    request: Request<Incoming>,
-    answer: impl AsyncFnOnce(&mut Work, Request<Incoming>) -> Response,
+    request: Request<B>,
+    answer: impl AsyncFnOnce(&mut Work, Request<B>) -> Response,
 ) -> http::Response<AnswerBody> {
     let mut response = match check_host(&request) {
         Ok(()) => answer(&mut work, request).await,
@@ -68,10 +68,30 @@ fn header_bytes(headers: &HeaderMap) -> usize {
 }
 
 /// RFC 9112, section 3.2: proxies that disagree about whom a request is for are deceived by a second one.
-fn check_host(request: &Request<Incoming>) -> Result<(), ApiError> {
+fn check_host<B>(request: &Request<B>) -> Result<(), ApiError> {
     match request.headers().get_all(HOST).iter().count() {
         0 if request.version() == Version::HTTP_11 => Err(ApiError::invalid("The request has no Host header.")),
         0 | 1 => Ok(()),
         _ => Err(ApiError::invalid("The request has more than one Host header.")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clients::Clients;
+    use crate::limits::Limits;
+    use std::time::Duration;
+
+    /// A listener that stopped before the future was polled closed the connection.
+    #[test]
+    fn a_request_is_at_work_before_its_answer_is_begun() {
+        let clients = Clients::new(Limits::default(), Vec::new());
+        let connection = Connection::new(clients.connected([192, 0, 2, 1].into()).unwrap());
+        assert!(connection.has_ended(Duration::ZERO));
+        let answer = answered(connection.clone(), Request::new(String::new()), async |_, _| Response::default());
+        assert!(!connection.has_ended(Duration::ZERO));
+        drop(answer);
+        assert!(connection.has_ended(Duration::from_secs(60)));
     }
 }
