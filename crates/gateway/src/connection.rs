@@ -9,16 +9,20 @@ use std::time::Duration;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
+/// What has just begun is not judged yet: a request that is on its way, or whose key is being looked up, looks like none.
+const MOMENT: Duration = Duration::from_secs(1);
+
 /// A client's connection.
 pub struct Connection {
     client: Arc<Client>,
+    opened: Instant,
     activity: Mutex<Activity>,
     /// Told when another connection gets its place.
     makes_room: Notify,
 }
 
-/// What a connection is good for; the least comes first. A publishable key is on every page that takes payments: it makes no one
-/// known.
+/// What a connection is good for; the least comes first. A publishable key is on every page that takes payments: it
+/// does not make its holder known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Use {
     /// Nothing is at work, and no merchant's key was shown on it.
@@ -63,7 +67,7 @@ pub struct Unsent {
 
 impl Connection {
     pub fn new(client: Arc<Client>) -> Arc<Self> {
-        let changed = Instant::now();
+        let opened = Instant::now();
         let activity = Activity {
             requested: false,
             shown: None,
@@ -71,9 +75,9 @@ impl Connection {
             at_work: 0,
             unsent: Vec::new(),
             answers: 0,
-            changed,
+            changed: opened,
         };
-        Arc::new(Connection { client, activity: Mutex::new(activity), makes_room: Notify::new() })
+        Arc::new(Connection { client, opened, activity: Mutex::new(activity), makes_room: Notify::new() })
     }
 
     fn activity(&self) -> MutexGuard<'_, Activity> {
@@ -115,7 +119,9 @@ impl Connection {
     /// What it is good for, and since when, if it can be done without: what merchants have at work cannot.
     pub fn unneeded(&self) -> Option<(Use, Instant)> {
         let activity = self.activity();
-        if activity.leaves {
+        // A stranger's grows no younger by what is asked on it.
+        let since = if activity.shown == Some(KeyKind::Secret) { activity.changed } else { self.opened };
+        if activity.leaves || since.elapsed() < MOMENT {
             return None;
         }
         let of = match (activity.shown, activity.at_work > 0) {
@@ -125,7 +131,7 @@ impl Connection {
             (Some(KeyKind::Secret), _) => Use::Kept,
             (_, false) => Use::Silent,
         };
-        Some((of, activity.changed))
+        Some((of, since))
     }
 
     /// Another connection gets its place.

@@ -10,7 +10,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, timeout};
 
 /// How long a place is waited for before more connections are closed.
-const PATIENCE: Duration = Duration::from_millis(100);
+const PATIENCE: Duration = Duration::from_millis(50);
 /// This part of the places is made free at once, if strangers have them: looking for them takes a look at each connection.
 const PART: usize = 64;
 
@@ -39,7 +39,8 @@ impl Room {
         self.connections.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for a place. There is one soon, unless all connections are at work for merchants.
+    /// Waits for a place. There is one within moments, unless all connections are at work for merchants: those that come faster than
+    /// others show what they are good for wait to be accepted.
     pub async fn enter(self: &Arc<Self>, connection: &Arc<Connection>) -> Place {
         let permit = loop {
             if let Ok(permit) = self.places.clone().try_acquire_owned() {

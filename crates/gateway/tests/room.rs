@@ -43,7 +43,7 @@ async fn is_closed(stream: &mut TcpStream) -> bool {
 
 /// Four addresses filled all places with connections on which nothing came, for as long as the limits of time allow.
 #[tokio::test]
-async fn a_client_with_a_key_is_served_whoever_has_filled_all_places() {
+async fn a_client_with_a_key_is_served_when_others_have_filled_all_places() {
     let (address, work) = gateway(limits()).await;
     let working =
         tokio::spawn(async move { answer(sent_from(2, address, &request("POST", "/v1/work", 0)).await).await });
@@ -89,6 +89,42 @@ async fn a_merchants_connection_makes_room_only_while_nothing_is_at_work_on_it()
     while !is_closed(&mut kept).await {}
     work.may_end.add_permits(1);
     assert_eq!(status(&working.await.unwrap()), 200);
+}
+
+/// By asking for something again and again, strangers' connections would never have seemed to be in vain.
+#[tokio::test]
+async fn strangers_who_are_busy_make_room_too() {
+    let (address, _) = gateway(Limits { connections_max: 4, address_share: 1.0, ..limits() }).await;
+    let mut busy = Vec::new();
+    for _ in 0..4 {
+        let mut stream = sent_from(3, address, "").await;
+        let ask = keep_alive("GET", "/healthz", 0);
+        stream.write_all(ask.as_bytes()).await.unwrap();
+        answered(&mut stream).await;
+        busy.push(tokio::spawn(async move {
+            while stream.write_all(ask.as_bytes()).await.is_ok() && !is_closed(&mut stream).await {
+                tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            }
+        }));
+    }
+    let said = answer(sent_from(2, address, &request("GET", "/v1/small", 0)).await).await;
+    assert_eq!(status(&said), 200, "{said}");
+}
+
+/// What a client with a key sends at once is read before its connection is closed for those that come after it, however many they are.
+#[tokio::test]
+async fn a_connection_has_a_moment_to_show_a_key() {
+    let (address, _) = gateway(Limits { connections_max: 32, address_share: 1.0, ..limits() }).await;
+    let mut silent = Vec::new();
+    for _ in 0..32 {
+        silent.push(sent_from(3, address, "").await);
+    }
+    let mut merchant = sent_from(2, address, "").await;
+    for _ in 0..40 {
+        silent.push(sent_from(3, address, "").await);
+    }
+    merchant.write_all(keep_alive("GET", "/v1/small", 0).as_bytes()).await.unwrap();
+    answered(&mut merchant).await;
 }
 
 type Client = SendRequest<bytes::Bytes>;

@@ -24,8 +24,9 @@ const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long delivering the last spans may take: the process is to end.
 pub const LAST_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Libraries whose lines at `info` are of no interest here; `log_filter` can turn them on.
-const QUIET: &str = "tokio_postgres=warn,refinery_core=warn";
+/// Libraries whose lines are of no interest here at some levels; `log_filter` can turn them on. `h2` warns of each frame that a
+/// stranger should not have sent.
+const QUIET: &str = "tokio_postgres=warn,refinery_core=warn,h2=error";
 
 /// What the process logs and traces, and where to. The section `telemetry` of the config.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
