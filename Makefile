@@ -11,7 +11,7 @@ FLORIN := $(CURDIR)/target/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))/flori
 export PATH := $(CURDIR)/target/tools/node_modules/.bin:$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults test-operations drill test-scale lint fmt tidy deny doctor clean
+.PHONY: help dev setup build release bench profile test test-rust test-sdk test-durability test-faults test-operations test-soak drill test-scale lint fmt tidy deny doctor clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -52,12 +52,15 @@ test-faults: test-setup build ## make the processor unreliable, kill servers, an
 test-operations: test-setup build ## restart servers behind a balancer; check metrics, alerts and traces
 	FLORIN_BIN="$(FLORIN)" tests/operations/run
 
-drill: test-setup build ## the last three again and again, ROUNDS times, with short and long loads; keeps what a failure leaves
+test-soak: test-setup build ## hostile clients beside a good one, for ten minutes: it is never refused, and nothing is kept for the others
+	FLORIN_BIN="$(FLORIN)" tests/soak/run
+
+drill: test-setup build ## the last four again and again, ROUNDS times, with short and long loads; keeps what a failure leaves
 	@set -e; for round in $$(seq $(ROUNDS)); do for seconds in 1 6 20; do \
 	    echo "=== round $$round of $(ROUNDS), $$seconds s of load"; \
 	    export FLORIN_KEEP=1 FLORIN_BIN="$(FLORIN)" FLORIN_LOAD_S=$$seconds; \
 	    tests/durability/run; tests/faults/run; tests/operations/run; \
-	done; done
+	done; FLORIN_LOAD_S=200 tests/soak/run; done
 
 test-scale: setup ## read behind two million commits, and verify them: prints pages, times and memory (best with PROFILE=release)
 	cargo test --package ledger --profile $(PROFILE) --test bounded_reads --test verify_scale -- --ignored --nocapture --test-threads 1
