@@ -70,8 +70,9 @@ class Payment:
 class Client:
     """One kept-alive connection."""
 
-    def __init__(self, server):
+    def __init__(self, server, timeout_s=TIMEOUT_S):
         self.server = server
+        self.timeout_s = timeout_s
         basic = base64.b64encode(f"{server.key}:".encode()).decode()
         self.headers = {"Authorization": f"Basic {basic}", "Content-Type": "application/x-www-form-urlencoded"}
         self.connection = None
@@ -84,7 +85,7 @@ class Client:
     def begin(self, method, path, form=None, key=None):
         """Sends a request, and does not wait."""
         if self.connection is None:
-            self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=TIMEOUT_S)
+            self.connection = http.client.HTTPConnection("127.0.0.1", self.server.port, timeout=self.timeout_s)
         headers = dict(self.headers, **({"Idempotency-Key": key} if key else {}))
         try:
             self.connection.request(method, path, urlencode(form) if form else None, headers)

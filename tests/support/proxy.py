@@ -1,4 +1,4 @@
-"""A proxy before PostgreSQL that cuts connections at the worst moments, when it is told to."""
+"""A proxy before PostgreSQL that cuts connections at the worst moments, or lets them go silent, when it is told to."""
 
 import asyncio
 import random
@@ -57,6 +57,8 @@ class Proxy:
         self.plan = deque()
         self.made = Counter()
         self.connections = set()
+        # Whether new connections lead nowhere.
+        self.swallows = False
         self.loop = asyncio.new_event_loop()
         self.listener = self.loop.run_until_complete(asyncio.start_server(self.accept, "127.0.0.1", 0))
         port = self.listener.sockets[0].getsockname()[1]
@@ -72,6 +74,26 @@ class Proxy:
         """Cuts all connections at the same moment."""
         self.loop.call_soon_threadsafe(self.abort_all)
 
+    def freeze(self):
+        """From now on nothing comes through, and nothing is closed: not on the connections that there are, nor on new ones."""
+        self.call(self.set_frozen, True)
+
+    def thaw(self):
+        """New connections work again. Those that were frozen stay silent for ever, as after a network has lost their state."""
+        self.call(self.set_frozen, False)
+
+    def call(self, function, *arguments):
+        """Returns when it is done."""
+        done = threading.Event()
+        self.loop.call_soon_threadsafe(lambda: (function(*arguments), done.set()))
+        done.wait()
+
+    def set_frozen(self, frozen):
+        self.swallows = frozen
+        if frozen:
+            for connection in self.connections:
+                connection.silent = True
+
     def stop(self):
         asyncio.run_coroutine_threadsafe(self.end(), self.loop).result()
         self.loop.call_soon_threadsafe(self.loop.stop)
@@ -83,6 +105,7 @@ class Proxy:
         self.listener.close()
         for connection in list(self.connections):
             connection.abort()
+            connection.over.set()
         await asyncio.gather(*(asyncio.all_tasks() - {asyncio.current_task()}), return_exceptions=True)
 
     def set_plan(self, cuts):
@@ -129,6 +152,9 @@ class Connection:
         self.from_client, self.to_client = client
         self.from_postgres, self.to_postgres = postgres
         self.committer = False
+        # Whether nothing comes through.
+        self.silent = proxy.swallows
+        self.over = asyncio.Event()
         # How the messages name the prepared statements that write.
         self.writes = set()
         # What becomes of the answers from now on: passed on, or none, or one in part.
@@ -152,6 +178,7 @@ class Connection:
 
     async def forward(self):
         while chunk := await self.from_client.read(CHUNK_BYTES):
+            await self.be_silent()
             how = self.proxy.due(self.kinds(chunk))
             if how:
                 await self.cut(how, chunk)
@@ -171,6 +198,7 @@ class Connection:
 
     async def backward(self):
         while chunk := await self.from_postgres.read(CHUNK_BYTES):
+            await self.be_silent()
             if self.answers == "none":
                 continue
             if self.answers == "part":
@@ -182,6 +210,11 @@ class Connection:
                 continue
             self.to_client.write(chunk)
             await self.to_client.drain()
+
+    async def be_silent(self):
+        """Waits to the end, if the connection is silent."""
+        if self.silent:
+            await self.over.wait()
 
     async def cut(self, how, chunk):
         late = self.proxy.chance.random() * LATE_S

@@ -134,6 +134,19 @@ impl ApiError {
         Self::new(503, ErrorType::Api, None, message)
     }
 
+    /// 503: nothing can be written, for this reason.
+    pub fn not_writable(reason: &str) -> Self {
+        Self::unavailable_because(format!("This cannot be carried out right now, because {reason}; try again later."))
+    }
+
+    /// 503: it may have been carried out.
+    pub fn outcome_unknown() -> Self {
+        Self::unavailable_because(
+            "The database stopped answering, so it is not known yet whether this was carried out; ask again with the same \
+             idempotency key.",
+        )
+    }
+
     /// 503: what is decided now could have a wrong time. Nothing was written.
     pub fn clock_untrusted() -> Self {
         Self::unavailable_because(

@@ -5,7 +5,7 @@ mod error;
 use async_trait::async_trait;
 use domain::account::Account;
 use domain::commit::{Answer, Commit, Index, KeyIdentity, Version};
-pub use error::{CommitError, LedgerError};
+pub use error::{CommitError, LedgerError, Unwritable};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::time::Duration;

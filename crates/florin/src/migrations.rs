@@ -3,7 +3,7 @@
 use crate::areas;
 use contracts::Identity;
 use contracts::identity::Tenant;
-use identity::PgIdentity;
+use identity::{KeysConfig, PgIdentity};
 use platform::database::{Client, DatabaseConfig, store};
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<Migrated> {
 }
 
 async fn tenants(config: &DatabaseConfig) -> anyhow::Result<Vec<Tenant>> {
-    Ok(PgIdentity::new(config.pool()?).tenants().await?)
+    Ok(PgIdentity::new(config.pool()?, &KeysConfig::default()).tenants().await?)
 }
 
 /// The tenants without books, or whose SQL views are those of another release.

@@ -43,7 +43,7 @@ impl Services {
         let clock: Arc<dyn Clock> = database_clock.clone();
         let scans = Scans::new(config.scan_pool()?, &config.scans);
         let ledger = PgLedger::new(pool.clone(), scans, Arc::clone(&clock), config.ledger.clone());
-        let identity = PgIdentity::new(pool.clone());
+        let identity = PgIdentity::new(pool.clone(), &config.keys);
         let surroundings = Surroundings { clock: Arc::clone(&clock) };
         let processors = config.processors.build(&surroundings).context("no processor is configured")?;
         let environment =
@@ -108,10 +108,11 @@ impl Services {
         Arc::clone(&self.identity) as Arc<dyn Identity>
     }
 
-    /// The server is ready while the database answers, the clock can be trusted, and no shutdown was requested. Nothing is
-    /// asked for that: the clock asks PostgreSQL each second, on a connection of its own.
+    /// The server is ready while a payment would be written, the clock can be trusted, and no shutdown was requested. Nothing is
+    /// asked for that: clock and ledger ask PostgreSQL each second, on connections of their own.
     pub fn readiness(&self, shutdown: &Shutdown) -> Readiness {
-        let (clock, shutdown) = (Arc::clone(&self.database_clock), shutdown.clone());
+        let (clock, ledger, shutdown) = (Arc::clone(&self.database_clock), Arc::clone(&self.ledger), shutdown.clone());
+        ledger.keep_trying_to_write();
         Arc::new(move || {
             if shutdown.is_requested() {
                 return Err("the server is stopping".to_owned());
@@ -122,7 +123,7 @@ impl Services {
             if !clock.database_answers() {
                 return Err("the database does not answer".to_owned());
             }
-            Ok(())
+            ledger.is_writable().map_err(|why| why.to_string())
         })
     }
 }

@@ -51,7 +51,7 @@ pub fn response(answer: Answer, request: &HeaderMap, request_id: &str) -> Respon
         409 => {
             headers.insert(SHOULD_RETRY, HeaderValue::from_static("true"));
         }
-        429 | 503 => {
+        429 | 503 | 504 => {
             // Clients try again by themselves after a second, not after an hour.
             let at_once = answer.retry_after.is_none();
             headers.insert(SHOULD_RETRY, HeaderValue::from_static(if at_once { "true" } else { "false" }));

@@ -57,3 +57,17 @@ async fn a_page_says_which_methods_it_has_and_that_its_forms_lead_nowhere_else()
     let policy = page.lines().find(|line| line.starts_with("content-security-policy: ")).unwrap();
     assert!(policy.ends_with("; form-action 'self'"), "{policy}");
 }
+
+/// Client libraries repeat it then, with the same idempotency key.
+#[tokio::test]
+async fn what_takes_too_long_says_when_to_ask_again() {
+    let (address, _) = gateway(Limits { request_timeout_ms: 50, ..Limits::default() }).await;
+    for (method, path) in [("GET", "/v1/read"), ("POST", "/v1/work")] {
+        let said = answer(sent(address, &request(method, path, 0)).await).await;
+        assert_eq!(status(&said), 504, "{said}");
+        assert!(
+            said.contains("\r\nretry-after: 1\r\n") && said.contains("\r\nstripe-should-retry: true\r\n"),
+            "{said}"
+        );
+    }
+}

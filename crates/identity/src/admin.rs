@@ -51,7 +51,7 @@ pub async fn add_key(owner: &mut Client, tenant: TenantId, key: &str, created: T
     }
 }
 
-/// Revokes a key; processes notice within ten seconds. `false` when there is no such key, or it was revoked before.
+/// Revokes a key; processes that PostgreSQL answers notice within ten seconds. `false` when there is no such key, or it was revoked before.
 pub async fn revoke_key(owner: &mut Client, key: &str, at: Timestamp) -> Result<bool, AddError> {
     let Ok(parsed) = ParsedKey::parse(key) else { return Ok(false) };
     Ok(admin::revoke_key(owner, &parsed.hash, at).await?)

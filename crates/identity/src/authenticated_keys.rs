@@ -6,10 +6,12 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// For so long a key still works that was revoked.
+/// For so long a key still works that was revoked, if PostgreSQL can be asked.
 const KNOWN_FOR: Duration = Duration::from_secs(10);
 /// For so long afterwards it is looked up before strange keys.
 const FAMILIAR_FOR: Duration = Duration::from_secs(600);
+/// After so long an outdated key that works all the same is looked up again.
+const PUT_OFF_FOR: Duration = Duration::from_secs(1);
 /// For so long a key does not work yet that was added, if it was tried before.
 const UNKNOWN_FOR: Duration = Duration::from_secs(1);
 const ENTRIES_MAX: usize = 10_000;
@@ -22,25 +24,42 @@ pub(crate) enum Remembered {
     Caller(Caller),
     /// It belongs to no tenant.
     Nothing,
+    /// It was a tenant's so lately that it works if PostgreSQL does not say otherwise.
+    Stale,
     /// It was a tenant's a moment ago.
     Outdated,
     No,
 }
 
+/// A key that belongs to a tenant.
+struct Known {
+    caller: Caller,
+    /// When PostgreSQL said so.
+    confirmed: Instant,
+    /// Until then it is not looked up.
+    until: Instant,
+}
+
 /// Keys that belong to a tenant and keys that do not are in two maps, so that guessed keys cannot push the others out.
-#[derive(Default)]
 pub(crate) struct AuthenticatedKeys {
-    known: Mutex<HashMap<Hash, (Instant, Caller)>>,
+    known: Mutex<HashMap<Hash, Known>>,
     unknown: Mutex<HashMap<Hash, Instant>>,
+    stale_max: Duration,
 }
 
 impl AuthenticatedKeys {
+    /// `stale_max` is for how long after it was confirmed a key may work.
+    pub fn new(stale_max: Duration) -> Self {
+        AuthenticatedKeys { known: Mutex::default(), unknown: Mutex::default(), stale_max }
+    }
+
     pub fn get(&self, hash: &Hash) -> Remembered {
         let now = Instant::now();
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(hash) {
-            Some((until, caller)) if *until > now => return Remembered::Caller(caller.clone()),
-            Some((until, _)) if *until + FAMILIAR_FOR > now => return Remembered::Outdated,
+            Some(key) if key.until > now => return Remembered::Caller(key.caller.clone()),
+            Some(key) if key.confirmed + self.stale_max > now => return Remembered::Stale,
+            Some(key) if key.confirmed + KNOWN_FOR + FAMILIAR_FOR > now => return Remembered::Outdated,
             _ => (),
         }
         let unknown = self.unknown.lock().unwrap_or_else(PoisonError::into_inner);
@@ -52,8 +71,8 @@ impl AuthenticatedKeys {
         match caller {
             Some(caller) => {
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-                make_room(&mut known, |(until, _)| *until > now);
-                known.insert(hash, (now + KNOWN_FOR, caller));
+                make_room(&mut known, |key| key.until > now);
+                known.insert(hash, Known { caller, confirmed: now, until: now + KNOWN_FOR });
             }
             None => {
                 // A key that was revoked.
@@ -63,6 +82,17 @@ impl AuthenticatedKeys {
                 unknown.insert(hash, now + UNKNOWN_FOR);
             }
         }
+    }
+
+    /// Whose a stale key is, which PostgreSQL does not say now; `None` if it has just said that it is revoked, or if that was too
+    /// long ago. For a moment the key is not looked up again.
+    pub fn put_off(&self, hash: &Hash) -> Option<Caller> {
+        let now = Instant::now();
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = known.get_mut(hash)?;
+        let last = key.confirmed + self.stale_max;
+        key.until = key.until.max(last.min(now + PUT_OFF_FOR));
+        (key.until > now).then(|| key.caller.clone())
     }
 }
 
@@ -82,7 +112,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn forgets_after_a_while_and_stays_small() {
-        let keys = AuthenticatedKeys::default();
+        let keys = AuthenticatedKeys::new(Duration::ZERO);
         assert_eq!(keys.get(&[0; 32]), Remembered::No);
         keys.put([0; 32], None);
         assert_eq!(keys.get(&[0; 32]), Remembered::Nothing);
@@ -105,5 +135,29 @@ mod tests {
             keys.put(hash, None);
         }
         assert!(keys.unknown.lock().unwrap().len() <= ENTRIES_MAX);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stale_key_works_for_a_while_and_not_once_it_is_known_to_be_revoked() {
+        let (keys, stale_max) = (AuthenticatedKeys::new(Duration::from_secs(30)), Duration::from_secs(30));
+        let caller = testkit::caller(&testkit::tenant());
+        assert_eq!(keys.put_off(&[0; 32]), None, "it was never known");
+        keys.put([0; 32], Some(caller.clone()));
+        tokio::time::advance(KNOWN_FOR).await;
+        let mut passed = KNOWN_FOR;
+        while passed < stale_max {
+            assert_eq!(keys.get(&[0; 32]), Remembered::Stale, "{passed:?}");
+            assert_eq!(keys.put_off(&[0; 32]), Some(caller.clone()), "{passed:?}");
+            assert_eq!(keys.get(&[0; 32]), Remembered::Caller(caller.clone()), "it is not looked up for each request");
+            tokio::time::advance(PUT_OFF_FOR).await;
+            passed += PUT_OFF_FOR;
+        }
+        assert_eq!((keys.put_off(&[0; 32]), keys.get(&[0; 32])), (None, Remembered::Outdated));
+        keys.put([0; 32], Some(caller));
+        tokio::time::advance(KNOWN_FOR).await;
+        keys.put([0; 32], None);
+        assert_eq!((keys.put_off(&[0; 32]), keys.get(&[0; 32])), (None, Remembered::Nothing));
+        tokio::time::advance(UNKNOWN_FOR).await;
+        assert_eq!((keys.put_off(&[0; 32]), keys.get(&[0; 32])), (None, Remembered::No));
     }
 }

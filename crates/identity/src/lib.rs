@@ -8,10 +8,12 @@
 pub mod admin;
 mod api_key;
 mod authenticated_keys;
+mod config;
 mod look_ups;
 mod store;
 
 pub use api_key::{InvalidKey, KeyPair, new_key_pair, publishable_of};
+pub use config::KeysConfig;
 
 use api_key::ParsedKey;
 use async_trait::async_trait;
@@ -21,8 +23,13 @@ use contracts::identity::{Caller, Identity, IdentityError, Tenant};
 use look_ups::{Familiarity, LookUps};
 use platform::database::Pool;
 use std::sync::Arc;
+use std::time::Duration;
 use store::Store;
+use tokio::time::timeout;
 use types::TenantId;
+
+/// How long a request waits to hear whether a stale key still works, until it is believed.
+const STALE_WAIT: Duration = Duration::from_secs(1);
 
 /// Tenants and keys in PostgreSQL, in the schema `florin`.
 pub struct PgIdentity {
@@ -33,9 +40,11 @@ pub struct PgIdentity {
 
 impl PgIdentity {
     /// Connections come from `pool`, which acts for the role `florin_service`. The first use connects.
-    pub fn new(pool: Pool) -> Arc<Self> {
+    pub fn new(pool: impl Into<Pool>, config: &KeysConfig) -> Arc<Self> {
+        let pool = pool.into();
         let look_ups = LookUps::new(pool.status().max_size);
-        Arc::new(PgIdentity { store: Arc::new(Store::new(pool)), authenticated: Arc::default(), look_ups })
+        let authenticated = Arc::new(AuthenticatedKeys::new(config.stale_max()));
+        Arc::new(PgIdentity { store: Arc::new(Store::new(pool)), authenticated, look_ups })
     }
 
     pub async fn tenant_by_name(&self, name: &str) -> Result<Option<Tenant>, IdentityError> {
@@ -47,11 +56,12 @@ impl PgIdentity {
 impl Identity for PgIdentity {
     async fn authenticate(&self, key: &str) -> Result<Option<Caller>, IdentityError> {
         let Ok(parsed) = ParsedKey::parse(key) else { return Ok(None) };
-        let familiarity = match self.authenticated.get(&parsed.hash) {
+        let (familiarity, is_stale) = match self.authenticated.get(&parsed.hash) {
             Remembered::Caller(caller) => return Ok(Some(caller)),
             Remembered::Nothing => return Ok(None),
-            Remembered::Outdated => Familiarity::Familiar,
-            Remembered::No => Familiarity::Strange,
+            Remembered::Stale => (Familiarity::Familiar, true),
+            Remembered::Outdated => (Familiarity::Familiar, false),
+            Remembered::No => (Familiarity::Strange, false),
         };
         let (store, authenticated, hash) = (self.store.clone(), self.authenticated.clone(), parsed.hash);
         let look_up = async move {
@@ -59,7 +69,22 @@ impl Identity for PgIdentity {
             authenticated.put(hash, caller.clone());
             Ok(caller)
         };
-        self.look_ups.find(hash, familiarity, look_up).await
+        let found = self.look_ups.find(hash, familiarity, look_up);
+        if !is_stale {
+            return found.await;
+        }
+        // The look-up goes on, and what it finds counts for the next request.
+        let failure = match timeout(STALE_WAIT, found).await {
+            Ok(Ok(caller)) => return Ok(caller),
+            Ok(Err(error)) => error.to_string(),
+            Err(_) => format!("no answer within {STALE_WAIT:?}"),
+        };
+        let caller = self.authenticated.put_off(&hash);
+        if let Some(caller) = &caller {
+            metrics::counter!("florin_stale_keys_total").increment(1);
+            tracing::debug!(tenant = %caller.tenant.id, failure, "a key that cannot be looked up is believed");
+        }
+        Ok(caller)
     }
 
     async fn tenants(&self) -> Result<Vec<Tenant>, IdentityError> {

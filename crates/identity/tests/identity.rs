@@ -4,7 +4,7 @@
 
 use contracts::{Caller, Identity, KeyKind, Settings};
 use identity::admin::{self, AddError, migrate};
-use identity::{PgIdentity, new_key_pair, publishable_of};
+use identity::{KeysConfig, PgIdentity, new_key_pair, publishable_of};
 use std::sync::Arc;
 use testkit::{ManualClock, TestDatabase};
 use tokio_postgres::Client;
@@ -28,7 +28,7 @@ async fn opened() -> (TestDatabase, Arc<PgIdentity>, Client) {
     admin.batch_execute(&format!("GRANT CREATE ON DATABASE {name} TO florin_owner")).await.unwrap();
     migrate(&mut admin).await.unwrap();
     migrate(&mut admin).await.unwrap();
-    let identity = PgIdentity::new(database.pool("florin_service", 4));
+    let identity = PgIdentity::new(database.pool("florin_service", 4), &KeysConfig::default());
     (database, identity, admin)
 }
 
@@ -54,7 +54,7 @@ async fn a_key_belongs_to_its_tenant_until_it_is_revoked() {
     assert!(admin::revoke_key(&mut owner, secret, now()).await.unwrap());
     assert!(!admin::revoke_key(&mut owner, secret, now()).await.unwrap());
     // The process has known it for ten seconds at most; another one does not know it.
-    let another = PgIdentity::new(database.pool("florin_service", 1));
+    let another = PgIdentity::new(database.pool("florin_service", 1), &KeysConfig::default());
     assert_eq!(another.authenticate(secret).await.unwrap(), None);
     assert!(
         matches!(admin::add_key(&mut owner, tenant.id, secret, now()).await, Err(AddError::KeyTaken)),

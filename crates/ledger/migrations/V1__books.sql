@@ -144,14 +144,24 @@ CREATE TABLE idempotency_keys (
     body text
 );
 
+-- Whether anything would be written is tried out here once a second, by each server in a row of its own. It fills pages, and undoes
+-- that, while the disk is full.
+CREATE TABLE probes (
+    slot int PRIMARY KEY,
+    tried timestamptz NOT NULL,
+    filling text
+) WITH (fillfactor = 25);
+ALTER TABLE probes ALTER COLUMN filling SET STORAGE PLAIN;
+
 -- Nothing may update or delete a log entry or a transfer.
 GRANT SELECT ON books TO florin_service;
-GRANT SELECT, INSERT ON accounts, transfers, log, objects, revisions, idempotency_keys TO florin_service;
+GRANT SELECT, INSERT ON accounts, transfers, log, objects, revisions, idempotency_keys, probes TO florin_service;
 -- What may change, column by column: an account keeps its currency and rule, an object its first state and its place in
 -- the log, a key its tenant.
 GRANT UPDATE (debits_posted, credits_posted, debits_pending, credits_pending) ON accounts TO florin_service;
 GRANT UPDATE (version, customer, parent_kind, parent, status, due, terms, state) ON objects TO florin_service;
 GRANT UPDATE (fingerprint, created, status, object_kind, object, version, body) ON idempotency_keys TO florin_service;
+GRANT UPDATE (tried) ON probes TO florin_service;
 GRANT DELETE ON idempotency_keys TO florin_service;
 
 -- Ends a statement that writes, and undoes what it has done so far.

@@ -1,15 +1,15 @@
 //! The contract `Ledger` on PostgreSQL: commits go to the committers, reads to the pool.
 
-use crate::commit::{Committers, PreparedCommit, metrics, validate};
+use crate::commit::{Committers, PreparedCommit, Writable, keep_trying, metrics, validate};
 use crate::config::CommitterConfig;
 use crate::read::{Reader, Scans};
 use async_trait::async_trait;
 use contracts::ledger::{
     Balance, CommitError, Committed, Due, EventQuery, IdempotencyRecord, Ledger, LedgerError, ListQuery, LogEntry,
-    Page, Stored,
+    Page, Stored, Unwritable,
 };
-use deadpool_postgres::Pool;
 use domain::commit::{Commit, KeyIdentity, Version};
+use platform::database::Pool;
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tokio::sync::oneshot::Receiver;
@@ -20,14 +20,29 @@ pub struct PgLedger {
     reader: Reader,
     clock: Arc<dyn Clock>,
     committers: Committers,
+    writable: Arc<Writable>,
+    pool: Pool,
 }
 
 impl PgLedger {
     /// A ledger whose connections come from `pool`, and for scans from theirs. Both act for the role `florin_service`, and
     /// connect at first use. The committers run on threads of their own, until [`shutdown`](Self::shutdown).
-    pub fn new(pool: Pool, scans: Scans, clock: Arc<dyn Clock>, config: CommitterConfig) -> Arc<Self> {
-        let committers = Committers::start(&pool, &config);
-        Arc::new(PgLedger { reader: Reader::new(pool, scans), clock, committers })
+    pub fn new(pool: impl Into<Pool>, scans: Scans, clock: Arc<dyn Clock>, config: CommitterConfig) -> Arc<Self> {
+        let pool = pool.into();
+        let writable = Arc::new(Writable::default());
+        let committers = Committers::start(&pool, &config, &writable);
+        Arc::new(PgLedger { reader: Reader::new(pool.clone(), scans), clock, committers, writable, pool })
+    }
+
+    /// Finds out each second whether a commit would be written, on a connection of its own, until the ledger is dropped.
+    pub fn keep_trying_to_write(&self) {
+        tokio::spawn(keep_trying(Arc::downgrade(&self.writable), self.pool.clone()));
+    }
+
+    /// Whether a commit would be written, as it was found out a moment ago; see
+    /// [`keep_trying_to_write`](Self::keep_trying_to_write).
+    pub fn is_writable(&self) -> Result<(), Unwritable> {
+        self.writable.now()
     }
 
     /// Rejects new commits, and returns when all that were accepted have been answered.
@@ -48,8 +63,10 @@ impl PgLedger {
             Err(LedgerError::NoSuchTenant(tenant)) => {
                 return Err(CommitError::Invalid(format!("no such tenant: {tenant}")));
             }
-            // Without the tenant's number nothing can have been written.
-            Err(error) => return Err(CommitError::Unavailable(error.to_string())),
+            Err(error) => {
+                tracing::error!(%error, "a commit's tenant cannot be looked up");
+                return Err(CommitError::NotWritable(Unwritable::Unreachable));
+            }
         };
         self.committers.enqueue(PreparedCommit::new(number, tenant, commit)?)
     }

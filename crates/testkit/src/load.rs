@@ -73,7 +73,7 @@ async fn client(ledger: Arc<dyn Ledger>, tenant: TenantId, work: Work, stop: Arc
                 last = (work == Work::Changing && doc.version < 3).then_some(doc);
             }
             // It may or may not be written. Only acknowledged commits are counted.
-            Err(CommitError::Unavailable(_) | CommitError::Overloaded) => {
+            Err(CommitError::Unavailable(_) | CommitError::NotWritable(_) | CommitError::Overloaded) => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
             Err(error) => panic!("a valid commit was rejected: {error}"),
@@ -91,7 +91,7 @@ async fn repeat(ledger: &dyn Ledger, tenant: TenantId, entropy: &mut SystemEntro
     let expected = Answer::Object { status: 200, id: before.object, version: before.version };
     match ledger.commit(tenant, commit).await {
         Err(CommitError::KeyUsed(record)) => assert_eq!((&*record.key, &record.answer), (&*before.key, &expected)),
-        Err(CommitError::Unavailable(_) | CommitError::Overloaded) => (),
+        Err(CommitError::Unavailable(_) | CommitError::NotWritable(_) | CommitError::Overloaded) => (),
         other => panic!("a used key was not refused: {other:?}"),
     }
 }

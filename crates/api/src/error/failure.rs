@@ -86,9 +86,11 @@ impl From<CommitError> for Failure {
             CommitError::Overloaded => ApiError::overloaded().into(),
             // The clock itself logs since when.
             CommitError::Clock(_) => ApiError::clock_untrusted().into(),
+            // The ledger itself logs since when.
+            CommitError::NotWritable(why) => ApiError::not_writable(&why.to_string()).into(),
             CommitError::Unavailable(_) => {
                 tracing::error!(%error, "commit");
-                ApiError::unavailable().into()
+                ApiError::outcome_unknown().into()
             }
             CommitError::Hold(_) | CommitError::Invalid(_) => {
                 tracing::error!(%error, "commit refused");

@@ -28,9 +28,29 @@ pub enum CommitError {
     /// The clock by which it was decided cannot be trusted: try later.
     #[error("the clock cannot be trusted: {0}")]
     Clock(#[from] Untrusted),
+    /// PostgreSQL takes no writes, or none was possible for as long as a commit is tried. Nothing was written: try later.
+    #[error("nothing can be written: {0}")]
+    NotWritable(Unwritable),
     /// PostgreSQL could not be reached for so long that it is not known whether the commit was written.
     #[error("the ledger cannot be reached: {0}")]
     Unavailable(String),
+}
+
+/// Why nothing can be written now. All but the last do not pass by themselves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Unwritable {
+    /// It is a standby, or its administrator has fenced it.
+    #[error("the database is read-only")]
+    ReadOnly,
+    #[error("the server's role may not write in the database")]
+    NoRight,
+    #[error("the database's disk is full")]
+    DiskFull,
+    /// A pooler does that.
+    #[error("connections to the database have no session of their own")]
+    NoSession,
+    #[error("the database does not answer")]
+    Unreachable,
 }
 
 /// Why something could not be read.

@@ -9,7 +9,7 @@ use crate::reload::Reload;
 use crate::{migrations, roles, run_roles};
 use anyhow::{Context, bail};
 use clap::Args;
-use platform::database::{DatabaseConfig, store};
+use platform::database::{DatabaseConfig, DatabaseError, store};
 use platform::{Shutdown, telemetry};
 use std::net::TcpListener;
 
@@ -82,6 +82,10 @@ async fn prepare(database: &DatabaseConfig, migrate: bool) -> anyhow::Result<()>
         migrations::migrate(database).await?;
     }
     require_durable(database).await?;
+    database.require_sessions().await.map_err(|error| match error {
+        DatabaseError::Pooled => Failure::usage(error.to_string()),
+        error => error.into(),
+    })?;
     let pending = migrations::pending(database).await?;
     if !pending.is_empty() {
         bail!("the schema is not up to date ({}); run `florin migrate`, or start with --migrate", pending.join(", "));

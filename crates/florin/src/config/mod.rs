@@ -11,6 +11,7 @@ pub use show::entries_of;
 
 use api::CardTestingLimits;
 use gateway::{Limits, Network};
+use identity::KeysConfig;
 use ledger::{CommitterConfig, ScanConfig};
 use platform::HttpUrl;
 use platform::database::{DatabaseConfig, DatabaseError, Pool};
@@ -27,6 +28,7 @@ pub struct Config {
     pub limits: Limits,
     pub card_testing: CardTestingLimits,
     pub database: DatabaseConfig,
+    pub keys: KeysConfig,
     pub ledger: CommitterConfig,
     pub scans: ScanConfig,
     pub worker: WorkerConfig,
@@ -148,6 +150,7 @@ impl Config {
             "telemetry.otlp_endpoint: must begin with http://; send traces to a collector nearby",
         );
         problems.extend(self.limits.problems());
+        problems.extend(self.keys.problems());
         problems.extend(self.processors.problems());
         if let Err(error) = platform::telemetry::check_filter(&self.telemetry.log_filter) {
             problems.push(format!("telemetry.log_filter: {error}"));

@@ -4,7 +4,7 @@ pub(crate) mod admin;
 pub(crate) mod migrations;
 
 use contracts::identity::{Caller, IdentityError, KeyKind, Tenant};
-use platform::database::{Pool, from_sql_time, with_causes};
+use platform::database::{Lease, Pool, from_sql_time, with_causes};
 use std::sync::Arc;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
@@ -36,9 +36,18 @@ impl Store {
     }
 
     async fn query(&self, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>, IdentityError> {
-        let connection = self.pool.get().await.map_err(failed)?;
-        let statement = connection.prepare_cached(sql).await.map_err(failed)?;
-        connection.query(&statement, parameters).await.map_err(failed)
+        let connection = Lease::of(&self.pool).await.map_err(failed)?;
+        let found = async { connection.query(&connection.prepare_cached(sql).await?, parameters).await };
+        match connection.answered(found).await {
+            Ok(found) => {
+                connection.give_back();
+                found.map_err(failed)
+            }
+            Err(silent) => {
+                connection.close();
+                Err(failed(silent))
+            }
+        }
     }
 
     pub async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>, IdentityError> {

@@ -4,14 +4,18 @@ use super::metrics;
 use super::one_try::{Fate, TryError, Writer};
 use super::queue::{BatchLimits, Job, Queue};
 use super::touched::ReadScope;
+use super::writable::Writable;
 use crate::config::CommitterConfig;
-use contracts::ledger::{CommitError, Committed};
+use crate::store::errors::NotWritten;
+use contracts::ledger::{CommitError, Committed, Unwritable};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
+/// For so long PostgreSQL is not asked again when it has taken no writes.
+const REFUSED_FOR: Duration = Duration::from_millis(250);
 /// How long a tenant is left alone at least whose lock was waited for in vain.
 const LOCKED_MIN: Duration = Duration::from_millis(100);
 
@@ -21,6 +25,7 @@ pub(crate) struct Committer {
     writer: Writer,
     limits: BatchLimits,
     unreachable_max: Duration,
+    writable: Arc<Writable>,
 }
 
 /// A batch, or a part of one that has to be written by itself.
@@ -31,26 +36,25 @@ struct Part {
     from_memory: bool,
     /// Whether it waits for the lock of its first tenant.
     waits: bool,
-    failing_since: Option<Instant>,
     backoff: Duration,
 }
 
 impl Part {
     fn new(jobs: Vec<Job>) -> Self {
         let (scope, from_memory) = (ReadScope::WithoutNew, true);
-        Part { jobs, scope, from_memory, waits: true, failing_since: None, backoff: BACKOFF_MIN }
+        Part { jobs, scope, from_memory, waits: true, backoff: BACKOFF_MIN }
     }
 
-    /// Other jobs of the same batch, which have failed as long.
+    /// Other jobs of the same batch.
     fn with(&self, jobs: Vec<Job>) -> Self {
         Part { jobs, ..*self }
     }
 }
 
 impl Committer {
-    pub fn new(queue: Arc<Queue>, writer: Writer, config: &CommitterConfig) -> Self {
+    pub fn new(queue: Arc<Queue>, writer: Writer, config: &CommitterConfig, writable: Arc<Writable>) -> Self {
         let limits = BatchLimits { commits: config.batch_max, bytes: config.batch_bytes_max };
-        Committer { queue, writer, limits, unreachable_max: config.unreachable_max() }
+        Committer { queue, writer, limits, unreachable_max: config.unreachable_max(), writable }
     }
 
     /// Runs until the queue is closed and empty.
@@ -67,9 +71,17 @@ impl Committer {
     /// Tries until something is certain. Answers the callers of commits of which it is known what became of them, and
     /// returns the others, to be written in reverse order.
     async fn write(&mut self, mut part: Part) -> Vec<Part> {
+        if let Some(why) = self.writable.refused_within(REFUSED_FOR) {
+            return self.not_writable(part.jobs, why, "as it was a moment ago");
+        }
         loop {
             let reason = match self.writer.try_once(&part.jobs, part.scope, part.from_memory, part.waits).await {
-                Ok(fates) => return self.conclude(part, fates),
+                Ok(fates) => {
+                    if fates.iter().any(|fate| matches!(fate, Fate::Written(_))) {
+                        self.writable.wrote();
+                    }
+                    return self.conclude(part, fates);
+                }
                 Err(TryError::ToBeRead(scope)) => {
                     part.from_memory = false;
                     part.scope = scope;
@@ -91,7 +103,11 @@ impl Committer {
                     tracing::warn!(commits = part.jobs.len(), reason, "a batch cannot be written as a whole");
                     return halves(part);
                 }
-                Err(TryError::NotWritten(reason)) => reason,
+                Err(TryError::NotWritten(NotWritten { why: Some(why), reason })) => {
+                    self.writable.refused(why);
+                    return self.not_writable(part.jobs, why, &reason);
+                }
+                Err(TryError::NotWritten(NotWritten { why: None, reason })) => reason,
                 Err(TryError::Lost(places, reason)) => {
                     for (job, place) in part.jobs.iter_mut().zip(places) {
                         job.lost.extend(place);
@@ -99,9 +115,16 @@ impl Committer {
                     reason
                 }
             };
-            let since = part.failing_since.get_or_insert_with(Instant::now);
-            if since.elapsed() >= self.unreachable_max {
-                return gave_up(part.jobs, &reason);
+            // Those that wait meanwhile have no more time than those that are tried.
+            let (late, in_time) = std::mem::take(&mut part.jobs).into_iter().partition(|job| self.is_late(job));
+            part.jobs = in_time;
+            let late: Vec<Job> = self.queue.take_late(self.unreachable_max).into_iter().chain(late).collect();
+            if !late.is_empty() {
+                self.writable.refused(Unwritable::Unreachable);
+                gave_up(late, &reason);
+            }
+            if part.jobs.is_empty() {
+                return Vec::new();
             }
             tracing::warn!(commits = part.jobs.len(), reason, "a batch has to be tried again");
             sleep(part.backoff).await;
@@ -132,6 +155,21 @@ impl Committer {
         [doubtful, part.with(again)].into_iter().filter(|part| !part.jobs.is_empty()).collect()
     }
 
+    fn is_late(&self, job: &Job) -> bool {
+        job.arrived.elapsed() >= self.unreachable_max
+    }
+
+    /// Answers at once what is certainly not written. A commit that a lost try may have written is tried until that is known.
+    fn not_writable(&self, jobs: Vec<Job>, why: Unwritable, reason: &str) -> Vec<Part> {
+        tracing::debug!(commits = jobs.len(), reason, "PostgreSQL takes no writes");
+        let (certain, lost): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.lost.is_empty());
+        end(certain, &CommitError::NotWritable(why));
+        let (late, lost): (Vec<Job>, Vec<Job>) = lost.into_iter().partition(|job| self.is_late(job));
+        gave_up(late, reason);
+        self.queue.put_back(lost, LOCKED_MIN);
+        Vec::new()
+    }
+
     fn without_first_tenant(&self, mut part: Part) -> Vec<Part> {
         let Some(first) = part.jobs.first().map(|job| job.prepared.tenant) else { return Vec::new() };
         let (busy, others): (Vec<Job>, Vec<Job>) =
@@ -145,15 +183,15 @@ impl Committer {
     fn too_much(&self, mut jobs: Vec<Job>, reason: &str) -> Vec<Part> {
         jobs.iter_mut().for_each(|job| job.too_much += 1);
         if jobs.iter().any(|job| job.too_much > 1) {
-            return gave_up(jobs, reason);
+            tracing::error!(commits = jobs.len(), reason, "a commit is too much for PostgreSQL");
+            return end(jobs, &CommitError::Unavailable(reason.to_owned()));
         }
         self.put_back(jobs, LOCKED_MIN)
     }
 
     /// Puts commits back that cannot be written now, unless they have waited for too long. Their tenants rest meanwhile.
     fn put_back(&self, busy: Vec<Job>, at_least: Duration) -> Vec<Part> {
-        let (late, busy): (Vec<Job>, Vec<Job>) =
-            busy.into_iter().partition(|job| job.arrived.elapsed() >= self.unreachable_max);
+        let (late, busy): (Vec<Job>, Vec<Job>) = busy.into_iter().partition(|job| self.is_late(job));
         if let Some(job) = late.first() {
             let tenant = job.prepared.tenant_id;
             tracing::error!(%tenant, commits = late.len(), "another session has held what commits need for too long");
@@ -179,7 +217,19 @@ fn end(jobs: Vec<Job>, error: &CommitError) -> Vec<Part> {
     Vec::new()
 }
 
-fn gave_up(jobs: Vec<Job>, reason: &str) -> Vec<Part> {
-    tracing::error!(commits = jobs.len(), reason, "a batch was given up");
-    end(jobs, &CommitError::Unavailable(reason.to_owned()))
+/// Answers those that were tried for long enough: it is not known what became of those that a lost try may have written.
+fn gave_up(jobs: Vec<Job>, reason: &str) {
+    let (certain, lost): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.lost.is_empty());
+    if !certain.is_empty() {
+        tracing::error!(commits = certain.len(), reason, "commits were given up; they are not written");
+        end(certain, &CommitError::NotWritable(Unwritable::Unreachable));
+    }
+    if !lost.is_empty() {
+        tracing::error!(
+            commits = lost.len(),
+            reason,
+            "commits were given up; it is not known whether they are written"
+        );
+        end(lost, &CommitError::Unavailable(reason.to_owned()));
+    }
 }

@@ -4,10 +4,11 @@ use super::committer::Committer;
 use super::one_try::Writer;
 use super::prepared::PreparedCommit;
 use super::queue::{Answer, Job, Queue};
+use super::writable::Writable;
 use crate::config::CommitterConfig;
 use crate::own_thread;
 use contracts::ledger::CommitError;
-use deadpool_postgres::Pool;
+use platform::database::Pool;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use tokio::sync::oneshot;
@@ -23,17 +24,18 @@ pub(crate) struct Committers {
 
 impl Committers {
     /// Starts the threads, which run until [`shutdown`](Self::shutdown).
-    pub fn start(pool: &Pool, config: &CommitterConfig) -> Self {
+    pub fn start(pool: &Pool, config: &CommitterConfig, writable: &Arc<Writable>) -> Self {
         let queues: Vec<_> = (0..config.writers.max(1)).map(|_| Arc::new(Queue::new(config.queue_max))).collect();
         let (running, epoch) = (TaskTracker::new(), Arc::new(AtomicU64::new(0)));
         for queue in &queues {
             // The token exists as long as the committer works.
             let (served, pool, config, token) =
                 (Served(Arc::clone(queue)), pool.clone(), config.clone(), running.token());
-            let epoch = Arc::clone(&epoch);
+            let (epoch, writable) = (Arc::clone(&epoch), Arc::clone(writable));
             own_thread::start("committer", move || {
                 let _token = &token;
-                Committer::new(Arc::clone(&served.0), Writer::new(pool.clone(), epoch.clone()), &config).run()
+                let writer = Writer::new(pool.clone(), epoch.clone());
+                Committer::new(Arc::clone(&served.0), writer, &config, Arc::clone(&writable)).run()
             });
         }
         Committers { queues, epoch, running }

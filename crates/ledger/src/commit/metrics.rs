@@ -42,6 +42,7 @@ pub(crate) fn ended(answer: &Result<Committed, CommitError>) {
         Err(CommitError::Invalid(_)) => "invalid",
         Err(CommitError::Overloaded) => "overloaded",
         Err(CommitError::Clock(_)) => "clock",
+        Err(CommitError::NotWritable(_)) => "not_writable",
         Err(CommitError::Unavailable(_)) => "unavailable",
     };
     counter!("florin_commits_total", "outcome" => end).increment(1);

@@ -13,11 +13,10 @@ use super::store::write_batch::{Written, roll_back, write_batch};
 use super::store::write_statement::Basis;
 use super::touched::{ReadScope, Touched};
 use super::writes::Writes;
-use crate::store::errors::{Cause, ReadError, cause, is_missing};
+use crate::store::errors::{Cause, NotWritten, ReadError, cause, is_missing};
 use crate::store::round_trip;
-use contracts::ledger::CommitError;
-use deadpool_postgres::Pool;
-use platform::database::with_causes;
+use contracts::ledger::{CommitError, Unwritable};
+use platform::database::{Pool, with_causes};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -49,8 +48,8 @@ pub(super) enum TryError {
     Refused(String),
     /// It took too much time or memory, or met a row that cannot be read.
     TooMuch(String),
-    /// Another try may succeed.
-    NotWritten(String),
+    /// Another try may succeed, unless it is known why not.
+    NotWritten(NotWritten),
     /// The next try has to find out whether each commit is written at this place.
     Lost(Vec<Option<LostPlace>>, String),
 }
@@ -131,22 +130,23 @@ impl Writer {
                 Ok(fates(verdicts, may_come))
             }
             Ok(Written::RolledBack(error)) => {
-                self.connection = Some(connection);
+                // A session that may only read may go on so when a new one would not have to.
+                self.connection = Some(connection).filter(|_| cause(&error) != Cause::Unwritable(Unwritable::ReadOnly));
                 if is_missing(&error) {
                     self.epoch.fetch_add(1, Ordering::Release);
                 }
                 Err(undone(&error, basis, scope))
             }
-            Ok(Written::Unsent(error)) => Err(TryError::NotWritten(with_causes(&error))),
+            Ok(Written::Unsent(error)) => Err(TryError::NotWritten((&error).into())),
             Ok(Written::Unknown(error)) => Err(lost(&verdicts, jobs, basis, with_causes(&error))),
             Err(late) => Err(lost(&verdicts, jobs, basis, late)),
         }
     }
 
     /// The connection of the batch before, or a new one.
-    async fn connection(&mut self) -> Result<Connection, String> {
+    async fn connection(&mut self) -> Result<Connection, NotWritten> {
         match self.connection.take().filter(|connection| !connection.client.is_closed()) {
-            Some(connection) => Ok(connection),
+            Some(connection) => round_trip::limited(connection.still_may_write()).await?,
             None => {
                 let connection = round_trip::limited(Connection::open(&self.pool)).await?;
                 self.epoch.fetch_add(1, Ordering::Release);
@@ -249,13 +249,15 @@ fn job_places(at: usize, job: &Job) -> impl Iterator<Item = (usize, &LostPlace, 
 }
 
 fn ended<T>(result: Result<Result<T, ReadError>, String>) -> Result<T, TryError> {
-    match result.map_err(TryError::NotWritten)? {
+    match result.map_err(|late| TryError::NotWritten(late.into()))? {
         Ok(read) => Ok(read),
         Err(ReadError::Row(error)) => Err(TryError::TooMuch(error.to_string())),
         Err(ReadError::Database(error)) => Err(match cause(&error) {
             Cause::Locked => TryError::FirstIsLocked,
             Cause::Timeout | Cause::TooMuch => TryError::TooMuch(with_causes(&error)),
-            Cause::Content | Cause::NotAsKnown | Cause::Server => TryError::NotWritten(with_causes(&error)),
+            Cause::Content | Cause::NotAsKnown | Cause::Unwritable(_) | Cause::Server => {
+                TryError::NotWritten((&error).into())
+            }
         }),
     }
 }
@@ -277,6 +279,6 @@ fn undone(error: &tokio_postgres::Error, basis: Basis, scope: ReadScope) -> TryE
         (Cause::Content, ..) => TryError::Refused(reason),
         (Cause::Timeout | Cause::TooMuch, ..) => TryError::TooMuch(reason),
         (Cause::Locked, Basis::Read, _) => TryError::RowIsLocked,
-        (Cause::NotAsKnown | Cause::Server, ..) => TryError::NotWritten(reason),
+        (Cause::NotAsKnown | Cause::Unwritable(_) | Cause::Server, ..) => TryError::NotWritten(error.into()),
     }
 }

@@ -4,8 +4,8 @@ mod scans;
 mod store;
 
 use contracts::ledger::{Balance, Due, EventQuery, IdempotencyRecord, LedgerError, ListQuery, LogEntry, Page, Stored};
-use deadpool_postgres::Pool;
 use domain::commit::{KeyIdentity, Version};
+use platform::database::Pool;
 pub use scans::Scans;
 use std::collections::HashMap;
 use std::ops::RangeInclusive;

@@ -4,7 +4,7 @@
 use super::store::query::QueryPool;
 use crate::config::ScanConfig;
 use contracts::ledger::LedgerError;
-use deadpool_postgres::Pool;
+use platform::database::Pool;
 use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -50,8 +50,9 @@ struct Place<'a> {
 
 impl Scans {
     /// `pool` has as many connections as the config says, and gives its statements as much time.
-    pub fn new(pool: Pool, config: &ScanConfig) -> Self {
-        Scans { queries: QueryPool::new(pool), config: config.clone(), places: Mutex::default(), left: Notify::new() }
+    pub fn new(pool: impl Into<Pool>, config: &ScanConfig) -> Self {
+        let queries = QueryPool::new(pool.into());
+        Scans { queries, config: config.clone(), places: Mutex::default(), left: Notify::new() }
     }
 
     /// Waits for a place, if there is hope for one.

@@ -3,8 +3,9 @@
 use std::time::Duration;
 use tokio::time::timeout;
 
-/// How long one round trip may take. PostgreSQL itself gives up earlier unless it is frozen or cut off.
-const ROUND_TRIP_MAX: Duration = Duration::from_secs(20);
+/// How long one round trip may take. PostgreSQL itself gives up earlier (`SETTINGS` in `commit/store/read_statements.rs`), unless it
+/// is frozen, cut off, or waits for its disk.
+const ROUND_TRIP_MAX: Duration = Duration::from_secs(7);
 
 /// The result of `work`, or an error that says that PostgreSQL did not answer in time.
 pub(crate) async fn limited<T>(work: impl Future<Output = T>) -> Result<T, String> {

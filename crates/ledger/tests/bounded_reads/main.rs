@@ -11,9 +11,8 @@ mod support;
 
 use books::{Books, RARE};
 use contracts::Ledger;
-use deadpool_postgres::Pool;
 use ledger::{CommitterConfig, PgLedger};
-use platform::database::{DatabaseConfig, DatabaseUrl};
+use platform::database::{DatabaseConfig, DatabaseUrl, Pool};
 use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::{Duration, Instant};

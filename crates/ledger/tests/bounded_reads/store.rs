@@ -1,6 +1,6 @@
 //! Rows by the hundred thousand, written straight into the tables; PostgreSQL's statistics; pages read.
 
-use deadpool_postgres::Pool;
+use platform::database::Pool;
 use testkit::TestDatabase;
 use tokio_postgres::Client;
 use types::TenantId;

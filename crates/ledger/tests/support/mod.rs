@@ -53,7 +53,8 @@ pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterC
 }
 
 /// A ledger on these connections, with a clock of its own.
-pub fn on(pool: Pool) -> Arc<PgLedger> {
+pub fn on(pool: impl Into<Pool>) -> Arc<PgLedger> {
+    let pool = pool.into();
     let scans = Scans::new(pool.clone(), &ScanConfig::default());
     PgLedger::new(pool, scans, ManualClock::new(), CommitterConfig::default())
 }

@@ -14,11 +14,12 @@ pub struct DatabaseConfig {
     pub owner_url: DatabaseUrl,
     /// Connections of the pool at most.
     pub pool_size: usize,
-    /// Milliseconds that opening a connection may take.
+    /// Milliseconds that opening a connection to one server may take.
     pub connect_timeout_ms: u64,
     /// Milliseconds that a caller waits for a free connection.
     pub wait_timeout_ms: u64,
-    /// Milliseconds after which PostgreSQL cancels a statement; 0 for never.
+    /// Milliseconds after which PostgreSQL cancels a statement; 0 for never. A connection that is silent for two seconds more is
+    /// taken for dead.
     pub statement_timeout_ms: u64,
 }
 
@@ -29,8 +30,8 @@ impl Default for DatabaseConfig {
             owner_url: DatabaseUrl::default(),
             pool_size: 32,
             connect_timeout_ms: 5_000,
-            wait_timeout_ms: 10_000,
-            statement_timeout_ms: 30_000,
+            wait_timeout_ms: 5_000,
+            statement_timeout_ms: 5_000,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! A connection of the pool, for questions whose answer may not be waited for.
 
+use super::pool::{Pool, Silent};
 use super::store;
 use crate::error_text::with_causes;
-use deadpool_postgres::{ClientWrapper, Object, Pool, PoolError};
+use deadpool_postgres::{ClientWrapper, Object, PoolError};
 use std::ops::Deref;
 use std::time::Duration;
 use tokio::runtime::Handle;
@@ -16,15 +17,29 @@ const CANCEL_TIMEOUT: Duration = Duration::from_secs(5);
 /// interrupted, because its caller is gone: then PostgreSQL is asked to cancel what it is doing, and the connection is closed. It
 /// is never used again: PostgreSQL carries out a request to cancel some time after it was received, without saying when, and
 /// would cancel the next caller's statement. The connection keeps its place in the pool until it is closed.
-pub struct Lease(Option<Object>);
+pub struct Lease {
+    connection: Option<Object>,
+    pool: Pool,
+}
 
 impl Lease {
     pub async fn of(pool: &Pool) -> Result<Self, PoolError> {
-        Ok(Lease(Some(pool.get().await?)))
+        Ok(Lease { connection: Some(pool.get().await?), pool: pool.clone() })
+    }
+
+    /// See [`Pool::answered`]. When it was silent, the lease is to be [closed](Lease::close).
+    pub async fn answered<T>(&self, work: impl Future<Output = T>) -> Result<T, Silent> {
+        self.pool.answered(work).await
     }
 
     pub fn give_back(mut self) {
-        self.0 = None;
+        self.connection = None;
+    }
+
+    /// Closes a connection that does not answer. Nothing is asked on it any more, and nothing has to be canceled: PostgreSQL
+    /// ends the statement itself, if there is one.
+    pub fn close(mut self) {
+        drop(self.connection.take().map(Object::take));
     }
 }
 
@@ -33,13 +48,13 @@ impl Deref for Lease {
 
     #[allow(clippy::expect_used, reason = "it is taken by what consumes the lease")]
     fn deref(&self) -> &ClientWrapper {
-        self.0.as_ref().expect("a connection")
+        self.connection.as_ref().expect("a connection")
     }
 }
 
 impl Drop for Lease {
     fn drop(&mut self) {
-        let Some(interrupted) = self.0.take() else { return };
+        let Some(interrupted) = self.connection.take() else { return };
         metrics::counter!("florin_statements_canceled_total").increment(1);
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(cancel(interrupted))),

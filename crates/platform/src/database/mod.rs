@@ -3,8 +3,11 @@
 mod clock;
 mod config;
 mod connection;
+mod hosts;
 mod leadership;
 mod lease;
+mod pool;
+mod sessions;
 pub mod store;
 mod time;
 mod url;
@@ -13,9 +16,10 @@ pub use crate::error_text::with_causes;
 pub use clock::{CLOCK_SKEW_MAX, DatabaseClock};
 pub use config::DatabaseConfig;
 pub use connection::connect;
-pub use deadpool_postgres::Pool;
+pub use hosts::takes_no_writes;
 pub use leadership::Leadership;
 pub use lease::Lease;
+pub use pool::{Pool, Silent};
 pub use time::{from_sql_time, to_sql_time};
 pub use tokio_postgres::Client;
 pub use url::DatabaseUrl;
@@ -33,6 +37,12 @@ pub enum DatabaseError {
         "the database URL asks for TLS (sslmode=require), which this build cannot do; use a Unix socket, a private network or a local proxy"
     )]
     Tls,
+    #[error(
+        "the database URL leads to a pooler that gives each transaction another session (pgbouncer: pool_mode = transaction or \
+         statement), or has too few sessions; Florin needs one for each of its connections: set pool_mode = session, or connect to \
+         PostgreSQL itself"
+    )]
+    Pooled,
     #[error("the pool of connections cannot be built: {0}")]
     Pool(String),
     #[error("PostgreSQL cannot be reached: {0}")]

@@ -8,6 +8,7 @@ use tokio_postgres::{Client, Error};
 const UPDATES: &[(&str, &[&str])] = &[
     ("accounts", &["debits_posted", "credits_posted", "debits_pending", "credits_pending"]),
     ("objects", &["version", "customer", "parent_kind", "parent", "status", "due", "terms", "state"]),
+    ("probes", &["tried"]),
     ("idempotency_keys", &["fingerprint", "created", "status", "object_kind", "object", "version", "body"]),
 ];
 /// The table from which it may delete.

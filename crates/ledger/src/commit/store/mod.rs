@@ -2,6 +2,7 @@
 
 mod arrays;
 pub(super) mod connection;
+pub(super) mod probe;
 pub(super) mod read_state;
 mod read_statements;
 pub(super) mod settled;

@@ -13,7 +13,7 @@ use tokio_postgres::{Client, Error, Statement};
 /// own, so that PostgreSQL releases the locks of tenants if a server process stops working. A lock that is not free soon
 /// is waited for in the queue, where it holds up one tenant only.
 pub(crate) const SETTINGS: &str = "\
-    SET default_transaction_isolation = 'read committed'; SET default_transaction_read_only = off; \
+    SET default_transaction_isolation = 'read committed'; \
     SET plan_cache_mode = force_generic_plan; \
     SET enable_seqscan = off; SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_bitmapscan = off; \
     SET jit = off; \
@@ -26,6 +26,17 @@ pub(crate) const SETTINGS: &str = "\
 pub(crate) const DURABLE: &str = "SELECT d.value, set_config('synchronous_commit', \
     CASE d.value WHEN 'off' THEN 'on' ELSE d.value END, false) \
     FROM (SELECT current_setting('synchronous_commit') AS value OFFSET 0) d";
+
+/// Which process of PostgreSQL serves this connection, and whether a new session of this role in this database may only read, as its
+/// administrator has set it since this one began. What `postgresql.conf` says, a session follows by itself.
+pub(crate) const SESSION: &str = "SELECT pg_backend_pid(), coalesce((
+        SELECT split_part(c.setting, '=', 2)::bool
+        FROM pg_db_role_setting s CROSS JOIN LATERAL UNNEST(s.setconfig) AS c (setting)
+        WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
+            AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))
+            AND c.setting LIKE 'default_transaction_read_only=%'
+        ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1
+    ), false)";
 
 pub(crate) const BEGIN: &str = "BEGIN";
 

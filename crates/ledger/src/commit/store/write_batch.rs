@@ -73,6 +73,18 @@ pub(crate) async fn write_batch(
     }
 }
 
+/// Writes nothing, to all tables at once, by the statement that writes batches: it fails as that would, if a privilege is missing,
+/// or if the session may only read.
+pub(crate) async fn write_nothing(connection: &mut Connection) -> Result<(), Error> {
+    let nothing = Writes::default();
+    let parts = parts_of(&nothing, true);
+    let statement =
+        connection.write_statement(Compared::Nothing, parts.iter().map(|part| (part.number, part.set))).await?;
+    let parameters: Vec<Parameter<'_>> =
+        parts.iter().flat_map(|part| &part.arrays).map(|array| &**array as Parameter<'_>).collect();
+    connection.client.execute(&statement, &parameters).await.map(drop)
+}
+
 /// The parameters of what is compared.
 fn remembered(states: &BTreeMap<i32, TenantState>, compared: Compared) -> Arrays<'_> {
     if compared == Compared::Nothing {
@@ -109,10 +121,14 @@ struct Part<'a> {
 
 /// The sets that have rows.
 fn parts<'a>(writes: &'a Writes<'a>) -> Vec<Part<'a>> {
+    parts_of(writes, false)
+}
+
+fn parts_of<'a>(writes: &'a Writes<'a>, empty_ones_too: bool) -> Vec<Part<'a>> {
     let mut parts = Vec::with_capacity(8);
     let mut number = 0;
     let mut add = |set: &'static RowSet, count: usize, arrays: &dyn Fn() -> Arrays<'a>| {
-        if count > 0 {
+        if count > 0 || empty_ones_too {
             parts.push(Part { number, set, arrays: arrays() });
         }
         number += 1;

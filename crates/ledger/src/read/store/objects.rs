@@ -5,7 +5,7 @@ use super::together::{Arrays, Found, LARGE, LookUp, Together};
 use crate::store::errors::RowError;
 use crate::store::rows::{self, OBJECT_COLUMNS, STATE};
 use contracts::ledger::{LedgerError, Stored};
-use deadpool_postgres::Pool;
+use platform::database::Pool;
 use tokio_postgres::Row;
 use types::ObjectId;
 use uuid::Uuid;

@@ -1,11 +1,11 @@
 //! A statement with its parameters, and running it on a connection of the pool.
 
-use super::stream::{Budget, Rows};
+use super::stream::{Budget, Rows, closed};
 use crate::store::errors::{ReadError, RowError};
 use contracts::ledger::LedgerError;
-use deadpool_postgres::{ClientWrapper, Pool, PoolError};
+use deadpool_postgres::{ClientWrapper, Object, PoolError};
 use futures_util::TryStreamExt;
-use platform::database::Lease;
+use platform::database::{Lease, Pool};
 use tokio_postgres::types::{FromSqlOwned, ToSql, Type};
 use tokio_postgres::{Error, Row, RowStream};
 use uuid::Uuid;
@@ -128,8 +128,10 @@ impl QueryPool {
     /// The rows that a read finds, one after another. It is given up when they are dropped.
     pub(super) async fn open(&self, query: &Query) -> Result<Rows, LedgerError> {
         let connection = self.lease().await?;
-        let asked = query.ask(&connection).await;
-        Rows::of(connection, asked)
+        match connection.answered(query.ask(&connection)).await {
+            Ok(asked) => Rows::of(connection, asked),
+            Err(silent) => Err(closed(connection, silent)),
+        }
     }
 
     /// What a statement that writes finds. It is never given up: PostgreSQL carries it out, whether this is dropped or not.
@@ -140,7 +142,13 @@ impl QueryPool {
     ) -> Result<Vec<T>, LedgerError> {
         let connection = self.0.get().await.map_err(no_connection)?;
         let found = async { query.ask(&connection).await?.try_collect::<Vec<Row>>().await };
-        let rows = found.await.map_err(ReadError::Database)?;
+        let rows = match self.0.answered(found).await {
+            Ok(rows) => rows.map_err(ReadError::Database)?,
+            Err(silent) => {
+                drop(Object::take(connection));
+                return Err(LedgerError::Unavailable(silent.to_string()));
+            }
+        };
         rows.iter().map(read).collect::<Result<_, _>>().map_err(|error| ReadError::Row(error).into())
     }
 

@@ -3,7 +3,7 @@
 use crate::store::errors::ReadError;
 use contracts::ledger::LedgerError;
 use futures_util::TryStreamExt;
-use platform::database::Lease;
+use platform::database::{Lease, Silent};
 use std::pin::Pin;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Error, Row, RowStream};
@@ -52,6 +52,12 @@ impl Turn {
     }
 }
 
+/// Closes a connection on which PostgreSQL was silent.
+pub(super) fn closed(connection: Lease, silent: Silent) -> LedgerError {
+    connection.close();
+    LedgerError::Unavailable(silent.to_string())
+}
+
 /// Rows that are being read. A connection on which more is to come when this is dropped is not used again: the next statement
 /// would wait until PostgreSQL has sent what nothing reads.
 pub(super) struct Rows {
@@ -74,7 +80,15 @@ impl Rows {
 
     pub async fn next(&mut self) -> Result<Option<Row>, LedgerError> {
         let Some(rows) = &mut self.rows else { return Ok(None) };
-        match rows.try_next().await {
+        let Some(connection) = &self.connection else { return Ok(None) };
+        let next = match connection.answered(rows.try_next()).await {
+            Ok(next) => next,
+            Err(silent) => {
+                self.rows = None;
+                return self.connection.take().map_or(Ok(None), |connection| Err(closed(connection, silent)));
+            }
+        };
+        match next {
             Ok(Some(row)) => {
                 self.turn.worked(row.raw_size_bytes()).await;
                 return Ok(Some(row));

@@ -4,11 +4,10 @@
 
 use crate::own_thread;
 use crate::store::errors::{ReadError, RowError};
-use crate::store::round_trip;
 use contracts::ledger::LedgerError;
-use deadpool::managed::Manager;
-use deadpool_postgres::{ClientWrapper, Pool};
+use deadpool_postgres::ClientWrapper;
 use futures_util::future::join_all;
+use platform::database::Pool;
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -101,11 +100,11 @@ async fn serve<L: LookUp>(pool: &Pool, queue: &Mutex<mpsc::Receiver<Wanted<L>>>)
             return;
         }
         let (keys, places) = distinct(wanted.iter().map(|wanted| wanted.key));
-        let found: Vec<Answer<L>> = match round_trip::limited(read::<L>(pool, &mut connection, &keys)).await {
+        let found: Vec<Answer<L>> = match pool.answered(read::<L>(pool, &mut connection, &keys)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => vec![Err(error.into()); keys.len()],
             // The connection is dropped: an answer to the old question may still arrive on it.
-            Err(reason) => vec![Err(LedgerError::Unavailable(reason)); keys.len()],
+            Err(silent) => vec![Err(LedgerError::Unavailable(silent.to_string())); keys.len()],
         };
         for (wanted, place) in wanted.into_iter().zip(places) {
             // The caller may have hung up.
@@ -157,7 +156,7 @@ async fn read<L: LookUp>(
 
 /// A connection outside of the pool, with the statement.
 async fn connect(pool: &Pool, sql: &str) -> Result<(ClientWrapper, Statement), Error> {
-    let client = pool.manager().create().await?;
+    let client = pool.separate().await?;
     let statement = client.prepare(sql).await?;
     Ok((client, statement))
 }

@@ -30,6 +30,20 @@ pub async fn ping(client: &Client) -> Result<(), DatabaseError> {
     Ok(())
 }
 
+/// Which process of PostgreSQL serves the connection.
+pub(super) async fn backend(client: &Client) -> Result<i32, DatabaseError> {
+    let rows = client.query_typed("SELECT pg_backend_pid()", &[]).await?;
+    Ok(rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or_default())
+}
+
+pub(super) async fn begin(client: &Client) -> Result<(), DatabaseError> {
+    Ok(client.batch_execute("BEGIN").await?)
+}
+
+pub(super) async fn roll_back(client: &Client) -> Result<(), DatabaseError> {
+    Ok(client.batch_execute("ROLLBACK").await?)
+}
+
 /// What time it is by the server's clock, in one round trip.
 pub async fn time(client: &Client) -> Result<Timestamp, DatabaseError> {
     let rows = client.query_typed("SELECT clock_timestamp()", &[]).await?;
