@@ -1,9 +1,9 @@
 //! Writing log lines to standard error on a thread of its own, many at a time: a request that logs a line waits neither
-//! for a call to the system nor for a thread to wake up. No line is lost.
+//! for a call to the system nor for a thread to wake up. Nor does it wait for who reads standard error: while that is not read,
+//! lines are dropped, and counted.
 
 use std::io::{self, Write};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::JoinHandle;
 use std::time::Duration;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -11,47 +11,55 @@ use tracing_subscriber::fmt::MakeWriter;
 const TOGETHER: Duration = Duration::from_millis(10);
 /// With so many bytes waiting the thread writes without delay.
 const MANY: usize = 64 * 1024;
-/// With so many bytes waiting, threads that log wait too.
+/// With so many bytes waiting, further lines are dropped.
 const WAITING_MAX: usize = 1024 * 1024;
+/// How long a process that ends waits until what is left is written.
+const LAST_MAX: Duration = Duration::from_secs(2);
 
 /// Takes log lines.
 #[derive(Clone)]
 pub struct Lines(Arc<Shared>);
 
-/// Writes what is left when it is dropped.
-pub struct LinesGuard {
-    lines: Lines,
-    writer: Option<JoinHandle<()>>,
-}
+/// Writes what is left when it is dropped, if it can be written soon.
+pub struct LinesGuard(Lines);
 
 #[derive(Default)]
 struct Shared {
     waiting: Mutex<Waiting>,
     /// The first bytes have come, or [`MANY`], or the last ones.
     added: Condvar,
-    /// The waiting bytes were taken.
-    taken: Condvar,
+    /// All is written, and no more will come.
+    ended: Condvar,
 }
 
 #[derive(Default)]
 struct Waiting {
     bytes: Vec<u8>,
+    /// Lines that were dropped since lines were taken last.
+    dropped: u64,
     closed: bool,
+    ended: bool,
 }
 
 /// Starts the thread that writes to `out`.
 pub fn lines(mut out: impl Write + Send + 'static) -> io::Result<(Lines, LinesGuard)> {
     let lines = Lines(Arc::default());
     let shared = Arc::clone(&lines.0);
-    let writer = std::thread::Builder::new().name("log".to_owned()).spawn(move || {
+    std::thread::Builder::new().name("log".to_owned()).spawn(move || {
         let mut batch = Vec::new();
-        while shared.take(&mut batch) {
+        while let Some(dropped) = shared.take(&mut batch) {
+            // There is room for it now; it comes after those that were not dropped.
+            if dropped > 0 {
+                tracing::warn!(dropped, "log lines were dropped, because standard error was not read");
+            }
             // When standard error cannot be written to, the error has nowhere to go either.
             let _ = out.write_all(&batch).and_then(|()| out.flush());
             batch.clear();
         }
+        shared.waiting().ended = true;
+        shared.ended.notify_all();
     })?;
-    Ok((lines.clone(), LinesGuard { lines, writer: Some(writer) }))
+    Ok((lines.clone(), LinesGuard(lines)))
 }
 
 impl Shared {
@@ -60,27 +68,29 @@ impl Shared {
     }
 
     fn add(&self, line: &[u8]) {
-        let waiting = self.waiting();
-        let full = |waiting: &mut Waiting| waiting.bytes.len() >= WAITING_MAX && !waiting.closed;
-        let mut waiting = self.taken.wait_while(waiting, full).unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.waiting();
         let before = waiting.bytes.len();
+        if before >= WAITING_MAX {
+            waiting.dropped += 1;
+            drop(waiting);
+            metrics::counter!("florin_log_lines_dropped_total").increment(1);
+            return;
+        }
         waiting.bytes.extend_from_slice(line);
         if before == 0 || (before < MANY && waiting.bytes.len() >= MANY) {
             self.added.notify_one();
         }
     }
 
-    /// Waits for lines and takes all there are; says whether there were any.
-    fn take(&self, batch: &mut Vec<u8>) -> bool {
+    /// Waits for lines and takes all there are; says how many were dropped. `None` when no more will come.
+    fn take(&self, batch: &mut Vec<u8>) -> Option<u64> {
         let nothing = |waiting: &mut Waiting| waiting.bytes.is_empty() && !waiting.closed;
         let waiting = self.added.wait_while(self.waiting(), nothing).unwrap_or_else(PoisonError::into_inner);
         let few = |waiting: &mut Waiting| waiting.bytes.len() < MANY && !waiting.closed;
         let (mut waiting, _) =
             self.added.wait_timeout_while(waiting, TOGETHER, few).unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(batch, &mut waiting.bytes);
-        drop(waiting);
-        self.taken.notify_all();
-        !batch.is_empty()
+        (!batch.is_empty()).then(|| std::mem::take(&mut waiting.dropped))
     }
 }
 
@@ -105,12 +115,11 @@ impl Write for &Lines {
 
 impl Drop for LinesGuard {
     fn drop(&mut self) {
-        self.lines.0.waiting().closed = true;
-        self.lines.0.added.notify_one();
-        self.lines.0.taken.notify_all();
-        if let Some(writer) = self.writer.take() {
-            let _ = writer.join();
-        }
+        let shared = &self.0.0;
+        let mut waiting = shared.waiting();
+        waiting.closed = true;
+        shared.added.notify_one();
+        let _ = shared.ended.wait_timeout_while(waiting, LAST_MAX, |waiting| !waiting.ended);
     }
 }
 
@@ -132,15 +141,54 @@ mod tests {
         }
     }
 
+    /// Is read from when it has received something.
+    struct Stalled(std::sync::mpsc::Receiver<()>, Kept);
+
+    impl Write for Stalled {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            let _ = self.0.recv();
+            self.1.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn loses_nothing_and_keeps_the_order_of_each_thread() {
+    fn no_thread_waits_for_who_reads_and_what_was_dropped_is_counted() {
+        let (read, reads) = std::sync::mpsc::channel();
+        let kept = Kept::default();
+        let (lines, guard) = lines(Stalled(reads, kept.clone())).unwrap();
+        let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
+        let sent = 4 * WAITING_MAX / line.len();
+        (0..sent).for_each(|_| (&lines).write_all(&line).unwrap());
+        let dropped = lines.0.waiting().dropped;
+        assert!(dropped > 0);
+        drop(read);
+        drop(guard);
+        let written = kept.0.lock().unwrap().len() / line.len();
+        assert_eq!(u64::try_from(sent - written).unwrap(), dropped, "all others are written");
+        assert_eq!(lines.0.waiting().dropped, 0, "it was said how many");
+    }
+
+    #[test]
+    fn a_process_ends_also_when_its_log_is_not_read() {
+        let (_read, reads) = std::sync::mpsc::channel();
+        let (lines, guard) = lines(Stalled(reads, Kept::default())).unwrap();
+        (&lines).write_all(b"x\n").unwrap();
+        drop(guard);
+    }
+
+    #[test]
+    fn loses_nothing_that_is_read_and_keeps_the_order_of_each_thread() {
         let kept = Kept::default();
         let (lines, guard) = lines(kept.clone()).unwrap();
         let threads: Vec<_> = (0..4)
             .map(|thread| {
                 let lines = lines.clone();
                 std::thread::spawn(move || {
-                    for number in 0..20_000 {
+                    for number in 0..2_000 {
                         (&lines).write_all(format!("{thread} {number} {}\n", "x".repeat(60)).as_bytes()).unwrap();
                     }
                 })
@@ -152,7 +200,7 @@ mod tests {
         for thread in 0..4 {
             let prefix = format!("{thread} ");
             let of_thread = text.lines().filter_map(|line| line.strip_prefix(&prefix)?.split(' ').next());
-            assert!(of_thread.eq((0..20_000).map(|number| number.to_string())));
+            assert!(of_thread.eq((0..2_000).map(|number| number.to_string())));
         }
     }
 }

@@ -109,7 +109,7 @@ pub struct Telemetry {
     log_filter: LogFilter,
     traces: Option<SdkTracerProvider>,
     /// Writes the lines that are left when it is dropped.
-    _lines: Option<LinesGuard>,
+    _lines: LinesGuard,
 }
 
 /// Starts logging and tracing. Once in a process.
@@ -125,17 +125,15 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
         LogFormat::Human => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let mut guarded = None;
+    let (writer, guard) = log_writer::lines(std::io::stderr())?;
     let logs = if json {
-        let (writer, guard) = log_writer::lines(std::io::stderr())?;
-        guarded = Some(guard);
         fmt::layer().event_format(JsonLines).fmt_fields(JsonLines).with_writer(writer).boxed()
     } else {
         let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
-        fmt::layer().compact().with_target(false).with_ansi(colours).with_writer(std::io::stderr).boxed()
+        fmt::layer().compact().with_target(false).with_ansi(colours).with_writer(writer).boxed()
     };
     tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
-    Ok(Telemetry { log_filter, traces: provider, _lines: guarded })
+    Ok(Telemetry { log_filter, traces: provider, _lines: guard })
 }
 
 /// Reads a log filter.
