@@ -20,4 +20,4 @@ mod verify;
 pub use config::{CommitterConfig, ScanConfig};
 pub use pg_ledger::PgLedger;
 pub use read::Scans;
-pub use verify::{Finding, IndexOf, Report, verify};
+pub use verify::{Finding, IndexOf, KeptHead, NotAHead, Report, verify, verify_since};

@@ -6,7 +6,7 @@ mod support;
 
 use contracts::ledger::{Ledger, LedgerError};
 use domain::commit::Index;
-use ledger::{CommitterConfig, Report, verify};
+use ledger::{CommitterConfig, KeptHead, Report, verify, verify_since};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,35 @@ async fn sound_books_are_sound() {
     let unknown = tenant_id(99);
     let error = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), unknown, None).await.unwrap_err();
     assert_eq!(error, LedgerError::NoSuchTenant(unknown));
+}
+
+/// Books that were restored to an earlier moment are sound, and what came after it is gone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_is_missing_since_a_kept_head_is_noticed() {
+    let database = TestDatabase::start().await;
+    support::prepare(&database, support::tenant()).await;
+    let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
+    support::fill(ledger.as_ref(), support::tenant()).await;
+    let kept: KeptHead = report(&database).await.head.unwrap().parse().unwrap();
+    let pool = database.pool(platform::database::store::SERVICE_ROLE, 1);
+    let found = async |kept: &KeptHead| {
+        let report = verify_since(&pool, support::tenant(), None, Some(kept)).await.unwrap();
+        report.findings.iter().map(|finding| format!("{}: {}", finding.check, finding.detail)).collect::<Vec<_>>()
+    };
+    ledger.commit(support::tenant(), support::charge(99).1).await.unwrap();
+    assert_eq!(found(&kept).await, [""; 0], "it is there, and more");
+    let last: KeptHead = report(&database).await.head.unwrap().parse().unwrap();
+    assert_eq!(found(&last).await, [""; 0]);
+    let lost = found(&KeptHead { position: last.position + 612, ..last.clone() }).await;
+    assert!(lost.len() == 1 && lost[0].starts_with("since: the log ends before it"), "{lost:?}");
+    for (position, hash, says) in [
+        (kept.position, &last.hash, "since: this row has another hash"),
+        (last.position, &kept.hash, "since: this row has another hash"),
+        (2, &kept.hash, "since: the log has no row that begins here"),
+    ] {
+        let changed = found(&KeptHead { position, hash: hash.clone() }).await;
+        assert!(changed.len() == 1 && changed[0].starts_with(says), "{position}: {changed:?}");
+    }
 }
 
 /// A log is its tenant's own: in another tenant's name its hashes are wrong.

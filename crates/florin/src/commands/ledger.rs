@@ -2,14 +2,14 @@
 
 use super::Command;
 use crate::arguments::WhichDatabase;
-use crate::exit_code::Code;
+use crate::exit_code::{Code, Failure};
 use crate::output::{Output, table};
 use crate::services::Services;
 use clap::{Args, Subcommand};
 use contracts::Ledger as _;
 use contracts::identity::Tenant;
 use contracts::ledger::Balance;
-use ledger::Report;
+use ledger::{KeptHead, Report};
 use serde_json::{Value, json};
 use std::sync::Arc;
 use types::{Kind, Money};
@@ -35,6 +35,9 @@ enum Action {
     Verify {
         #[command(flatten)]
         books: Books,
+        /// The head that an earlier verification printed: fails unless the log still has exactly that row.
+        #[arg(long, value_name = "POSITION:HASH")]
+        since: Option<KeptHead>,
     },
 }
 
@@ -49,12 +52,12 @@ struct Books {
 
 impl Command for Ledger {
     async fn run(&self, output: Output) -> anyhow::Result<Code> {
-        let (Action::Balances { books, .. } | Action::Verify { books }) = &self.action;
+        let (Action::Balances { books, .. } | Action::Verify { books, .. }) = &self.action;
         let services = Services::on(books.database.require()?).await?;
         let tenants = services.tenants(books.tenant.as_deref()).await?;
         match &self.action {
             Action::Balances { prefix, .. } => balances(&services, &tenants, prefix, output).await,
-            Action::Verify { .. } => verify(&services, &tenants, output).await,
+            Action::Verify { since, .. } => verify(&services, &tenants, since.as_ref(), output).await,
         }
     }
 }
@@ -81,14 +84,22 @@ async fn balances(services: &Services, tenants: &[Tenant], prefix: &str, output:
     Ok(Code::Ok)
 }
 
-async fn verify(services: &Services, tenants: &[Tenant], output: Output) -> anyhow::Result<Code> {
+async fn verify(
+    services: &Services,
+    tenants: &[Tenant],
+    since: Option<&KeptHead>,
+    output: Output,
+) -> anyhow::Result<Code> {
+    if since.is_some() && tenants.len() != 1 {
+        return Err(Failure::usage("--since is of one tenant's log; name the tenant with --tenant"));
+    }
     let mut reports = Vec::new();
     let mut texts = Vec::new();
     for tenant in tenants {
         let api = Arc::clone(&services.api);
         let index_of =
             move |kind: Kind, state: &Value| api.services.kinds.facts(kind).and_then(|facts| (facts.index)(state));
-        let report = ledger::verify(&services.pool, tenant.id, Some(&index_of)).await?;
+        let report = ledger::verify_since(&services.pool, tenant.id, Some(&index_of), since).await?;
         texts.push(explain(&tenant.name, &report));
         reports.push(report);
     }
@@ -106,7 +117,7 @@ fn explain(name: &str, report: &Report) -> String {
         "{name}: {verdict} up to position {} ({} events, {} objects, {} transfers, {} accounts, {} ms)",
         report.position, report.events, report.objects, report.transfers, report.accounts, report.duration_ms
     )];
-    lines.extend(report.hash.as_ref().map(|hash| format!("  sha256 {hash}")));
+    lines.extend(report.head.as_ref().map(|head| format!("  head {head}")));
     let findings = report.findings.iter();
     lines.extend(findings.map(|finding| format!("  {}  {}: {}", finding.check, finding.subject, finding.detail)));
     lines.join("\n")

@@ -1,6 +1,7 @@
 //! Checks the log itself: positions have no gap, time does not run backwards, hashes follow from all that comes before,
 //! entries can be read, the log is found by the public types that are in it, and every transfer is of a row.
 
+use super::kept_head::KeptHead;
 use super::report::Report;
 use super::store::{Books, CommitRow, Head, TransferRow};
 use super::transfers::Replay;
@@ -19,13 +20,18 @@ type Accounts = HashMap<String, Account>;
 
 /// Goes through the rows up to the head, with their transfers. Neither ever changes, so what is read later is as it was
 /// when the head was read.
-pub(super) async fn check(books: &Books, head: &Head, report: &mut Report) -> Result<(), ReadError> {
+pub(super) async fn check(
+    books: &Books,
+    head: &Head,
+    since: Option<&KeptHead>,
+    report: &mut Report,
+) -> Result<(), ReadError> {
     let accounts: Accounts =
         head.accounts.iter().map(|balance| (balance.account.code.clone(), balance.account.clone())).collect();
     let mut replay = Replay::new(&head.accounts, report);
     let (mut expected, mut hash) = (FIRST_POSITION, hash::Head::of_empty_log(report.tenant).hash);
     let mut time = Timestamp::default();
-    let mut read = 0;
+    let (mut read, mut at_kept) = (0, None);
     loop {
         let rows = books.log(read, head.position).await?;
         let Some(last) = rows.last().map(|row| row.log.position) else { break };
@@ -55,14 +61,24 @@ pub(super) async fn check(books: &Books, head: &Head, report: &mut Report) -> Re
                 }
             }
             hash = check_hash(&hash, &row, &of_row, &accounts, report);
+            if since.is_some_and(|kept| kept.position == position) {
+                at_kept = Some(shown(&hash));
+            }
             check_entries(books, &row, report);
         }
         read = last;
     }
     report.position = head.position;
-    report.hash = (expected > FIRST_POSITION).then(|| hash.iter().map(|byte| format!("{byte:02x}")).collect());
+    report.hash = (expected > FIRST_POSITION).then(|| shown(&hash));
+    if let Some(kept) = since {
+        kept.check(at_kept.as_deref(), report);
+    }
     replay.compare(&head.accounts, report);
     Ok(())
+}
+
+fn shown(hash: &Hash) -> String {
+    hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// A transfer whose position has no log row.

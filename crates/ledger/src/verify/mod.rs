@@ -1,6 +1,7 @@
 //! Replays a tenant's whole log and compares the result with what is stored. It shares no rule with the check that the
 //! committer makes (`commit::accept`), so that one finds the faults of the other.
 
+mod kept_head;
 mod log;
 mod objects;
 mod references;
@@ -8,6 +9,7 @@ mod report;
 mod store;
 mod transfers;
 
+pub use kept_head::{KeptHead, NotAHead};
 pub use objects::IndexOf;
 pub use report::{Finding, Report};
 
@@ -33,6 +35,17 @@ use types::TenantId;
 ///
 /// With `index_of`, the index of each object is compared too.
 pub async fn verify(pool: &Pool, tenant: TenantId, index_of: Option<&IndexOf>) -> Result<Report, LedgerError> {
+    verify_since(pool, tenant, index_of, None).await
+}
+
+/// As [`verify`], and that the log still has a row that an earlier verification has vouched for. Books that were restored to an
+/// earlier moment are sound; only what was kept elsewhere tells that something is gone.
+pub async fn verify_since(
+    pool: &Pool,
+    tenant: TenantId,
+    index_of: Option<&IndexOf>,
+    since: Option<&KeptHead>,
+) -> Result<Report, LedgerError> {
     let began = Instant::now();
     let mut report = Report::new(tenant);
     let connection =
@@ -40,7 +53,7 @@ pub async fn verify(pool: &Pool, tenant: TenantId, index_of: Option<&IndexOf>) -
     let work = async {
         let Some(books) = Books::open(connection, tenant).await? else { return Ok(false) };
         let head = books.head().await?;
-        log::check(&books, &head, &mut report).await?;
+        log::check(&books, &head, since, &mut report).await?;
         objects::check(&books, &head, &mut report, index_of).await?;
         references::check(&books, &head, &mut report).await?;
         Ok::<bool, ReadError>(true)
@@ -48,6 +61,7 @@ pub async fn verify(pool: &Pool, tenant: TenantId, index_of: Option<&IndexOf>) -
     if !work.await? {
         return Err(LedgerError::NoSuchTenant(tenant));
     }
+    report.head = report.hash.clone().map(|hash| KeptHead { position: report.position, hash }.to_string());
     report.duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
     Ok(report)
 }

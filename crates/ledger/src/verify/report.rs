@@ -22,6 +22,8 @@ pub struct Report {
     /// The hash of that row, in hexadecimal digits: it stands for all that was written up to there. `None` if the
     /// log is empty.
     pub hash: Option<String>,
+    /// `POSITION:HASH`, to be kept elsewhere for [`verify_since`](super::verify_since).
+    pub head: Option<String>,
     /// How many differences there are; `findings` has the first hundred.
     pub findings_total: u64,
     pub findings: Vec<Finding>,
@@ -31,7 +33,8 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which check: `positions`, `times`, `hashes`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`,
-    /// `totals` or `idempotency`.
+    /// `totals`,
+    /// `since` or `idempotency`.
     pub check: &'static str,
     /// The position, transfer, account, object or key.
     pub subject: String,
@@ -49,6 +52,7 @@ impl Report {
             duration_ms: 0,
             position: 0,
             hash: None,
+            head: None,
             findings_total: 0,
             findings: Vec::new(),
         }
