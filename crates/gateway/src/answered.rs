@@ -81,12 +81,13 @@ mod tests {
     use super::*;
     use crate::clients::Clients;
     use crate::limits::Limits;
+    use platform::Shutdown;
     use std::time::Duration;
 
     /// A listener that stopped before the future was polled closed the connection.
     #[test]
     fn a_request_is_at_work_before_its_answer_is_begun() {
-        let clients = Clients::new(Limits::default(), Vec::new());
+        let clients = Clients::new(Limits::default(), Vec::new(), Shutdown::new());
         let connection = Connection::new(clients.connected([192, 0, 2, 1].into()).unwrap());
         assert!(connection.has_ended(Duration::ZERO));
         let answer = answered(connection.clone(), Request::new(String::new()), async |_, _| Response::default());
