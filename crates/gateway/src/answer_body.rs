@@ -18,14 +18,15 @@ pub struct AnswerBody {
     connection: Arc<Connection>,
     /// For the first frame, which most often is the only one.
     unsent: Option<Unsent>,
+    merchant: bool,
 }
 
 impl AnswerBody {
-    /// `head_bytes` are held until the body's first frame was sent.
-    pub fn new(connection: Arc<Connection>, body: Body, head_bytes: usize, shared: bool) -> Self {
+    /// `head_bytes` are held until the body's first frame was sent, for a merchant or not.
+    pub fn new(connection: Arc<Connection>, merchant: bool, body: Body, head_bytes: usize, shared: bool) -> Self {
         let bytes = if shared { 0 } else { usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX) };
-        let unsent = Some(connection.answer(bytes.saturating_add(head_bytes)));
-        AnswerBody { body, connection, unsent }
+        let unsent = Some(connection.answer(bytes.saturating_add(head_bytes), merchant));
+        AnswerBody { body, connection, unsent, merchant }
     }
 }
 
@@ -52,7 +53,7 @@ impl HttpBody for AnswerBody {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(context));
         let unsent = self.unsent.take();
         let counted = |bytes: Bytes| {
-            let unsent = unsent.unwrap_or_else(|| self.connection.answer(bytes.len()));
+            let unsent = unsent.unwrap_or_else(|| self.connection.answer(bytes.len(), self.merchant));
             Bytes::from_owner(Counted { bytes, _unsent: unsent })
         };
         Poll::Ready(frame.map(|frame| frame.map(|frame| frame.map_data(counted))))

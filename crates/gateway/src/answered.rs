@@ -15,6 +15,8 @@ use tower::ServiceExt;
 
 /// What a request takes beside its line and headers, about.
 const REQUEST_BYTES: usize = 4 << 10;
+/// What a header takes beside its name and value, about.
+const HEADER_BYTES: usize = 100;
 /// What an answer takes beside its headers and body, about.
 const ANSWER_BYTES: usize = 1 << 10;
 
@@ -54,7 +56,7 @@ async fn worked_on<B>(
     }
     let shared = response.extensions().get::<Shared>().is_some();
     let bytes = ANSWER_BYTES + header_bytes(response.headers());
-    response.map(|body| AnswerBody::new(connection, body, bytes, shared))
+    response.map(|body| AnswerBody::new(connection, work.merchant, body, bytes, shared))
 }
 
 /// The answer of a router.
@@ -64,7 +66,7 @@ pub async fn routed(router: Router, request: Request<Incoming>) -> Response {
 }
 
 fn header_bytes(headers: &HeaderMap) -> usize {
-    headers.iter().map(|(name, value)| name.as_str().len() + value.len()).sum()
+    headers.iter().map(|(name, value)| name.as_str().len() + value.len() + HEADER_BYTES).sum()
 }
 
 /// RFC 9112, section 3.2: proxies that disagree about whom a request is for are deceived by a second one.

@@ -9,6 +9,7 @@ use api::endpoint::Route;
 use api::error::ApiError;
 use api::{Answer, Origin, Request};
 use contracts::{Caller, KeyKind};
+use futures_util::FutureExt;
 use http::request::Parts;
 use hyper::body::Incoming;
 use std::sync::Arc;
@@ -25,7 +26,12 @@ pub async fn answer(
     let limit = work.limits().request_timeout_ms;
     let reads = route.as_ref().is_some_and(|route| route.endpoint.reads());
     let answer = async {
-        let (caller, key) = auth::authenticate(&*edge.gateway.identity, &parts.headers).await?;
+        let authenticated = auth::authenticate(&*edge.gateway.identity, &parts.headers);
+        // While too much is held, no more waits for keys to be looked up: of keys that are known nothing is.
+        let (caller, key) = match work.has_too_much() {
+            true => authenticated.now_or_never().ok_or_else(ApiError::overloaded)??,
+            false => authenticated.await?,
+        };
         tracing::debug!(tenant = %caller.tenant.id, "authenticated");
         work.shows(caller.key);
         if work.has_too_much() {

@@ -25,7 +25,14 @@ pub struct Clients {
 #[derive(Default)]
 struct Address {
     connections: AtomicUsize,
-    held: AtomicUsize,
+    held_for_merchants: AtomicUsize,
+    held_for_strangers: AtomicUsize,
+}
+
+impl Address {
+    fn held(&self, for_merchants: bool) -> &AtomicUsize {
+        if for_merchants { &self.held_for_merchants } else { &self.held_for_strangers }
+    }
 }
 
 /// One connection of an address; it is given back when this is dropped.
@@ -79,12 +86,15 @@ impl Clients {
         if for_merchants { &self.held_for_merchants } else { &self.held_for_strangers }
     }
 
-    /// Whether more is held than may be. Strangers, who have shown no merchant's key, have a quarter, so that they do not use up
-    /// what merchants have.
+    /// What strangers may have, who have shown no merchant's key: a quarter, so that they do not use up what merchants have.
+    fn of_strangers(&self) -> usize {
+        self.limits.held_bytes_max / 4
+    }
+
+    /// Whether more is held than may be.
     fn hold_too_much(&self, merchant: bool) -> bool {
         let [merchants, strangers] = [true, false].map(|merchants| self.held(merchants).load(Ordering::Relaxed));
-        let most = self.limits.held_bytes_max;
-        let of_strangers = most / 4;
+        let (most, of_strangers) = (self.limits.held_bytes_max, self.of_strangers());
         if merchant {
             merchants > most - of_strangers
         } else {
@@ -108,8 +118,9 @@ impl Client {
         self.clients.shutdown.is_requested()
     }
 
-    pub fn hold(self: &Arc<Self>, bytes: usize) -> Held {
-        let mut held = Held { client: self.clone(), bytes: 0, for_merchant: self.of_merchant.load(Ordering::Relaxed) };
+    /// So many bytes, for a merchant or not.
+    pub fn hold(self: &Arc<Self>, bytes: usize, for_merchant: bool) -> Held {
+        let mut held = Held { client: self.clone(), bytes: 0, for_merchant };
         held.more(bytes);
         held
     }
@@ -119,14 +130,20 @@ impl Client {
         self.of_merchant.store(true, Ordering::Relaxed);
     }
 
-    /// Whether no more may be held for this client.
-    pub fn has_too_much(&self) -> bool {
-        if self.clients.hold_too_much(self.of_merchant.load(Ordering::Relaxed)) {
+    /// Whether what comes is most likely a merchant's. What comes through a proxy is of many clients.
+    pub fn was_merchants(&self) -> bool {
+        !self.is_proxy && self.of_merchant.load(Ordering::Relaxed)
+    }
+
+    /// Whether no more may be held for this client, as a merchant or as a stranger: an address has a share of what either may have.
+    pub fn has_too_much(&self, merchant: bool) -> bool {
+        if self.clients.hold_too_much(merchant) {
             reached("held_bytes_max");
             return true;
         }
-        let most = self.clients.limits.held_bytes_max;
-        if !self.is_proxy && self.address.held.load(Ordering::Relaxed) > self.clients.limits.share_of(most) {
+        let most = if merchant { self.clients.limits.held_bytes_max } else { self.clients.of_strangers() };
+        let held = self.address.held(merchant).load(Ordering::Relaxed);
+        if !self.is_proxy && held > self.clients.limits.share_of(most) {
             reached("held_bytes_of_address");
             return true;
         }
@@ -146,7 +163,7 @@ impl Drop for Client {
 impl Held {
     pub fn more(&mut self, bytes: usize) {
         self.bytes += bytes;
-        self.client.address.held.fetch_add(bytes, Ordering::Relaxed);
+        self.client.address.held(self.for_merchant).fetch_add(bytes, Ordering::Relaxed);
         self.client.clients.held(self.for_merchant).fetch_add(bytes, Ordering::Relaxed);
     }
 
@@ -157,7 +174,7 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        self.client.address.held.fetch_sub(self.bytes, Ordering::Relaxed);
+        self.client.address.held(self.for_merchant).fetch_sub(self.bytes, Ordering::Relaxed);
         self.client.clients.held(self.for_merchant).fetch_sub(self.bytes, Ordering::Relaxed);
     }
 }
@@ -181,29 +198,30 @@ mod tests {
 
         let proxies: Vec<_> = (0..3).map(|_| clients.connected("198.51.100.1".parse().unwrap()).unwrap()).collect();
         proxies.iter().for_each(|proxy| proxy.is_merchant());
-        let of_proxy = proxies[0].hold(101);
-        assert!(!proxies[1].has_too_much(), "it speaks for many");
+        assert!(!proxies[0].was_merchants(), "another client's request may come next");
+        let of_proxy = proxies[0].hold(101, true);
+        assert!(!proxies[1].has_too_much(true), "it speaks for many");
         drop((of_proxy, proxies));
 
-        // Strangers have a quarter in all, and so has an address.
-        let strangers = third.hold(101);
-        assert!(first.has_too_much());
+        // Strangers have a quarter in all, and an address a quarter of that.
+        let some = first.hold(26, false);
+        assert!(second.has_too_much(false) && !third.has_too_much(false));
+        let strangers = third.hold(75, false);
+        assert!(third.has_too_much(false) && !third.has_too_much(true));
+        drop((some, strangers));
+        assert!(!first.has_too_much(false) && !first.was_merchants());
         first.is_merchant();
-        assert!(!first.has_too_much() && second.has_too_much());
-        drop(strangers);
-        for client in [&first, &second, &third] {
-            client.is_merchant();
-        }
+        assert!(first.was_merchants());
 
-        let mut held = first.hold(100);
-        assert!(!second.has_too_much());
+        let mut held = first.hold(100, true);
+        assert!(!second.has_too_much(true));
         held.more(1);
-        assert!(second.has_too_much() && !third.has_too_much());
-        let of_all = third.hold(300);
-        assert!(third.has_too_much());
+        assert!(second.has_too_much(true) && !third.has_too_much(true));
+        let of_all = third.hold(300, true);
+        assert!(third.has_too_much(true));
         drop(of_all);
         drop((held, first));
-        assert!(!second.has_too_much());
+        assert!(!second.has_too_much(true));
         assert!(clients.connected(one).is_some());
         drop(second);
         assert_eq!(clients.addresses.lock().unwrap().len(), 1);

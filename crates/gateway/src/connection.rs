@@ -54,6 +54,8 @@ struct Activity {
 pub struct Work {
     connection: Arc<Connection>,
     held: Held,
+    /// Whether it is a merchant's, as far as is known.
+    pub merchant: bool,
     /// Whether there is something of the request's body that was not read.
     pub unread: bool,
 }
@@ -90,17 +92,18 @@ impl Connection {
         activity.requested = true;
         activity.at_work += 1;
         drop(activity);
-        Work { connection: self.clone(), held: self.client.hold(bytes), unread: has_body }
+        let merchant = self.client.was_merchants();
+        Work { connection: self.clone(), held: self.client.hold(bytes, merchant), merchant, unread: has_body }
     }
 
-    /// An answer of so many bytes waits to be sent.
-    pub fn answer(self: &Arc<Self>, bytes: usize) -> Unsent {
+    /// An answer of so many bytes waits to be sent, to a merchant or not.
+    pub fn answer(self: &Arc<Self>, bytes: usize, merchant: bool) -> Unsent {
         let mut activity = self.activity();
         activity.answers += 1;
         let number = activity.answers;
         activity.unsent.push((number, Instant::now()));
         drop(activity);
-        Unsent { connection: self.clone(), number, _held: self.client.hold(bytes) }
+        Unsent { connection: self.clone(), number, _held: self.client.hold(bytes, merchant) }
     }
 
     /// The limit for which the connection has to be closed, if there is one.
@@ -118,26 +121,27 @@ impl Connection {
 
     /// What it is good for, and since when, if it can be done without: what merchants have at work cannot.
     pub fn unneeded(&self) -> Option<(Use, Instant)> {
-        let activity = self.activity();
-        // A stranger's grows no younger by what is asked on it.
-        let since = if activity.shown == Some(KeyKind::Secret) { activity.changed } else { self.opened };
-        if activity.leaves || since.elapsed() < MOMENT {
-            return None;
-        }
-        let of = match (activity.shown, activity.at_work > 0) {
-            (None, true) => Use::Unknown,
-            (Some(KeyKind::Publishable), true) => Use::Payer,
-            (Some(KeyKind::Secret), at_work) if at_work || !activity.unsent.is_empty() => return None,
-            (Some(KeyKind::Secret), _) => Use::Kept,
-            (_, false) => Use::Silent,
-        };
-        Some((of, since))
+        self.activity().unneeded(self.opened)
     }
 
-    /// Another connection gets its place.
-    pub fn make_room(&self) {
-        self.activity().leaves = true;
-        self.makes_room.notify_one();
+    /// Whether it is too new to be judged.
+    pub fn is_new(&self) -> bool {
+        let activity = self.activity();
+        !activity.leaves && activity.shown.is_none() && self.opened.elapsed() < MOMENT
+    }
+
+    /// Whether a merchant's key was shown on it.
+    pub fn is_merchants(&self) -> bool {
+        self.activity().shown == Some(KeyKind::Secret)
+    }
+
+    /// Another connection gets its place, if it is still good for no more than that.
+    pub fn make_room(&self, of: Use) {
+        let mut activity = self.activity();
+        activity.leaves |= activity.unneeded(self.opened).is_some_and(|(now, _)| now <= of);
+        if activity.leaves {
+            self.makes_room.notify_one();
+        }
     }
 
     /// Ends when it has to make room.
@@ -161,6 +165,24 @@ impl Connection {
     }
 }
 
+impl Activity {
+    fn unneeded(&self, opened: Instant) -> Option<(Use, Instant)> {
+        // A stranger's grows no younger by what is asked on it.
+        let since = if self.shown == Some(KeyKind::Secret) { self.changed } else { opened };
+        if self.leaves || since.elapsed() < MOMENT {
+            return None;
+        }
+        let of = match (self.shown, self.at_work > 0) {
+            (None, true) => Use::Unknown,
+            (Some(KeyKind::Publishable), true) => Use::Payer,
+            (Some(KeyKind::Secret), at_work) if at_work || !self.unsent.is_empty() => return None,
+            (Some(KeyKind::Secret), _) => Use::Kept,
+            (_, false) => Use::Silent,
+        };
+        Some((of, since))
+    }
+}
+
 impl Work {
     pub fn limits(&self) -> &Limits {
         self.connection.client.limits()
@@ -176,7 +198,8 @@ impl Work {
         drop(activity);
         if key == KeyKind::Secret {
             self.connection.client.is_merchant();
-            self.held = self.connection.client.hold(self.held.bytes());
+            self.merchant = true;
+            self.held = self.connection.client.hold(self.held.bytes(), true);
         }
     }
 
@@ -192,7 +215,7 @@ impl Work {
 
     /// What is held for the request, for the work to hold: that may go on longer than its client waits.
     pub fn take_held(&mut self) -> Held {
-        let nothing = self.connection.client.hold(0);
+        let nothing = self.connection.client.hold(0, self.merchant);
         std::mem::replace(&mut self.held, nothing)
     }
 
@@ -201,9 +224,9 @@ impl Work {
         self.connection.client.should_leave()
     }
 
-    /// Whether no more may be held for this client.
+    /// Whether no more may be held for this client's request.
     pub fn has_too_much(&self) -> bool {
-        self.connection.client.has_too_much()
+        self.connection.client.has_too_much(self.merchant)
     }
 }
 

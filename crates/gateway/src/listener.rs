@@ -24,7 +24,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 const STREAM_WINDOW: u32 = 64 << 10;
 const CONNECTION_WINDOW: u32 = 256 << 10;
 /// Connections that the system accepts, at most, before they are accepted here.
-const BACKLOG: usize = 4_096;
+const BACKLOG: i32 = 4_096;
 /// How often HTTP/2 clients are asked whether they are still there.
 const PING_EVERY: Duration = Duration::from_secs(30);
 
@@ -41,6 +41,8 @@ where
 {
     listener.set_nonblocking(true)?;
     let listener = TcpListener::from_std(listener)?;
+    // The standard library asks for a hundred or so.
+    socket2::SockRef::from(&listener).listen(BACKLOG)?;
     let limits = &clients.limits;
     let http = Arc::new(http(limits));
     let room = Room::new(limits.connections_max);
@@ -76,6 +78,7 @@ where
             Err(error) => {
                 // Out of file descriptors, most likely: what is open goes on, and makes room.
                 tracing::warn!(%error, "a connection cannot be accepted");
+                room.make_room();
                 sleep(Duration::from_millis(50)).await;
             }
         }
@@ -156,7 +159,11 @@ async fn serve<A, F>(
         tokio::select! {
             biased;
             result = http.as_mut() => return ended(result),
-            () = connection.has_to_leave() => return tracing::debug!("a connection makes room"),
+            () = connection.has_to_leave() => {
+                tracing::debug!("a connection makes room");
+                // A merchant's request may have come since it was chosen.
+                if connection.is_merchants() { break } else { return }
+            }
             _ = stopping.changed() => break,
             _ = looks.tick() => {}
         }
@@ -172,6 +179,8 @@ async fn serve<A, F>(
         tokio::select! {
             biased;
             result = http.as_mut() => return ended(result),
+            // One that is slow to end is no better than one that does not.
+            () = connection.has_to_leave() => return,
             _ = looks.tick() => {}
         }
     }

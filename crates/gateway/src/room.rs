@@ -58,17 +58,20 @@ impl Room {
     }
 
     /// Closes the oldest of those that can best be done without.
-    fn make_room(&self) {
+    pub fn make_room(&self) {
         let connections = self.connections();
+        // Soon it is known whether they are strangers': until then merchants' are kept.
+        let waits = connections.values().any(|connection| connection.is_new());
         let mut unneeded: Vec<(Use, Instant, &Arc<Connection>)> = connections
             .values()
             .filter_map(|connection| connection.unneeded().map(|(of, since)| (of, since, connection)))
+            .filter(|(of, ..)| !waits || *of <= Use::Unknown)
             .collect();
         unneeded.sort_unstable_by_key(|(of, since, _)| (*of, *since));
         let strangers = unneeded.iter().take_while(|(of, ..)| *of <= Use::Silent).count();
         let count = strangers.min(self.connections_max / PART).max(1);
-        for (.., connection) in unneeded.into_iter().take(count) {
-            connection.make_room();
+        for (of, _, connection) in unneeded.into_iter().take(count) {
+            connection.make_room(of);
         }
     }
 }

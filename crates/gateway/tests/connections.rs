@@ -226,6 +226,7 @@ async fn health_checks_are_answered_when_no_other_connection_is_accepted() {
     assert_eq!(asked(of_health, "GET", "/v1/small").await, 404);
     assert!(!waits.is_finished());
     shutdown.request();
+    eventually(async || TcpStream::connect(address).await.is_err()).await;
     assert_eq!(asked(of_health, "GET", "/healthz").await, 200);
     work.may_end.add_permits(2);
     for working in working {
