@@ -194,8 +194,9 @@ async fn a_connection_that_is_slow_to_end_makes_room() {
         let mut unread = http2_request("GET", "/healthz");
         unread.headers_mut().clear();
         let (answer, _) = client.send_request(unread, true).unwrap();
-        assert_eq!(in_time(answer).await.unwrap().status(), 200);
-        slow.push((client, connection, body));
+        let unread = in_time(answer).await.unwrap();
+        assert_eq!(unread.status(), 200);
+        slow.push((client, connection, body, unread));
     }
     tokio::time::sleep(std::time::Duration::from_millis(1_500)).await;
     let said = answer(sent_from(2, address, &request("GET", "/v1/small", 0)).await).await;
