@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 import tempfile
@@ -72,6 +73,13 @@ class WatchedServer(OtherServer):
         self.health_port = free_port()
         environment = {"FLORIN_SERVER_HEALTH_LISTEN": f"127.0.0.1:{self.health_port}"}
         super().__init__(prepared, name, environment, database_url)
+
+    def says_how_it_is(self):
+        try:
+            with socket.create_connection(("127.0.0.1", self.health_port), timeout=5):
+                return True
+        except OSError:
+            return False
 
     def is_ready(self):
         return is_ready(f"http://127.0.0.1:{self.health_port}")

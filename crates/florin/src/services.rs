@@ -110,9 +110,9 @@ impl Services {
 
     /// The server is ready while a payment would be written, the clock can be trusted, and no shutdown was requested. Nothing is
     /// asked for that: clock and ledger ask PostgreSQL each second, on connections of their own.
-    pub fn readiness(&self, shutdown: &Shutdown) -> Readiness {
+    pub async fn readiness(&self, shutdown: &Shutdown) -> Readiness {
         let (clock, ledger, shutdown) = (Arc::clone(&self.database_clock), Arc::clone(&self.ledger), shutdown.clone());
-        ledger.keep_trying_to_write();
+        ledger.keep_trying_to_write().await;
         Arc::new(move || {
             if shutdown.is_requested() {
                 return Err("the server is stopping".to_owned());

@@ -1,6 +1,6 @@
 //! The contract `Ledger` on PostgreSQL: commits go to the committers, reads to the pool.
 
-use crate::commit::{Committers, PreparedCommit, Writable, keep_trying, metrics, validate};
+use crate::commit::{Committers, PreparedCommit, Probe, Writable, metrics, validate};
 use crate::config::CommitterConfig;
 use crate::read::{Reader, Scans};
 use async_trait::async_trait;
@@ -34,9 +34,12 @@ impl PgLedger {
         Arc::new(PgLedger { reader: Reader::new(pool.clone(), scans), clock, committers, writable, pool })
     }
 
-    /// Finds out each second whether a commit would be written, on a connection of its own, until the ledger is dropped.
-    pub fn keep_trying_to_write(&self) {
-        tokio::spawn(keep_trying(Arc::downgrade(&self.writable), self.pool.clone()));
+    /// Finds out whether a commit would be written, on a connection of its own, and goes on doing so each second until the ledger is
+    /// dropped.
+    pub async fn keep_trying_to_write(&self) {
+        let mut probe = Probe::new(self.pool.clone());
+        probe.find_out(&self.writable).await;
+        tokio::spawn(probe.keep_trying(Arc::downgrade(&self.writable)));
     }
 
     /// Whether a commit would be written, as it was found out a moment ago; see

@@ -49,7 +49,7 @@ async fn writable_becomes(ledger: &PgLedger, expected: Result<(), Unwritable>) {
 async fn a_database_that_is_fenced_is_not_written_to_until_it_is_opened_again() {
     let database = prepared(TestDatabase::private().await).await;
     let ledger = opened(&database, CommitterConfig::default());
-    ledger.keep_trying_to_write();
+    ledger.keep_trying_to_write().await;
     let administrator = database.connect().await;
     administrator.batch_execute("SET default_transaction_read_only = off").await.unwrap();
     let name: String = administrator.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
@@ -93,7 +93,7 @@ async fn a_database_that_is_fenced_is_not_written_to_until_it_is_opened_again() 
 async fn a_missing_privilege_and_a_full_disk_are_told_at_once() {
     let database = prepared(TestDatabase::private().await).await;
     let ledger = opened(&database, CommitterConfig::default());
-    ledger.keep_trying_to_write();
+    ledger.keep_trying_to_write().await;
     let administrator = database.connect().await;
     let full = "CREATE FUNCTION no_space() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
             RAISE EXCEPTION 'could not extend file' USING ERRCODE = 'disk_full';

@@ -57,7 +57,8 @@ pub async fn run(
     let services = Arc::new(services?);
     let metrics = Metrics::install()?;
     let (stop, stop_health) = (Shutdown::new(), Shutdown::new());
-    let mut health = Some(Health { ready: services.readiness(&stop), metrics: Arc::new(move || metrics.render()) });
+    let mut health =
+        Some(Health { ready: services.readiness(&stop).await, metrics: Arc::new(move || metrics.render()) });
     let (mut listener, mut running, mut saying) = (listener, JoinSet::new(), JoinSet::new());
     if let Some((listener, health)) = health_listener.and_then(|listener| Some((listener, health.take()?))) {
         let serving = ::gateway::serve_health(health, listener, config.limits.clone(), stop_health.clone());

@@ -22,6 +22,6 @@ mod writes;
 
 pub(crate) use committers::Committers;
 pub(crate) use prepared::PreparedCommit;
-pub(crate) use probe::keep_trying;
+pub(crate) use probe::Probe;
 pub(crate) use validate::validate;
 pub(crate) use writable::Writable;

@@ -17,39 +17,55 @@ const EVERY: Duration = Duration::from_secs(1);
 /// Servers have rows of their own, most of them.
 const SLOTS: u64 = 1_000;
 
-/// Goes on until `kept` is dropped.
-pub(crate) async fn keep_trying(kept: Weak<Writable>, pool: Pool) {
-    let slot = i32::try_from(SystemEntropy::new().next_u64() % SLOTS).unwrap_or_default();
-    let mut connection = None;
-    while let Some(writable) = kept.upgrade() {
-        if !writable.wrote_within(EVERY) {
-            let disk_was_full = writable.now() == Err(Unwritable::DiskFull);
-            match try_once(&mut connection, &pool, slot, disk_was_full).await {
-                Ok(true) => writable.wrote(),
-                Ok(false) => (),
-                Err(NotWritten { why, reason }) => {
-                    tracing::debug!(reason, "nothing can be written");
-                    writable.refused(why.unwrap_or(Unwritable::Unreachable));
-                }
-            }
-        }
-        drop(writable);
-        sleep(EVERY).await;
-    }
+/// Tries on a connection of its own.
+pub(crate) struct Probe {
+    pool: Pool,
+    connection: Option<Connection>,
+    slot: i32,
 }
 
-/// Whether it was written; not if something else holds a lock, which says nothing.
-async fn try_once(kept: &mut Option<Connection>, pool: &Pool, slot: i32, thorough: bool) -> Result<bool, NotWritten> {
-    let mut connection = match kept.take().filter(|connection| !connection.client.is_closed()) {
-        Some(connection) => limited(connection.still_may_write()).await??,
-        None => limited(Connection::open(pool)).await??,
-    };
-    match limited(try_to_write(&mut connection, slot, thorough)).await? {
-        Ok(()) => {
-            *kept = Some(connection);
-            Ok(true)
+impl Probe {
+    pub fn new(pool: Pool) -> Self {
+        let slot = i32::try_from(SystemEntropy::new().next_u64() % SLOTS).unwrap_or_default();
+        Probe { pool, connection: None, slot }
+    }
+
+    /// Finds it out again and again, until `kept` is dropped.
+    pub async fn keep_trying(mut self, kept: Weak<Writable>) {
+        while let Some(writable) = kept.upgrade() {
+            if !writable.wrote_within(EVERY) {
+                self.find_out(&writable).await;
+            }
+            drop(writable);
+            sleep(EVERY).await;
         }
-        Err(error) if cause(&error) == Cause::Locked => Ok(false),
-        Err(error) => Err((&error).into()),
+    }
+
+    pub async fn find_out(&mut self, writable: &Writable) {
+        let disk_was_full = writable.now() == Err(Unwritable::DiskFull);
+        match self.try_once(disk_was_full).await {
+            Ok(true) => writable.wrote(),
+            Ok(false) => (),
+            Err(NotWritten { why, reason }) => {
+                tracing::debug!(reason, "nothing can be written");
+                writable.refused(why.unwrap_or(Unwritable::Unreachable));
+            }
+        }
+    }
+
+    /// Whether it was written; not if something else holds a lock, which says nothing.
+    async fn try_once(&mut self, thorough: bool) -> Result<bool, NotWritten> {
+        let mut connection = match self.connection.take().filter(|connection| !connection.client.is_closed()) {
+            Some(connection) => limited(connection.still_may_write()).await??,
+            None => limited(Connection::open(&self.pool)).await??,
+        };
+        match limited(try_to_write(&mut connection, self.slot, thorough)).await? {
+            Ok(()) => {
+                self.connection = Some(connection);
+                Ok(true)
+            }
+            Err(error) if cause(&error) == Cause::Locked => Ok(false),
+            Err(error) => Err((&error).into()),
+        }
     }
 }
