@@ -186,8 +186,12 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
         KeyState::Answered | KeyState::Running => (),
         KeyState::Unused => {
             // It may fail now because it succeeded before.
-            if let Some(answer) = answered_before(call, tree).await? {
-                return Ok(answer);
+            match answered_before(call, tree).await {
+                Ok(Some(answer)) => return Ok(answer),
+                Ok(None) => (),
+                // Why it cannot be carried out now says more than that this cannot be looked up either.
+                Err(_) if error.status == 503 => (),
+                Err(failure) => return Err(failure),
             }
             if error.kept {
                 match call.keep_answer(error.status, &pretty(&error.to_json())).await {
