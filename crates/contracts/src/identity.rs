@@ -42,6 +42,18 @@ pub enum KeyKind {
     Publishable,
 }
 
+impl KeyKind {
+    pub const ALL: [KeyKind; 2] = [KeyKind::Secret, KeyKind::Publishable];
+
+    /// As it is stored and shown.
+    pub const fn name(self) -> &'static str {
+        match self {
+            KeyKind::Secret => "secret",
+            KeyKind::Publishable => "publishable",
+        }
+    }
+}
+
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tenant {
     pub id: TenantId,

@@ -1,5 +1,6 @@
 //! Exit codes, and errors that have one of their own. Scripts rely on the codes; `docs/operations.md` lists them.
 
+use contracts::{IdentityError, LedgerError};
 use platform::database::DatabaseError;
 use platform::error_text::with_causes;
 use std::process::ExitCode;
@@ -55,8 +56,16 @@ pub fn code_of(error: &anyhow::Error) -> Code {
         }
         match cause.downcast_ref::<DatabaseError>() {
             Some(DatabaseError::Unreachable(_)) => return Code::Unreachable,
-            Some(DatabaseError::Url(_) | DatabaseError::NoUrl | DatabaseError::Tls) => return Code::Usage,
+            Some(DatabaseError::Url(_) | DatabaseError::NoUrl | DatabaseError::Tls | DatabaseError::Refused(_)) => {
+                return Code::Usage;
+            }
             _ => {}
+        }
+        let gone = cause.downcast_ref::<tokio_postgres::Error>().is_some_and(platform::database::is_gone)
+            || matches!(cause.downcast_ref(), Some(LedgerError::Unavailable(_)))
+            || matches!(cause.downcast_ref(), Some(IdentityError::Unavailable(_)));
+        if gone {
+            return Code::Unreachable;
         }
     }
     Code::Failure

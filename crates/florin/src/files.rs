@@ -25,6 +25,19 @@ pub fn remove_if_there(file: &Path) -> anyhow::Result<()> {
     }
 }
 
+/// Writes a file that must not exist yet. Only its owner may read it.
+pub fn create_private(file: &Path, text: &str) -> anyhow::Result<()> {
+    let write = || -> std::io::Result<()> {
+        let mut new = OpenOptions::new().create_new(true).write(true).mode(0o600).open(file)?;
+        let written = writeln!(new, "{text}").and_then(|()| new.sync_all());
+        if written.is_err() {
+            let _ = fs::remove_file(file);
+        }
+        written
+    };
+    write().with_context(|| format!("writing {}", file.display()))
+}
+
 /// Replaces a file as a whole. Only its owner may read it.
 pub fn write_private(file: &Path, text: &str) -> anyhow::Result<()> {
     let beside = file.with_extension("new");

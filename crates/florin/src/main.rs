@@ -1,5 +1,6 @@
 //! The `florin` binary: its commands, its config, and the server's roles put together.
 
+mod administration;
 mod amount;
 mod areas;
 mod arguments;
@@ -33,7 +34,10 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 const FILES: u64 = 16_384;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => return refused(&error),
+    };
     allow_files();
     let output = Output { json: cli.json };
     let runtime = match cli.command.runtime().enable_all().build() {
@@ -52,14 +56,32 @@ fn main() -> ExitCode {
             let code = exit_code::code_of(&error);
             let message = exit_code::explain(&error);
             if output.json {
-                let document = serde_json::json!({"error": {"message": message, "exit_code": code as u8}});
-                output::write_line(&document.to_string());
+                print_error(&message, code);
             } else {
                 eprintln!("error: {message}");
             }
             code.into()
         }
     }
+}
+
+fn print_error(message: &str, code: Code) {
+    let document = serde_json::json!({"error": {"message": message, "exit_code": code as u8}});
+    output::write_line(&document.to_string());
+}
+
+/// What clap says of a command line that is not one, or that asks for help.
+fn refused(error: &clap::Error) -> ExitCode {
+    // The command line was not read, so neither was the option.
+    let json = std::env::args_os().any(|argument| argument == "--json");
+    if error.use_stderr() && json {
+        let text = error.to_string();
+        print_error(text.trim().trim_start_matches("error: "), Code::Usage);
+    } else {
+        // That it cannot be printed cannot be said either.
+        let _ = error.print();
+    }
+    if error.use_stderr() { Code::Usage.into() } else { Code::Ok.into() }
 }
 
 fn allow_files() {

@@ -1,59 +1,86 @@
 //! Brings the database up to date: roles, tables, and each tenant's SQL views.
 
 use crate::areas;
-use contracts::Identity;
+use anyhow::ensure;
 use contracts::identity::Tenant;
-use identity::{KeysConfig, PgIdentity};
-use platform::database::{Client, DatabaseConfig, store};
+use domain::SqlView;
+use platform::database::store::SchemaState;
+use platform::database::{Client, DatabaseConfig, GenericClient, store, with_causes};
 use serde::Serialize;
 
 /// The result of a migration.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Migrated {
+    /// Schemas of a newer release: then nothing was changed, and nothing else is said.
+    pub newer: Vec<String>,
     /// How many there are.
     pub tenants: usize,
+    /// Those whose books could not be opened or whose SQL views could not be made, each with the reason. The others are not
+    /// concerned.
+    pub failed: Vec<String>,
 }
 
-/// Creates what is missing and updates the rest, under the owner's role. One process at a time does it, others wait.
+impl Migrated {
+    /// For a database of which every tenant matters.
+    pub fn into_result(self) -> anyhow::Result<()> {
+        anyhow::ensure!(self.failed.is_empty(), "not migrated: {}", self.failed.join("; "));
+        Ok(())
+    }
+}
+
+/// Creates what is missing and updates the rest, under the owner's role alone. One process at a time does it, others wait.
 pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<Migrated> {
     let mut owner = config.connect_as_owner().await?;
     ledger::admin::ensure_roles(&owner).await?;
     identity::admin::migrate(&mut owner).await?;
     ledger::admin::migrate(&mut owner).await?;
-    let tenants = tenants(config).await?;
-    for tenant in unopened(&owner, &tenants).await? {
-        open_books(&mut owner, tenant).await?;
+    let views = areas::sql_views()?;
+    let work = store::begin_as_owner(&mut owner).await?;
+    let newer = usable(&work).await?;
+    if !newer.is_empty() {
+        return Ok(Migrated { newer, ..Migrated::default() });
     }
-    Ok(Migrated { tenants: tenants.len() })
-}
-
-async fn tenants(config: &DatabaseConfig) -> anyhow::Result<Vec<Tenant>> {
-    Ok(PgIdentity::new(config.pool()?, &KeysConfig::default()).tenants().await?)
-}
-
-/// The tenants without books, or whose SQL views are those of another release.
-async fn unopened<'a>(client: &Client, tenants: &'a [Tenant]) -> anyhow::Result<Vec<&'a Tenant>> {
-    let opened = ledger::admin::opened(client, &areas::sql_views()?).await?;
-    Ok(tenants.iter().filter(|tenant| !opened.contains(&tenant.id)).collect())
+    let tenants = identity::admin::tenants(&work).await?;
+    let opened = ledger::admin::opened(&work, &views).await?;
+    work.rollback().await?;
+    let mut failed = Vec::new();
+    for tenant in tenants.iter().filter(|tenant| !opened.contains(&tenant.id)) {
+        if let Err(error) = open_books(&mut owner, tenant, &views).await {
+            if owner.is_closed() {
+                return Err(error.into());
+            }
+            failed.push(format!("{}: {}", named(tenant), with_causes(&error)));
+        }
+    }
+    Ok(Migrated { tenants: tenants.len(), failed, newer })
 }
 
 /// Opens a tenant's books, or makes their SQL views anew.
-pub async fn open_books(owner: &mut Client, tenant: &Tenant) -> anyhow::Result<()> {
-    let views = areas::sql_views()?;
-    Ok(ledger::admin::open_books(owner, tenant.id, &views).await?)
+async fn open_books(owner: &mut Client, tenant: &Tenant, views: &[SqlView]) -> Result<(), tokio_postgres::Error> {
+    let work = store::begin_as_owner(owner).await?;
+    ledger::admin::open_books(&work, tenant.id, views).await?;
+    work.commit().await
 }
 
-/// What is behind the migrations of this binary: schemas or tenants. Empty when everything is up to date.
-pub async fn pending(config: &DatabaseConfig) -> anyhow::Result<Vec<String>> {
-    let client = config.connect().await?;
-    for (schema, latest) in [("florin", identity::admin::latest_version()), ("ledger", ledger::admin::latest_version())]
-    {
-        if store::schema_version(&client, schema).await? != Some(latest) {
-            // Its tables cannot be read by this binary.
-            return Ok(vec![schema.to_owned()]);
+fn named(tenant: &Tenant) -> String {
+    format!("{} ({})", tenant.name, tenant.id.schema())
+}
+
+/// What there is to say of schemas of a newer release that this one can use; that it cannot use one is an error.
+pub async fn usable(client: &impl GenericClient) -> anyhow::Result<Vec<String>> {
+    let mut newer = Vec::new();
+    for state in [identity::admin::schema_state(client).await?, ledger::admin::schema_state(client).await?] {
+        ensure!(state.is_usable(), "{state}");
+        if state != SchemaState::Current {
+            newer.push(state.to_string());
         }
     }
-    let tenants = tenants(config).await?;
-    let unopened = unopened(&client, &tenants).await?;
-    Ok(unopened.into_iter().map(|tenant| format!("{} ({})", tenant.name, tenant.id.schema())).collect())
+    Ok(newer)
+}
+
+/// The tenants without books, or with other SQL views than those of this release, in tables that it can use.
+pub async fn unopened(client: &impl GenericClient) -> anyhow::Result<Vec<String>> {
+    let tenants = identity::admin::tenants(client).await?;
+    let opened = ledger::admin::opened(client, &areas::sql_views()?).await?;
+    Ok(tenants.iter().filter(|tenant| !opened.contains(&tenant.id)).map(named).collect())
 }

@@ -1,14 +1,15 @@
 //! The services, put together.
 
+use crate::administration::matching;
 use crate::areas;
 use crate::config::Config;
 use crate::migrations;
-use anyhow::{Context, bail};
+use anyhow::Context;
 use api::{Api, Environment};
-use contracts::identity::{Settings, Tenant};
+use contracts::identity::Tenant;
 use contracts::{Identity, Ledger};
 use gateway::{Limits, Network};
-use identity::{PgIdentity, admin};
+use identity::PgIdentity;
 use ledger::{PgLedger, Scans};
 use platform::Shutdown;
 use platform::database::{DatabaseClock, DatabaseConfig, Pool};
@@ -70,38 +71,19 @@ impl Services {
         })
     }
 
-    /// For a command that works on a database directly. Its statements may take as long as they need.
+    /// For a command that works on a database directly, under the owner's role if no other is given. Its statements may take as
+    /// long as they need.
     pub async fn on(database: DatabaseConfig) -> anyhow::Result<Services> {
-        let database = DatabaseConfig { statement_timeout_ms: 0, ..database };
+        let url = if database.url.is_empty() { database.owner_url.clone() } else { database.url.clone() };
+        let database = DatabaseConfig { url, statement_timeout_ms: 0, ..database };
+        migrations::usable(&database.connect().await?).await?;
         Services::new(&Config { database, ..Config::default() }).await
-    }
-
-    /// Creates a tenant with its books and these keys, under the owner's role. What exists of it already is kept.
-    pub async fn ensure_tenant(&self, name: &str, keys: &[&str]) -> anyhow::Result<Tenant> {
-        let (mut owner, now) = (self.database.connect_as_owner().await?, self.clock.now());
-        let tenant = match self.identity.tenant_by_name(name).await? {
-            Some(tenant) => tenant,
-            None => {
-                // The time is in the tenant's id, for ever.
-                self.clock.vouches_for(now).context("see `florin doctor`")?;
-                admin::create_tenant(&mut owner, name, Settings::default(), now).await?
-            }
-        };
-        migrations::open_books(&mut owner, &tenant).await?;
-        for key in keys {
-            admin::add_key(&mut owner, tenant.id, key, now).await.context("the key cannot be used")?;
-        }
-        Ok(tenant)
     }
 
     /// The tenant with this id or name, or all tenants.
     pub async fn tenants(&self, wanted: Option<&str>) -> anyhow::Result<Vec<Tenant>> {
-        let all = self.identity.tenants().await.context("the tenants cannot be read; is the schema migrated?")?;
-        let Some(wanted) = wanted else { return Ok(all) };
-        match all.into_iter().find(|tenant| tenant.name == wanted || tenant.id.to_string() == wanted) {
-            Some(tenant) => Ok(vec![tenant]),
-            None => bail!("there is no tenant with the name or id {wanted:?}; `florin tenants list` shows them"),
-        }
+        let all = self.identity.tenants().await.context("the tenants cannot be read")?;
+        matching(all, wanted)
     }
 
     pub fn identity(&self) -> Arc<dyn Identity> {

@@ -96,7 +96,7 @@ fn refuses_a_configuration_that_cannot_work() {
         ("[server]\nlistn = \"127.0.0.1:1\"\n", 2, &["florin.toml", "server.listn", "server.listen"][..]),
         ("[limits]\nconnections_max = 9223372036854775807\n", 2, &["limits.connections_max"][..]),
         ("", 2, &["database.url"][..]),
-        ("[database]\nurl = \"host=127.0.0.1 port=1 user=x\"\n", 4, &["cannot be reached"][..]),
+        ("[database]\nurl = \"host=127.0.0.1 port=1 user=x\"\n", 4, &["cannot be reached", "127.0.0.1:1"][..]),
     ] {
         std::fs::write(&file, config).unwrap();
         let refused = run(place.path(), &["serve", "--role", "worker"]);
@@ -105,6 +105,19 @@ fn refuses_a_configuration_that_cannot_work() {
             assert!(text(&refused).contains(message), "{message}: {}", text(&refused));
         }
     }
+    // A command line that cannot be read, too, is one JSON document.
+    let wrong = run(place.path(), &["serve", "--json", "--rolle", "worker"]);
+    let document: Value = serde_json::from_slice(&wrong.stdout).unwrap();
+    assert_eq!((wrong.status.code(), &document["error"]["exit_code"]), (Some(2), &Value::from(2)));
+    assert!(document["error"]["message"].as_str().unwrap().contains("--rolle"), "{document}");
+    assert_eq!(run(place.path(), &["--help"]).status.code(), Some(0));
+    let of_kubernetes =
+        florin(place.path()).args(["config", "check"]).env("FLORIN_PORT", "tcp://10.0.0.1:80").output().unwrap();
+    assert!(
+        of_kubernetes.status.success() && text(&of_kubernetes).contains("ignored: FLORIN_PORT"),
+        "{}",
+        text(&of_kubernetes)
+    );
     let unknown = florin(place.path()).arg("serve").env("FLORIN_DATABSE_URL", "x").output().unwrap();
     assert_eq!(unknown.status.code(), Some(2));
     assert!(text(&unknown).contains("FLORIN_DATABSE_URL, did you mean FLORIN_DATABASE_URL?"), "{}", text(&unknown));

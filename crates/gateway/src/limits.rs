@@ -58,7 +58,7 @@ impl Default for Limits {
 
 impl Limits {
     /// hyper takes no less.
-    const HEADER_BYTES_MIN: u32 = 8 << 10;
+    pub const HEADER_BYTES_MIN: u32 = 8 << 10;
 
     /// Values that cannot work; each problem names its key.
     pub fn problems(&self) -> Vec<String> {

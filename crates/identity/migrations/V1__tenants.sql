@@ -1,3 +1,4 @@
+-- compatible_from: 1
 -- Tenants and the hashes of their keys. Run with the schema `florin` as the search path.
 
 CREATE TABLE tenants (
@@ -19,9 +20,10 @@ CREATE TABLE api_keys (
     -- Empty for a key that is too short to show any of it.
     last4 text NOT NULL CHECK (length(last4) <= 4),
     created timestamptz NOT NULL,
-    revoked_at timestamptz
+    -- From then on the key does not work: it was revoked, or another one has taken its place. NULL: it has no end.
+    expires_at timestamptz
 );
 CREATE INDEX api_keys_tenant ON api_keys (tenant);
 
--- The owner adds tenants and keys, and revokes keys: a server that was taken over can add none, and bring none back.
+-- The owner adds tenants and keys, and ends keys: a server that was taken over can add none, and bring none back.
 GRANT SELECT ON tenants, api_keys TO florin_service;

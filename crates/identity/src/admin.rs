@@ -1,58 +1,64 @@
 //! What only an administrator does: migrations, adding tenants and keys, revoking keys.
 //!
-//! The functions take a connection that may act for the role `florin_owner`: a superuser's, `florin_owner`'s own, or
-//! that of one of its members.
+//! The functions take a transaction that acts for the role `florin_owner` (`platform::database::store::begin_as_owner`), or a
+//! connection that may.
 
-use crate::api_key::{InvalidKey, ParsedKey};
+use crate::api_key::ParsedKey;
 use crate::store::admin;
 use contracts::identity::{Settings, Tenant};
-use platform::database::{Client, with_causes};
+use platform::database::{GenericClient, Transaction};
 use types::{SystemEntropy, TenantId, Timestamp};
 
-pub use crate::store::admin::excessive_privileges;
-pub use crate::store::migrations::{latest_version, migrate};
-
-/// Why a tenant or a key could not be added.
-#[derive(Debug, thiserror::Error)]
-pub enum AddError {
-    #[error("there is a tenant named {0:?} already; choose another name")]
-    NameTaken(String),
-    #[error(transparent)]
-    Key(#[from] InvalidKey),
-    /// The key belongs to another tenant, or was revoked.
-    #[error("the key is in use already")]
-    KeyTaken,
-    #[error("there is no such tenant: {0}")]
-    NoSuchTenant(TenantId),
-    #[error("PostgreSQL refused: {}", with_causes(.0))]
-    Database(#[from] tokio_postgres::Error),
-}
+pub use crate::admin_error::AdminError;
+pub use crate::key_record::KeyRecord;
+pub use crate::store::admin::{excessive_privileges, lacking_privileges};
+pub use crate::store::migrations::{migrate, schema_state};
 
 /// Adds a tenant, without keys and without books.
 pub async fn create_tenant(
-    owner: &mut Client,
+    work: &Transaction<'_>,
     name: &str,
     settings: Settings,
     created: Timestamp,
-) -> Result<Tenant, AddError> {
+) -> Result<Tenant, AdminError> {
     let id = TenantId::new(created, &mut SystemEntropy::new());
     let tenant = Tenant { id, name: name.to_owned(), created, settings };
-    if admin::insert_tenant(owner, &tenant).await? { Ok(tenant) } else { Err(AddError::NameTaken(name.to_owned())) }
+    if admin::insert_tenant(work, &tenant).await? { Ok(tenant) } else { Err(AdminError::NameTaken(name.to_owned())) }
 }
 
 /// Gives a tenant a key: `sk_test_…`, `pk_test_…`, `sk_live_…` or `pk_live_…`. A key that the tenant has already stays as it
 /// is. A process that has refused the key notices within a second.
-pub async fn add_key(owner: &mut Client, tenant: TenantId, key: &str, created: Timestamp) -> Result<(), AddError> {
+pub async fn add_key(
+    work: &Transaction<'_>,
+    tenant: TenantId,
+    key: &str,
+    created: Timestamp,
+) -> Result<(), AdminError> {
     let parsed = ParsedKey::parse(key)?;
-    match admin::insert_key(owner, tenant, &parsed, created).await? {
+    match admin::insert_key(work, tenant, &parsed, created).await? {
         Some(true) => Ok(()),
-        Some(false) => Err(AddError::KeyTaken),
-        None => Err(AddError::NoSuchTenant(tenant)),
+        Some(false) => Err(AdminError::KeyTaken),
+        None => Err(AdminError::NoSuchTenant(tenant)),
     }
 }
 
-/// Revokes a key; processes that PostgreSQL answers notice within ten seconds. `false` when there is no such key, or it was revoked before.
-pub async fn revoke_key(owner: &mut Client, key: &str, at: Timestamp) -> Result<bool, AddError> {
-    let Ok(parsed) = ParsedKey::parse(key) else { return Ok(false) };
-    Ok(admin::revoke_key(owner, &parsed.hash, at).await?)
+/// Every tenant that is not deleted.
+pub async fn tenants(client: &impl GenericClient) -> Result<Vec<Tenant>, AdminError> {
+    admin::tenants(client).await
+}
+
+/// A tenant's keys, the oldest first, those that do not work any more included.
+pub async fn keys(work: &Transaction<'_>, tenant: TenantId) -> Result<Vec<KeyRecord>, AdminError> {
+    admin::keys(work, tenant).await
+}
+
+/// The key with this id.
+pub async fn key(work: &Transaction<'_>, id: &str) -> Result<Option<KeyRecord>, AdminError> {
+    admin::key(work, id).await
+}
+
+/// Lets a key work until `at`, or until it was to end before that; processes that PostgreSQL answers notice within ten seconds after that. `false` when
+/// there is no such key.
+pub async fn expire_key(work: &Transaction<'_>, id: &str, at: Timestamp) -> Result<bool, AdminError> {
+    Ok(admin::expire_key(work, id, at).await?)
 }

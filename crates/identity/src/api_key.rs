@@ -25,9 +25,18 @@ pub struct KeyPair {
 
 /// Makes two new keys.
 pub fn new_key_pair(livemode: bool, entropy: &mut dyn Entropy) -> KeyPair {
+    let secret = new_key(KeyKind::Secret, livemode, entropy);
+    KeyPair { secret, publishable: new_key(KeyKind::Publishable, livemode, entropy).reveal().to_owned() }
+}
+
+/// Makes a new key.
+pub fn new_key(kind: KeyKind, livemode: bool, entropy: &mut dyn Entropy) -> Secret {
+    let prefix = match kind {
+        KeyKind::Secret => "sk",
+        KeyKind::Publishable => "pk",
+    };
     let mode = if livemode { "live" } else { "test" };
-    let mut key = |prefix: &str| format!("{prefix}_{mode}_{}", entropy.alphanumeric(RANDOM_LETTERS));
-    KeyPair { secret: key("sk").into(), publishable: key("pk") }
+    format!("{prefix}_{mode}_{}", entropy.alphanumeric(RANDOM_LETTERS)).into()
 }
 
 /// The publishable key with the same letters as a secret key: `pk_test_X` for `sk_test_X`. Only for demonstrations: one

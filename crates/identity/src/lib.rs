@@ -6,13 +6,15 @@
 //! constant time would add anything: the first bytes of a hash say nothing about its key.
 
 pub mod admin;
+mod admin_error;
 mod api_key;
 mod authenticated_keys;
 mod config;
+mod key_record;
 mod look_ups;
 mod store;
 
-pub use api_key::{InvalidKey, KeyPair, new_key_pair, publishable_of};
+pub use api_key::{InvalidKey, KeyPair, new_key, new_key_pair, publishable_of};
 pub use config::KeysConfig;
 
 use api_key::ParsedKey;
@@ -45,10 +47,6 @@ impl PgIdentity {
         let look_ups = LookUps::new(pool.status().max_size);
         let authenticated = Arc::new(AuthenticatedKeys::new(config.stale_max()));
         Arc::new(PgIdentity { store: Arc::new(Store::new(pool)), authenticated, look_ups })
-    }
-
-    pub async fn tenant_by_name(&self, name: &str) -> Result<Option<Tenant>, IdentityError> {
-        self.store.tenant_by_name(name).await
     }
 }
 

@@ -1,3 +1,4 @@
+-- compatible_from: 1
 -- The books of all tenants, in shared tables: a batch of many tenants costs no more than a batch of one, and a
 -- thousand tenants do not need thousands of tables. To be run with the schema of the tables as the search path.
 --

@@ -7,14 +7,16 @@ mod support;
 use contracts::Ledger;
 use domain::SqlView;
 use domain::object::{ColumnType, column};
+use ledger::admin::AdmitError;
 use ledger::{CommitterConfig, admin};
+use platform::database::store::begin_as_owner;
 use serde_json::json;
 use support::filled;
 use testkit::build::{Doc, Draft};
 use testkit::{ManualClock, TestDatabase, tenant_id};
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
-use types::{Clock, Kind, SeededEntropy};
+use types::{Clock, Kind, SeededEntropy, TenantId};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn analysts_see_sql_views_and_nothing_else() {
@@ -33,6 +35,12 @@ async fn analysts_see_sql_views_and_nothing_else() {
     let write = analyst.batch_execute(&format!("UPDATE {schema}.customers SET name = 'x'")).await;
     assert!(write.is_err());
     does_no_harm(&analyst).await;
+}
+
+async fn admit(owner: &mut Client, tenant: TenantId, role: &str) -> Result<(), AdmitError> {
+    let work = begin_as_owner(owner).await?;
+    admin::admit_analyst(&work, tenant, role).await?;
+    Ok(work.commit().await?)
 }
 
 /// What every role may do in a database of PostgreSQL's, unless it is taken away.
@@ -77,14 +85,14 @@ async fn an_analyst_of_one_tenant_sees_no_other_one() {
     let ada = Role::create(&database, "of_one_tenant").await;
     let mut owner = database.connect().await;
     for wrong in ["florin_analyst", "florin_service", "postgres", "no such role"] {
-        assert!(admin::admit_analyst(&mut owner, other, wrong).await.is_err(), "{wrong}");
+        assert!(admit(&mut owner, other, wrong).await.is_err(), "{wrong}");
     }
-    assert!(admin::admit_analyst(&mut owner, tenant_id(9), &ada.name).await.is_err(), "no such tenant");
+    assert!(admit(&mut owner, tenant_id(9), &ada.name).await.is_err(), "no such tenant");
     owner.batch_execute(&format!("GRANT pg_read_all_data TO {}", ada.name)).await.unwrap();
-    let refused = admin::admit_analyst(&mut owner, other, &ada.name).await;
+    let refused = admit(&mut owner, other, &ada.name).await;
     assert!(matches!(refused, Err(admin::AdmitError::ReadsAll(_))), "{refused:?}");
     owner.batch_execute(&format!("REVOKE pg_read_all_data FROM {}", ada.name)).await.unwrap();
-    admin::admit_analyst(&mut owner, other, &ada.name).await.unwrap();
+    admit(&mut owner, other, &ada.name).await.unwrap();
 
     let analyst = database.pool(&ada.name, 1).get().await.unwrap();
     analyst.batch_execute(&format!("SET search_path = {}, ledger", other.schema())).await.unwrap();
@@ -111,7 +119,7 @@ async fn an_analyst_of_one_tenant_sees_no_other_one() {
         columns: COLUMNS,
         hidden: &[],
     });
-    admin::open_books(&mut owner, other, &views).await.unwrap();
+    support::open_books(&mut owner, other, &views).await;
     analyst.batch_execute("SELECT amount FROM charges; SELECT amount FROM refunds").await.unwrap();
     let unlimited = admin::unlimited_analysts(&owner).await.unwrap();
     assert_eq!(unlimited.iter().filter(|statement| statement.contains(&ada.name)).count(), 2, "{unlimited:?}");
@@ -183,7 +191,7 @@ async fn an_administrator_who_is_no_superuser_prepares_a_database() {
     let mut client = database.pool(&deployer.name, 1).get().await.unwrap();
     admin::ensure_roles(&client).await.unwrap();
     admin::migrate(&mut client).await.unwrap();
-    admin::open_books(&mut client, support::tenant(), support::VIEWS).await.unwrap();
+    support::open_books(&mut client, support::tenant(), support::VIEWS).await;
     let analyst = database.pool(platform::database::store::ANALYST_ROLE, 1).get().await.unwrap();
     // The second may be done in a database of before PostgreSQL 15.
     for create in ["CREATE TEMPORARY TABLE mine (x int)", "CREATE TABLE public.mine (x int)"] {
@@ -213,7 +221,7 @@ async fn analysts_have_limits_of_time() {
     let pool = database.pool(platform::database::store::SERVICE_ROLE, 1);
     let service = pool.get().await.unwrap();
     let unlimited = async || -> Vec<String> {
-        let found = ledger::admin::unlimited_analysts(&service).await.unwrap();
+        let found = ledger::admin::unlimited_analysts(&**service).await.unwrap();
         found.into_iter().filter(|statement| statement.contains(&login)).collect()
     };
     superuser.batch_execute(&format!("CREATE ROLE {login} LOGIN IN ROLE florin_analyst")).await.unwrap();

@@ -98,13 +98,13 @@ async fn views_follow_their_columns() {
     let tenant = support::tenant();
     const COLUMNS: &[domain::object::Column] = &[column("amount", ColumnType::Text)];
     let fewer = [SqlView { kind: Kind::Charge, name: "charges", columns: COLUMNS, hidden: &[] }];
-    ledger::admin::open_books(&mut client, tenant, &fewer).await.unwrap();
+    support::open_books(&mut client, tenant, &fewer).await;
     client.batch_execute(&format!("SET search_path = {}, ledger", tenant.schema())).await.unwrap();
     let row = client.query_one("SELECT amount FROM charges ORDER BY id LIMIT 1", &[]).await.unwrap();
     assert!(row.try_get::<_, String>(0).is_ok(), "the column has its new type");
     assert!(client.query("SELECT paid FROM charges", &[]).await.is_err());
     client.batch_execute("CREATE VIEW mine AS SELECT amount FROM charges").await.unwrap();
-    ledger::admin::open_books(&mut client, tenant, &fewer).await.unwrap();
+    support::open_books(&mut client, tenant, &fewer).await;
     client.batch_execute(&format!("SELECT * FROM {}.mine", tenant.schema())).await.unwrap();
 }
 
@@ -115,7 +115,7 @@ async fn a_column_does_not_show_what_the_state_leaves_out() {
     let tenant = support::tenant();
     const COLUMNS: &[domain::object::Column] = &[column("next_action", ColumnType::Json)];
     let view = SqlView { kind: Kind::Charge, name: "charges", columns: COLUMNS, hidden: &[&["next_action", "secret"]] };
-    ledger::admin::open_books(&mut client, tenant, &[view]).await.unwrap();
+    support::open_books(&mut client, tenant, &[view]).await;
     let ledger = support::open(&database, ManualClock::new(), CommitterConfig::default());
     let now = ManualClock::new().now();
     let state = serde_json::json!({"next_action": {"secret": "s", "type": "redirect"}});

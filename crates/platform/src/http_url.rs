@@ -3,13 +3,23 @@
 use crate::secret::{MASK, masked_text};
 
 masked_text!(
-    /// A URL such as `http://name:password@host:4318`, of which the name and the password are not shown.
+    /// A URL such as `http://name:password@host:4318?token=…`, of which neither name and password nor the values of its query are
+    /// shown.
     HttpUrl,
     masked
 );
 
-/// Everything before the last `@` is masked but the scheme: a password may hold any character, `@` and `/` too.
+/// Everything before the last `@` is masked but the scheme: a password may hold any character, `@` and `/` too. So is what comes
+/// after the first `?` or `#` of the rest.
 fn masked(url: &str) -> String {
+    let url = masked_credentials(url);
+    match url.find(['?', '#']) {
+        Some(at) => format!("{}{MASK}", &url[..=at]),
+        None => url,
+    }
+}
+
+fn masked_credentials(url: &str) -> String {
     let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
     match before.split_once("://") {
         Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
@@ -33,6 +43,9 @@ mod tests {
             ("http://me:hun@ter2@collector", "http://********@collector"),
             ("http://me:hun/ter2@collector/x", "http://********@collector/x"),
             ("me:hunter2@collector", "********@collector"),
+            ("http://collector:4318/?token=hunter2", "http://collector:4318/?********"),
+            ("http://me:hun?ter2@collector/x?api_key=hunter2#hunter2", "http://********@collector/x?********"),
+            ("http://collector/x?mail=hunter2@x", "http://********@x"),
             ("me:hun://ter2@collector", "********@collector"),
         ] {
             let url = HttpUrl::from(url);

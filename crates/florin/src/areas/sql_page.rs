@@ -11,7 +11,9 @@ async fn the_page_for_analysts_is_true() {
     let (tenant, views) = (tenant_id(1), sql_views().unwrap());
     ledger::admin::ensure_roles(&admin).await.unwrap();
     ledger::admin::migrate(&mut admin).await.unwrap();
-    ledger::admin::open_books(&mut admin, tenant, &views).await.unwrap();
+    let work = platform::database::store::begin_as_owner(&mut admin).await.unwrap();
+    ledger::admin::open_books(&work, tenant, &views).await.unwrap();
+    work.commit().await.unwrap();
     let analyst = database.pool(platform::database::store::ANALYST_ROLE, 1).get().await.unwrap();
     analyst.batch_execute(&format!("SET search_path = {}, ledger", tenant.schema())).await.unwrap();
     let mut examples = 0;

@@ -23,7 +23,7 @@ impl WhichDatabase {
     pub fn find(&self) -> anyhow::Result<Option<DatabaseConfig>> {
         if self.data.is_none() {
             let configured = config::of_process(self.config.as_deref())?.config.database;
-            if !configured.url.is_empty() || self.config.is_some() {
+            if !configured.url.is_empty() || !configured.owner_url.is_empty() || self.config.is_some() {
                 return Ok(Some(configured));
             }
         }

@@ -34,11 +34,16 @@ impl Command for Config {
 }
 
 fn check(file: &ConfigFile, output: Output) -> anyhow::Result<()> {
-    let problems = file.load()?.config.problems();
+    let loaded = file.load()?;
+    let problems = loaded.config.problems();
     if !problems.is_empty() {
         return Err(Failure::usage(problems.join("\n")));
     }
-    output.print(&json!({"ok": true}), || "the configuration can be used".to_owned())
+    output.print(&json!({"ok": true, "ignored": loaded.ignored}), || {
+        let ignored =
+            loaded.ignored.iter().map(|name| format!("\nignored: {name}, which Kubernetes sets for a Service"));
+        format!("the configuration can be used{}", ignored.collect::<String>())
+    })
 }
 
 fn show(file: &ConfigFile, output: Output) -> anyhow::Result<()> {

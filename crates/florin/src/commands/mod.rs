@@ -45,6 +45,7 @@ commands! {
     mod events; Events;
     mod ledger; Ledger;
     mod tenants; Tenants;
+    mod keys; Keys;
     mod bench; Bench;
     mod completions; Completions;
 }

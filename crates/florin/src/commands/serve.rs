@@ -7,11 +7,14 @@ use crate::exit_code::{Code, Failure};
 use crate::output::Output;
 use crate::reload::Reload;
 use crate::{migrations, roles, run_roles};
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
-use platform::database::{DatabaseConfig, DatabaseError, store};
+use platform::database::{Client, DatabaseConfig, DatabaseError, store};
 use platform::{Shutdown, telemetry};
 use std::net::TcpListener;
+
+/// Tenants that are named of those that have something wrong with them.
+const UNOPENED_SHOWN: usize = 10;
 
 /// Run the server with a configuration file and environment variables.
 #[derive(Debug, Args)]
@@ -28,7 +31,8 @@ pub struct Serve {
 
 impl Command for Serve {
     async fn run(&self, _: Output) -> anyhow::Result<Code> {
-        let mut config = self.file.load()?.config;
+        let loaded = self.file.load()?;
+        let mut config = loaded.config;
         if !self.role.is_empty() {
             config.server.roles.clone_from(&self.role);
         }
@@ -37,6 +41,10 @@ impl Command for Serve {
             return Err(Failure::usage(problems.join("\n")));
         }
         let telemetry = telemetry::init(&config.telemetry)?;
+        if !loaded.ignored.is_empty() {
+            let variables = loaded.ignored.join(", ");
+            tracing::info!(variables, "ignored: variables that Kubernetes sets for a Service");
+        }
         let shutdown = Shutdown::new();
         let reload = Reload::new(self.file.clone(), config.clone(), telemetry.log_filter());
         shutdown.on_signals(move |_| reload.run())?;
@@ -79,23 +87,35 @@ async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::R
 /// Whether the database is fit to be served from; brings its schema up to date, if that is wanted.
 async fn prepare(database: &DatabaseConfig, migrate: bool) -> anyhow::Result<()> {
     if migrate {
-        migrations::migrate(database).await?;
+        for failed in migrations::migrate(database).await?.failed {
+            tracing::error!(failed, "a tenant's books or SQL views cannot be made; the others are served");
+        }
     }
-    require_durable(database).await?;
+    let client = database.connect().await?;
+    require_durable(&client).await?;
     database.require_sessions().await.map_err(|error| match error {
         DatabaseError::Pooled => Failure::usage(error.to_string()),
         error => error.into(),
     })?;
-    let pending = migrations::pending(database).await?;
-    if !pending.is_empty() {
-        bail!("the schema is not up to date ({}); run `florin migrate`, or start with --migrate", pending.join(", "));
+    for newer in migrations::usable(&client).await? {
+        tracing::info!("{newer}");
+    }
+    let unopened = migrations::unopened(&client).await?;
+    if !unopened.is_empty() {
+        let (count, some) = (unopened.len(), unopened.iter().take(UNOPENED_SHOWN).map(String::as_str));
+        let tenants = some.collect::<Vec<_>>().join(", ");
+        tracing::warn!(
+            count,
+            tenants,
+            "tenants without books, or with the SQL views of another release; `florin migrate` makes them"
+        );
     }
     Ok(())
 }
 
 /// Refuses a database that acknowledges what is not on its disk. PostgreSQL's other settings are its administrator's affair.
-async fn require_durable(database: &DatabaseConfig) -> anyhow::Result<()> {
-    let facts = store::server_facts(&database.connect().await?).await?;
+async fn require_durable(client: &Client) -> anyhow::Result<()> {
+    let facts = store::server_facts(client).await?;
     if facts.off.iter().any(|setting| setting == "synchronous_commit") {
         return Err(Failure::usage(format!(
             "synchronous_commit is off for the role {} in this database: payments that were acknowledged would be lost when \

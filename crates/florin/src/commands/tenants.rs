@@ -1,14 +1,14 @@
 //! `florin tenants create|list`.
 
 use super::Command;
-use crate::arguments::WhichDatabase;
+use crate::administration::Administration;
+use crate::arguments::{KeyPlace, WhichDatabase};
 use crate::exit_code::Code;
 use crate::output::{Output, shown_time, table};
 use crate::services::Services;
-use anyhow::bail;
 use clap::{Args, Subcommand};
+use contracts::KeyKind;
 use contracts::identity::Tenant;
-use identity::KeyPair;
 use platform::database::DatabaseConfig;
 use serde_json::{Value, json};
 use types::SystemEntropy;
@@ -30,6 +30,8 @@ enum Action {
         /// Make live keys, not test keys.
         #[arg(long)]
         live: bool,
+        #[command(flatten)]
+        place: KeyPlace,
     },
     /// List the tenants.
     List {
@@ -50,7 +52,9 @@ enum Action {
 impl Command for Tenants {
     async fn run(&self, output: Output) -> anyhow::Result<Code> {
         match &self.action {
-            Action::Create { database, name, live } => create(&database.require()?, name, *live, output).await?,
+            Action::Create { database, name, live, place } => {
+                create(&database.require()?, name, *live, place, output).await?;
+            }
             Action::List { database } => list(&database.require()?, output).await?,
             Action::Admit { database, tenant, role } => admit(&database.require()?, tenant, role, output).await?,
         }
@@ -58,22 +62,24 @@ impl Command for Tenants {
     }
 }
 
-async fn create(database: &DatabaseConfig, name: &str, live: bool, output: Output) -> anyhow::Result<()> {
-    let services = Services::on(database.clone()).await?;
-    if services.identity.tenant_by_name(name).await?.is_some() {
-        bail!("there is a tenant named {name:?} already");
+async fn create(
+    database: &DatabaseConfig,
+    name: &str,
+    live: bool,
+    place: &KeyPlace,
+    output: Output,
+) -> anyhow::Result<()> {
+    let mut administration = Administration::connect(database).await?;
+    let work = administration.begin().await?;
+    let tenant = work.create_tenant(name).await?;
+    let keys = identity::new_key_pair(live, &mut SystemEntropy::new());
+    for key in [keys.secret.reveal(), &keys.publishable] {
+        work.add_key(&tenant, key).await?;
     }
-    let (tenant, keys) = with_new_keys(&services, name, live).await?;
-    let (secret, publishable) = (keys.secret.reveal(), &keys.publishable);
-    let mut document = describe(&tenant);
-    document["secret_key"] = json!(secret);
-    document["publishable_key"] = json!(publishable);
-    output.print(&document, || {
-        format!(
-            "{}  {}\nsecret key       {secret}\npublishable key  {publishable}\nThe keys are not shown again.",
-            tenant.id, tenant.name
-        )
-    })
+    let shown = [(KeyKind::Secret, keys.secret.reveal()), (KeyKind::Publishable, keys.publishable.as_str())];
+    // Before they are kept: a tenant whose keys were not seen is of no use.
+    place.show(&tenant, &shown, describe(&tenant), output)?;
+    work.keep().await
 }
 
 async fn list(database: &DatabaseConfig, output: Output) -> anyhow::Result<()> {
@@ -89,26 +95,18 @@ async fn list(database: &DatabaseConfig, output: Output) -> anyhow::Result<()> {
 }
 
 async fn admit(database: &DatabaseConfig, tenant: &str, role: &str, output: Output) -> anyhow::Result<()> {
-    let tenants = Services::on(database.clone()).await?.tenants(Some(tenant)).await?;
-    let mut owner = database.connect_as_owner().await?;
-    for tenant in &tenants {
-        ledger::admin::admit_analyst(&mut owner, tenant.id, role).await?;
-    }
+    let mut administration = Administration::connect(database).await?;
+    let work = administration.begin().await?;
+    let schema = work.tenant(tenant).await?.id;
+    ledger::admin::admit_analyst(&work.transaction, schema, role).await?;
     // The owner of the tables may not alter roles, so this is left to an administrator.
-    let missing = ledger::admin::unlimited_analysts(&owner).await?;
-    let schemas: Vec<String> = tenants.iter().map(|tenant| tenant.id.schema()).collect();
-    output.print(&json!({ "role": role, "schemas": schemas, "missing": missing }), || {
-        let admitted = format!("{role} may read {}", schemas.join(", "));
+    let missing = ledger::admin::unlimited_analysts(&work.transaction).await?;
+    work.keep().await?;
+    let schema = schema.schema();
+    output.print(&json!({ "role": role, "schemas": [&schema], "missing": missing }), || {
         let missing = missing.iter().map(|statement| format!("\nmissing, as the roles' owner: {statement}"));
-        admitted + &missing.collect::<String>()
+        format!("{role} may read {schema}{}", missing.collect::<String>())
     })
-}
-
-/// Creates a tenant with its books, and a new pair of keys for it.
-async fn with_new_keys(services: &Services, name: &str, live: bool) -> anyhow::Result<(Tenant, KeyPair)> {
-    let keys = identity::new_key_pair(live, &mut SystemEntropy::new());
-    let tenant = services.ensure_tenant(name, &[keys.secret.reveal(), &keys.publishable]).await?;
-    Ok((tenant, keys))
 }
 
 fn describe(tenant: &Tenant) -> Value {

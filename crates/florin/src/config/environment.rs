@@ -1,9 +1,11 @@
 //! Environment variables: `FLORIN_SERVER_LISTEN` for `server.listen`.
 
 use super::key_names::{defaults, nearest};
+use super::takes::takes;
 use figment::value::{Dict, Map, Value};
 use figment::{Error, Metadata, Profile, Provider};
 use std::collections::BTreeMap;
+use std::net::IpAddr;
 
 const PREFIX: &str = "FLORIN_";
 
@@ -33,25 +35,64 @@ pub fn variable_of(key: &str) -> String {
     format!("{PREFIX}{}", key.replace('.', "_").to_ascii_uppercase())
 }
 
-/// The variables that set a key. One with the prefix that sets none is an error that names it.
-pub fn read(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Vec<Variable>> {
+/// What the environment says.
+#[derive(Default)]
+pub struct Environment {
+    pub variables: Vec<Variable>,
+    /// Names of those that Kubernetes sets for a Service called florin, or florin and something: they say nothing to Florin.
+    pub ignored: Vec<String>,
+    pub problems: Vec<String>,
+}
+
+/// The variables with the prefix. One that sets no key, and could be meant to, is a problem.
+pub fn read(variables: impl Iterator<Item = (String, String)>) -> anyhow::Result<Environment> {
     let mut known = BTreeMap::new();
     for (key, default) in defaults()? {
         known.insert(variable_of(&key), (key, default));
     }
-    let mut found = Vec::new();
+    let mut found = Environment::default();
     for (name, text) in variables {
         if !name.starts_with(PREFIX) || NOT_KEYS.contains(&name.as_str()) {
             continue;
         }
-        let Some((key, default)) = known.get(&name) else {
-            anyhow::bail!("environment: unknown variable {name}{}", nearest(&name, known.keys()));
-        };
-        let value = parse(&text, default)
-            .ok_or_else(|| anyhow::anyhow!("environment: {name} ({key}) must be {}, not {text:?}", kind(default)))?;
-        found.push(Variable { name, key: key.clone(), value });
+        match known.get(&name) {
+            Some((key, default)) => match parse(&text, default) {
+                Some(value) => found.variables.push(Variable { name, key: key.clone(), value }),
+                // The text is not repeated: it may be a URL with a password in the wrong place.
+                None => found.problems.push(format!("environment: {name} ({key}) must be {}", takes(key, default))),
+            },
+            None if is_of_kubernetes(&name, &text) => found.ignored.push(name),
+            None => {
+                found.problems.push(format!("environment: unknown variable {name}{}", nearest(&name, known.keys())))
+            }
+        }
     }
     Ok(found)
+}
+
+/// Whether Kubernetes sets such a variable for a Service, in the pods of its namespace: `FLORIN_SERVICE_HOST`, `…_SERVICE_PORT`,
+/// `…_SERVICE_PORT_<name>`, `…_PORT`, and `…_PORT_8420_TCP` with `_PROTO`, `_PORT` and `_ADDR`. A Service's own name may go on
+/// after `florin`.
+fn is_of_kubernetes(name: &str, text: &str) -> bool {
+    const PROTOCOLS: [&str; 3] = ["TCP", "UDP", "SCTP"];
+    let is_address = || {
+        let lower = text.to_ascii_lowercase();
+        PROTOCOLS.iter().any(|protocol| lower.starts_with(&format!("{}://", protocol.to_ascii_lowercase())))
+    };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    // With the underscore that the prefix ends with.
+    let rest = &name[PREFIX.len() - 1..];
+    let of_port = rest.match_indices("_PORT_").any(|(at, _)| {
+        let mut parts = rest[at + "_PORT_".len()..].split('_');
+        let (port, protocol, what) = (parts.next(), parts.next(), parts.next());
+        let ends = parts.next().is_none();
+        let port = port.is_some_and(is_number) && protocol.is_some_and(|name| PROTOCOLS.contains(&name));
+        port && ends && what.map_or_else(is_address, |what| ["PROTO", "PORT", "ADDR"].contains(&what))
+    });
+    of_port
+        || rest.ends_with("_SERVICE_HOST") && text.parse::<IpAddr>().is_ok()
+        || (rest.ends_with("_SERVICE_PORT") || rest.contains("_SERVICE_PORT_")) && is_number(text)
+        || rest.ends_with("_PORT") && is_address()
 }
 
 /// What a text means depends on the key, of which the default shows the type: `5` is a number for a limit, and a text
@@ -68,15 +109,6 @@ fn parse(text: &str, default: &serde_json::Value) -> Option<Value> {
         }
         _ => Value::from(text.to_owned()),
     })
-}
-
-fn kind(default: &serde_json::Value) -> &'static str {
-    match default {
-        serde_json::Value::Bool(_) => "true or false",
-        serde_json::Value::Number(number) if number.is_f64() => "a number",
-        serde_json::Value::Number(_) => "a whole number",
-        _ => "a text",
-    }
 }
 
 impl Provider for Variable {
@@ -102,8 +134,7 @@ mod tests {
     use super::*;
 
     fn refusal(name: &str, value: &str) -> String {
-        let error = read([(name.to_owned(), value.to_owned())].into_iter()).err();
-        error.map(|error| error.to_string()).unwrap_or_default()
+        read([(name.to_owned(), value.to_owned())].into_iter()).unwrap().problems.concat()
     }
 
     #[test]
@@ -115,10 +146,45 @@ mod tests {
         assert_eq!(refusal("FLORIN_XYZ", "x"), "environment: unknown variable FLORIN_XYZ");
         assert_eq!(
             refusal("FLORIN_DATABASE_POOL_SIZE", "many"),
-            "environment: FLORIN_DATABASE_POOL_SIZE (database.pool_size) must be a whole number, not \"many\""
+            "environment: FLORIN_DATABASE_POOL_SIZE (database.pool_size) must be a whole number, from 1 to 10000"
         );
         assert_eq!(refusal("FLORIN_URL", "http://x"), "");
         assert_eq!(refusal("FLORINE", "x"), "");
+    }
+
+    /// They ended the start of every pod beside a Service called florin.
+    #[test]
+    fn what_kubernetes_sets_for_services_is_ignored_and_what_looks_like_it_is_not() {
+        let of_service = |service: &str| {
+            [
+                ("SERVICE_HOST", "10.96.0.12"),
+                ("SERVICE_PORT", "8420"),
+                ("SERVICE_PORT_HTTP", "8420"),
+                ("SERVICE_PORT_HEALTH_CHECK", "8421"),
+                ("PORT", "tcp://10.96.0.12:8420"),
+                ("PORT_8420_TCP", "tcp://10.96.0.12:8420"),
+                ("PORT_8420_TCP_PROTO", "tcp"),
+                ("PORT_8420_TCP_PORT", "8420"),
+                ("PORT_8420_TCP_ADDR", "10.96.0.12"),
+                ("PORT_53_UDP_ADDR", "fd00::1"),
+            ]
+            .map(|(name, text)| (format!("{service}_{name}"), text.to_owned()))
+        };
+        for service in ["FLORIN", "FLORIN_GATEWAY", "FLORIN_DATABASE", "FLORIN_SERVER", "FLORIN_V2_SERVICE"] {
+            let found = read(of_service(service).into_iter()).unwrap();
+            assert_eq!((found.problems, found.ignored.len()), (Vec::new(), 10), "{service}");
+        }
+        for (meant, text) in [
+            ("FLORIN_PORT", "8420"),
+            ("FLORIN_SERVER_PORT", "8420"),
+            ("FLORIN_SERVICE_HOST", "pay.example.com"),
+            ("FLORIN_SERVICE_PORT", "http"),
+            ("FLORIN_PORT_8420", "tcp://10.96.0.12:8420"),
+            ("FLORIN_PORT_8420_TCP_ADDRESS", "10.96.0.12"),
+            ("FLORIN_TELEMETRY_SERVICE_NAMES", "x"),
+        ] {
+            assert!(refusal(meant, text).contains(&format!("unknown variable {meant}")), "{meant}");
+        }
     }
 
     #[test]

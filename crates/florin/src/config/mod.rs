@@ -4,6 +4,7 @@ mod environment;
 mod key_names;
 mod load;
 mod show;
+mod takes;
 
 pub use key_names::changed;
 pub use load::{Loaded, of_process, of_process_without_default_file};
@@ -101,12 +102,26 @@ impl Config {
         DatabaseConfig { pool_size, statement_timeout_ms, ..self.database.clone() }.pool()
     }
 
+    /// Connections to PostgreSQL that a process with all roles takes at most: those of both pools and of the committers, four for
+    /// what is looked up together, and one each for the time, for trying to write, and for the lead of the worker.
+    pub fn connections(&self) -> usize {
+        self.database.pool_size + self.scans.pool_size + self.ledger.writers + 7
+    }
+
     /// Values that are well-formed but cannot work; each problem names its key. Empty when the config can be used.
     pub fn problems(&self) -> Vec<String> {
+        let mut problems = self.problems_of_what_is_set();
+        if self.database.url.is_empty() {
+            problems.push(format!("database.url: {}", DatabaseError::NoUrl));
+        }
+        problems
+    }
+
+    /// As [`Config::problems`], without that something is not set.
+    pub fn problems_of_what_is_set(&self) -> Vec<String> {
         let mut problems = self.problems_without_database();
         for (key, url) in [("database.url", &self.database.url), ("database.owner_url", &self.database.owner_url)] {
-            // `owner_url` may be left out.
-            if (key == "database.url" || !url.is_empty())
+            if !url.is_empty()
                 && let Err(error) = url.config()
             {
                 problems.push(format!("{key}: {error}"));
@@ -117,26 +132,17 @@ impl Config {
 
     /// As [`Config::problems`], without the database's URLs: `florin dev` has a database of its own.
     pub fn problems_without_database(&self) -> Vec<String> {
-        let mut problems = Vec::new();
+        let mut problems = takes::out_of_range(self).unwrap_or_else(|error| vec![error.to_string()]);
+        let wrong_numbers = problems.clone();
         let mut require = |holds: bool, problem: &str| {
             if !holds {
                 problems.push(problem.to_owned());
             }
         };
-        require(self.database.pool_size > 0, "database.pool_size: must be at least 1");
-        require(self.database.connect_timeout_ms > 0, "database.connect_timeout_ms: must be at least 1");
-        require(self.ledger.batch_max > 0, "ledger.batch_max: must be at least 1");
-        require(self.ledger.batch_bytes_max > 0, "ledger.batch_bytes_max: must be at least 1");
-        require(self.ledger.queue_max > 0, "ledger.queue_max: must be at least 1");
-        require(self.ledger.writers > 0, "ledger.writers: must be at least 1");
-        require(self.scans.pool_size > 0, "scans.pool_size: must be at least 1");
-        require(self.scans.of_tenant_max > 0, "scans.of_tenant_max: must be at least 1");
         require(
             self.scans.of_tenant_max < self.scans.pool_size.max(2),
             "scans.of_tenant_max: must be less than scans.pool_size, or one tenant has all",
         );
-        require(self.scans.statement_timeout_ms > 0, "scans.statement_timeout_ms: must be at least 1");
-        require(self.worker.poll_ms > 0, "worker.poll_ms: must be at least 1");
         require(
             self.server.public_url.as_ref().is_none_or(|url| begins_with(url, &["http://", "https://"])),
             "server.public_url: must begin with http:// or https://",
@@ -149,7 +155,9 @@ impl Config {
             self.telemetry.otlp_endpoint.as_ref().is_none_or(|url| begins_with(url, &["http://"])),
             "telemetry.otlp_endpoint: must begin with http://; send traces to a collector nearby",
         );
-        problems.extend(self.limits.problems());
+        let key_of = |problem: &str| problem.split(':').next().map(str::to_owned);
+        let limits = self.limits.problems().into_iter();
+        problems.extend(limits.filter(|limit| wrong_numbers.iter().all(|wrong| key_of(wrong) != key_of(limit))));
         problems.extend(self.keys.problems());
         problems.extend(self.processors.problems());
         if let Err(error) = platform::telemetry::check_filter(&self.telemetry.log_filter) {

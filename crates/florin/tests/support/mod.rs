@@ -2,6 +2,9 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+pub mod pooler;
+pub mod site;
+
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use platform::database::{Client, DatabaseUrl, connect};

@@ -1,7 +1,7 @@
 //! The schema `florin`: tenants and their keys.
 
-use platform::database::Client;
-use platform::database::store::{MigrationError, Migrations, SERVICE_ROLE};
+use platform::database::store::{MigrationError, Migrations, SERVICE_ROLE, SchemaState};
+use platform::database::{Client, GenericClient};
 
 mod embedded {
     refinery::embed_migrations!("migrations");
@@ -17,7 +17,7 @@ pub async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
     migrations().run(client).await
 }
 
-/// The version that [`migrate`] brings the schema `florin` to.
-pub fn latest_version() -> i64 {
-    migrations().latest_version()
+/// How the schema `florin` stands to this release.
+pub async fn schema_state(client: &impl GenericClient) -> Result<SchemaState, tokio_postgres::Error> {
+    migrations().state(client).await
 }

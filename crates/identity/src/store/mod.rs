@@ -15,15 +15,10 @@ pub(crate) struct Store {
 }
 
 const TENANT: &str = "SELECT id, name, created, settings FROM florin.tenants WHERE id = $1 AND deleted_at IS NULL";
-const TENANT_BY_NAME: &str =
-    "SELECT id, name, created, settings FROM florin.tenants WHERE name = $1 AND deleted_at IS NULL";
 const TENANTS: &str = "SELECT id, name, created, settings FROM florin.tenants WHERE deleted_at IS NULL ORDER BY id";
 const CALLER: &str = "SELECT t.id, t.name, t.created, t.settings, k.kind, k.livemode
     FROM florin.api_keys k JOIN florin.tenants t ON t.id = k.tenant
-    WHERE k.hash = $1 AND k.revoked_at IS NULL AND t.deleted_at IS NULL";
-/// The kinds of keys as they are stored.
-const KINDS: &[(KeyKind, &str)] = &[(KeyKind::Secret, "secret"), (KeyKind::Publishable, "publishable")];
-
+    WHERE k.hash = $1 AND (k.expires_at IS NULL OR k.expires_at > now()) AND t.deleted_at IS NULL";
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 fn failed(error: impl std::error::Error + 'static) -> IdentityError {
@@ -54,10 +49,6 @@ impl Store {
         self.query(TENANT, &[&id.0]).await?.first().map(tenant).transpose()
     }
 
-    pub async fn tenant_by_name(&self, name: &str) -> Result<Option<Tenant>, IdentityError> {
-        self.query(TENANT_BY_NAME, &[&name]).await?.first().map(tenant).transpose()
-    }
-
     pub async fn tenants(&self) -> Result<Vec<Tenant>, IdentityError> {
         self.query(TENANTS, &[]).await?.iter().map(tenant).collect()
     }
@@ -77,8 +68,11 @@ fn tenant(row: &Row) -> Result<Tenant, IdentityError> {
 }
 
 fn caller(row: &Row) -> Result<Caller, IdentityError> {
-    let stored: &str = row.try_get(4).map_err(failed)?;
-    let kind = KINDS.iter().find(|(_, name)| *name == stored).map(|(kind, _)| *kind);
-    let key = kind.ok_or_else(|| IdentityError::Unavailable(format!("unknown kind of key: {stored}")))?;
+    let key = key_kind(row.try_get(4).map_err(failed)?)?;
     Ok(Caller { tenant: Arc::new(tenant(row)?), key, livemode: row.try_get(5).map_err(failed)? })
+}
+
+fn key_kind(stored: &str) -> Result<KeyKind, IdentityError> {
+    let kind = KeyKind::ALL.into_iter().find(|kind| kind.name() == stored);
+    kind.ok_or_else(|| IdentityError::Unavailable(format!("unknown kind of key: {stored}")))
 }

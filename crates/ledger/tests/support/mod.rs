@@ -6,7 +6,8 @@ use domain::SqlView;
 use domain::commit::Commit;
 use domain::object::{ColumnType, column};
 use ledger::{CommitterConfig, PgLedger, ScanConfig, Scans};
-use platform::database::Pool;
+use platform::database::store::begin_as_owner;
+use platform::database::{Client, Pool};
 use serde_json::json;
 use std::sync::Arc;
 use testkit::build::{Doc, Draft};
@@ -44,7 +45,14 @@ pub async fn prepare(database: &TestDatabase, tenant: TenantId) {
     let mut admin = database.connect().await;
     ledger::admin::ensure_roles(&admin).await.expect("roles");
     ledger::admin::migrate(&mut admin).await.expect("migrations");
-    ledger::admin::open_books(&mut admin, tenant, VIEWS).await.expect("books");
+    open_books(&mut admin, tenant, VIEWS).await;
+}
+
+/// Opens the books of a tenant, with these SQL views.
+pub async fn open_books(admin: &mut Client, tenant: TenantId, views: &[SqlView]) {
+    let work = begin_as_owner(admin).await.expect("the owner");
+    ledger::admin::open_books(&work, tenant, views).await.expect("books");
+    work.commit().await.expect("kept");
 }
 
 pub fn open(database: &TestDatabase, clock: Arc<ManualClock>, config: CommitterConfig) -> Arc<PgLedger> {

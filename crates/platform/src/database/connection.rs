@@ -1,5 +1,6 @@
 //! Single connections to PostgreSQL, outside of any pool. Each wait has a limit.
 
+use super::away::{is_refusal, place};
 use super::hosts::Hosts;
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 use crate::error_text::with_causes;
@@ -21,8 +22,12 @@ impl DatabaseConfig {
 /// One connection outside of any pool; it closes when the client is dropped. Each server that the URL names has so long to
 /// answer.
 pub async fn connect(url: &DatabaseUrl, timeout: Duration) -> Result<Client, DatabaseError> {
+    let place = place(&url.config()?);
     let opened = Hosts::of(url, timeout)?.open().await;
-    let (client, connection) = opened.map_err(|error| DatabaseError::Unreachable(with_causes(&error)))?;
+    let (client, connection) = opened.map_err(|error| {
+        let text = format!("{place}: {}", with_causes(&error));
+        if is_refusal(&error) { DatabaseError::Refused(text) } else { DatabaseError::Unreachable(text) }
+    })?;
     tokio::spawn(async move {
         if let Err(error) = connection.await {
             tracing::debug!(error = with_causes(&error), "a database connection was lost");
@@ -40,6 +45,7 @@ mod tests {
         let url = DatabaseUrl::from("host=127.0.0.1 port=1 user=x");
         let error = connect(&url, Duration::from_secs(2)).await.unwrap_err();
         assert!(matches!(error, DatabaseError::Unreachable(_)), "{error}");
+        assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
         let config = DatabaseConfig { url, ..Default::default() };
         assert!(config.pool().unwrap().get().await.is_err());
     }

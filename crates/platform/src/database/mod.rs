@@ -1,5 +1,6 @@
 //! The connection to PostgreSQL, its part of the config, its time, and migrations.
 
+mod away;
 mod clock;
 mod config;
 mod connection;
@@ -13,6 +14,7 @@ mod time;
 mod url;
 
 pub use crate::error_text::with_causes;
+pub use away::is_gone;
 pub use clock::{CLOCK_SKEW_MAX, DatabaseClock};
 pub use config::DatabaseConfig;
 pub use connection::connect;
@@ -21,7 +23,7 @@ pub use leadership::Leadership;
 pub use lease::Lease;
 pub use pool::{Pool, Silent};
 pub use time::{from_sql_time, to_sql_time};
-pub use tokio_postgres::Client;
+pub use tokio_postgres::{Client, GenericClient, Transaction};
 pub use url::DatabaseUrl;
 
 #[derive(Debug, thiserror::Error)]
@@ -45,8 +47,12 @@ pub enum DatabaseError {
     Pooled,
     #[error("the pool of connections cannot be built: {0}")]
     Pool(String),
+    /// With host and port.
     #[error("PostgreSQL cannot be reached: {0}")]
     Unreachable(String),
+    /// The user, the password or the database is not one of the server's.
+    #[error("PostgreSQL refuses this connection: {0}")]
+    Refused(String),
     #[error("PostgreSQL refused: {0}")]
     Query(#[from] tokio_postgres::Error),
 }

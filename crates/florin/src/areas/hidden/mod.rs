@@ -49,7 +49,9 @@ async fn analysts_see_no_value_that_a_kind_hides() {
     let (clock, tenant, views) = (ManualClock::new(), tenant(), sql_views().unwrap());
     ledger::admin::ensure_roles(&admin).await.unwrap();
     ledger::admin::migrate(&mut admin).await.unwrap();
-    ledger::admin::open_books(&mut admin, tenant.id, &views).await.unwrap();
+    let work = platform::database::store::begin_as_owner(&mut admin).await.unwrap();
+    ledger::admin::open_books(&work, tenant.id, &views).await.unwrap();
+    work.commit().await.unwrap();
     let pool = database.pool(SERVICE_ROLE, 4);
     let scans = Scans::new(pool.clone(), &ScanConfig::default());
     let ledger = PgLedger::new(pool, scans, clock.clone(), CommitterConfig::default());

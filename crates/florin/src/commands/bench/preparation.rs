@@ -5,6 +5,7 @@ use super::progress::Progress;
 use super::request_script::RARE_TYPE;
 use super::request_writer::{Caller, Known};
 use super::workload::Workload;
+use crate::administration::Administration;
 use crate::arguments::Access;
 use crate::exit_code::Failure;
 use crate::http_client::{Client, text};
@@ -76,16 +77,18 @@ pub async fn neighbour(database: &DatabaseConfig, access: &Access) -> anyhow::Re
 
 async fn named(database: &DatabaseConfig, access: &Access, names: Vec<String>) -> anyhow::Result<Vec<Secret>> {
     let (services, count) = (&Services::on(database.clone()).await?, names.len());
+    let mut administration = Administration::connect(database).await?;
     let each = names.into_iter().map(|name| async move {
         let key = key_of(access.key.reveal(), &name)?;
-        if services.identity.authenticate(key.reveal()).await?.is_none() {
-            services.ensure_tenant(&name, &[key.reveal()]).await?;
-        }
-        anyhow::Ok(key)
+        let known = services.identity.authenticate(key.reveal()).await?.is_some();
+        anyhow::Ok((name, key, known))
     });
     let mut each = stream::iter(each).buffered(SIDE_BY_SIDE);
     let (mut keys, mut progress) = (Vec::new(), Progress::start());
-    while let Some(key) = each.try_next().await? {
+    while let Some((name, key, known)) = each.try_next().await? {
+        if !known {
+            administration.ensure_tenant(&name, &[key.reveal()]).await?;
+        }
         keys.push(key);
         progress.print(false, |_| format!("{} of {count} tenants exist", keys.len()));
     }

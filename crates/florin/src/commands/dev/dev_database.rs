@@ -7,6 +7,8 @@ use platform::database::{DatabaseUrl, connect};
 use std::path::Path;
 use std::time::Duration;
 
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
 pub struct DevDatabase {
     /// Under the service's role.
     pub url: DatabaseUrl,
@@ -40,7 +42,7 @@ impl DevDatabase {
 
     /// The service has a role of its own there too, which migrations create.
     async fn given(url: DatabaseUrl) -> anyhow::Result<DevDatabase> {
-        let client = connect(&url, Duration::from_secs(10)).await?;
+        let client = connect(&url, CONNECT_TIMEOUT).await?;
         let version = store::server_facts(&client).await?.version;
         Ok(DevDatabase {
             url: url.with_role(SERVICE_ROLE),
@@ -49,6 +51,15 @@ impl DevDatabase {
             psql: None,
             private: None,
         })
+    }
+
+    /// Lets the user of a database that was given act for the server's role, which migrations have created.
+    pub async fn act_for_service(&self) -> anyhow::Result<()> {
+        if self.private.is_none() {
+            let client = connect(&self.owner_url, CONNECT_TIMEOUT).await?;
+            ledger::admin::act_for_service(&client).await.context("DATABASE_URL")?;
+        }
+        Ok(())
     }
 
     pub async fn stop(self) {

@@ -143,7 +143,8 @@ async fn serve(
     // There is no balancer that has to see it first.
     config.server.shutdown_delay_ms = 0;
     let prepared = async {
-        migrations::migrate(&config.database).await?;
+        migrations::migrate(&config.database).await?.into_result()?;
+        database.act_for_service().await?;
         demo_tenant::ensure(&config, key).await
     };
     match shutdown.interrupts(prepared).await {

@@ -1,167 +1,231 @@
-//! The roles of PostgreSQL that own, serve and read the books.
+//! The roles of PostgreSQL that own, serve and read the books: making them.
 
-use platform::database::store::{ANALYST_ROLE, MigrationError, OWNER_ROLE, SERVICE_ROLE};
-use tokio_postgres::error::SqlState;
+use platform::database::store::{ANALYST_ROLE, MIGRATION_LOCK, OWNER_ROLE, SERVICE_ROLE};
+use platform::database::with_causes;
 use tokio_postgres::{Client, Error};
-
-/// The columns that the service may update, as it is granted in the first migration. What else it may change is too much.
-const UPDATES: &[(&str, &[&str])] = &[
-    ("accounts", &["debits_posted", "credits_posted", "debits_pending", "credits_pending"]),
-    ("objects", &["version", "customer", "parent_kind", "parent", "status", "due", "terms", "state"]),
-    ("probes", &["tried"]),
-    ("idempotency_keys", &["fingerprint", "created", "status", "object_kind", "object", "version", "body"]),
-];
-/// The table from which it may delete.
-const DELETES: &str = "idempotency_keys DELETE";
 
 /// How long PostgreSQL keeps the rows of before for an analyst's query, or for a transaction that waits for the next one.
 /// All that is changed meanwhile becomes slower to read.
-const ANALYST_LIMITS: [(&str, &str); 2] =
+pub(super) const ANALYST_LIMITS: [(&str, &str); 2] =
     [("statement_timeout", "60s"), ("idle_in_transaction_session_timeout", "60s")];
 
-/// Creates the roles that are missing, and lets `florin_owner` create schemas in this database. Does nothing if
-/// all of it is there, so only the first call needs the right to create roles.
-pub async fn ensure_roles(client: &Client) -> Result<(), MigrationError> {
-    let limits: String = ANALYST_LIMITS
+/// The functions that take locks: they order the writers of a tenant's books.
+pub(super) const LOCKS: &str = "^pg_(try_)?advisory_(xact_)?lock(_shared)?$";
+
+/// Functions that PostgreSQL lets every role call and that are not for analysts: a pattern of their names, what could be done by
+/// them, and the roles that keep them.
+const RESERVED: &[(&str, &str, &[&str])] = &[
+    (LOCKS, "take locks that hold up payments", &[OWNER_ROLE, SERVICE_ROLE]),
+    ("^(lo_.*|loread|lowrite)$", "fill the disk with large objects", &[]),
+    ("^pg_logical_emit_message$", "fill the write-ahead log", &[OWNER_ROLE]),
+];
+
+/// The SQL that makes the roles, and that an administrator runs once in the database. It changes nothing that is there
+/// already. Who runs it is a superuser, or has CREATEROLE and owns the database: then PostgreSQL only warns of what it does not
+/// take away.
+pub fn roles_sql() -> String {
+    let limits =
+        ANALYST_LIMITS.map(|(name, value)| format!(" ALTER ROLE {ANALYST_ROLE} SET {name} = '{value}';")).concat();
+    let roles = [
+        (OWNER_ROLE, "Owns the tables, migrates them, and adds tenants and keys.", ""),
+        (SERVICE_ROLE, "The server. It is a member of no other role, nor is another a member of it.", ""),
+        (ANALYST_ROLE, "People who analyse: it reads SQL views, and nothing else.", limits.as_str()),
+    ];
+    let roles: String = roles
         .iter()
-        .map(|(name, value)| format!("; ALTER ROLE {ANALYST_ROLE} SET {name} = '{value}'"))
+        .map(|(role, about, settings)| {
+            format!(
+                "    -- {about}
+    IF to_regrole('{role}') IS NULL THEN
+        BEGIN
+            CREATE ROLE {role} LOGIN;{settings}
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN NULL;
+        END;
+    END IF;\n"
+            )
+        })
         .collect();
-    // From PostgreSQL 16 on who creates a role is a member of it that may grant it, and may not act for it.
-    let by_set: bool =
-        client.query_one("SELECT current_setting('server_version_num')::int >= 160000", &[]).await?.try_get(0)?;
-    let may_act_for = format!("SELECT pg_has_role($1, '{}')", if by_set { "SET" } else { "MEMBER" });
-    for (role, settings) in [(OWNER_ROLE, ""), (SERVICE_ROLE, ""), (ANALYST_ROLE, limits.as_str())] {
-        if client.query_opt("SELECT FROM pg_roles WHERE rolname = $1", &[&role]).await?.is_none() {
-            match client.batch_execute(&format!("CREATE ROLE {role} LOGIN{settings}")).await {
-                // Another process created it in the meantime.
-                Err(error) if is_duplicate(&error) => {}
-                created => created?,
-            }
-        }
-        if !client.query_one(&may_act_for, &[&role]).await?.try_get::<_, bool>(0)? {
-            client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await?;
-        }
-    }
-    let may_create = "SELECT has_database_privilege($1, current_database(), 'CREATE'), \
-        quote_ident(current_database())";
-    let row = client.query_one(may_create, &[&OWNER_ROLE]).await?;
-    if !row.try_get::<_, bool>(0)? {
-        let database: String = row.try_get(1)?;
-        client.batch_execute(&format!("GRANT CREATE ON DATABASE {database} TO {OWNER_ROLE}")).await?;
-    }
-    close_to_public(client).await
+    let reserved: String = RESERVED
+        .iter()
+        .map(|(pattern, harm, keep)| {
+            let grant = if keep.is_empty() {
+                String::new()
+            } else {
+                format!("\n        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {}', called);", keep.join(", "))
+            };
+            format!(
+                "    -- They could {harm}.
+    FOR called IN {OPEN_TO_PUBLIC} AND proname ~ '{pattern}' LOOP
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', called);{grant}
+    END LOOP;\n"
+            )
+        })
+        .collect();
+    format!(
+        "-- The roles of Florin, made once by an administrator, in the database that Florin is to have:
+--     florin migrate --print-roles | psql --dbname florin
+-- A superuser makes all of it; one who has CREATEROLE and owns the database, all but what is taken from PUBLIC in the end, of which
+-- PostgreSQL warns. What is there already stays as it is. The roles have no passwords yet: psql's \\password sets them.
+DO $$
+DECLARE
+    here name := current_database();
+    called regprocedure;
+BEGIN
+{roles}    EXECUTE format('GRANT CONNECT ON DATABASE %I TO {OWNER_ROLE}, {SERVICE_ROLE}, {ANALYST_ROLE}', here);
+    EXECUTE format('GRANT CREATE ON DATABASE %I TO {OWNER_ROLE}', here);
+    -- What PostgreSQL lets every role do in a new database, and analysts could do harm by.
+    EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', here);
+    IF to_regnamespace('public') IS NOT NULL THEN
+        -- Before PostgreSQL 15; and since then in a database that was made before.
+        REVOKE CREATE ON SCHEMA public FROM PUBLIC;
+    END IF;
+{reserved}END $$;
+"
+    )
 }
 
-/// Functions that PostgreSQL lets every role call and that are not for analysts: by a pattern of their names, with the roles
-/// that keep them, and what could be done by them.
-const RESERVED: &[(&str, &[&str], &str)] = &[
-    // They order the writers of a tenant's books.
-    ("^pg_(try_)?advisory_(xact_)?lock(_shared)?$", &[SERVICE_ROLE, OWNER_ROLE], "take locks that hold up payments"),
-    ("^(lo_.*|loread|lowrite)$", &[], "fill the disk with large objects"),
-    ("^pg_logical_emit_message$", &[OWNER_ROLE], "fill the write-ahead log"),
-];
+/// PostgreSQL's own functions that every role may call.
+const OPEN_TO_PUBLIC: &str = "SELECT oid FROM pg_proc
+        WHERE pronamespace = 'pg_catalog'::regnamespace AND has_function_privilege('public', oid, 'EXECUTE')";
 
-/// What PostgreSQL lets every role do in a database: a query that has a row if analysts may, which says whether it can be taken
-/// away, and how; and what could be done.
-const OWNED: &[(&str, &str)] = &[
-    (
-        "SELECT pg_has_role(datdba, 'USAGE'), format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', datname) FROM pg_database
-            WHERE datname = current_database() AND has_database_privilege($1, oid, 'TEMPORARY')",
-        "fill the disk with temporary tables",
-    ),
-    // Before PostgreSQL 15; and since then in a database that was made before.
-    (
-        "SELECT pg_has_role(nspowner, 'USAGE'), 'REVOKE CREATE ON SCHEMA public FROM PUBLIC' FROM pg_namespace
-            WHERE nspname = 'public' AND has_schema_privilege($1, oid, 'CREATE')",
-        "fill the disk with tables, and put functions where others look for theirs",
-    ),
-];
+/// Why the tables cannot be migrated by this user.
+#[derive(Debug, thiserror::Error)]
+pub enum RolesError {
+    #[error("PostgreSQL refused: {}", with_causes(.0))]
+    Database(#[from] Error),
+    #[error(
+        "{user} cannot migrate the database {database}: {}. An administrator has to run the SQL of `florin migrate \
+         --print-roles` once in that database",
+        .lacking.join("; ")
+    )]
+    Lacking { user: String, database: String, lacking: Vec<String> },
+}
 
-/// Takes from all roles what PostgreSQL gives to each in a new database, and what an analyst could do harm by. That needs the
-/// database's owner, or for functions a superuser; without one it is only said.
-async fn close_to_public(client: &Client) -> Result<(), MigrationError> {
-    let superuser = "SELECT rolsuper FROM pg_roles WHERE rolname = current_user";
-    let superuser: bool = client.query_one(superuser, &[]).await?.try_get(0)?;
-    for (pattern, keep, harm) in RESERVED {
-        let open = "SELECT p.oid::regprocedure::text FROM pg_proc p
-            WHERE p.pronamespace = 'pg_catalog'::regnamespace AND p.proname ~ $2
-                AND has_function_privilege($1, p.oid, 'EXECUTE')";
-        let functions = client.query(open, &[&ANALYST_ROLE, pattern]).await?;
-        let functions: Vec<String> = functions.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
-        if functions.is_empty() {
-            continue;
-        }
-        if !superuser {
-            tracing::warn!(harm, "what analysts could do; `florin migrate` as a superuser takes it away");
-            continue;
-        }
-        let functions = functions.join(", ");
-        client.batch_execute(&format!("REVOKE EXECUTE ON FUNCTION {functions} FROM PUBLIC")).await?;
-        if !keep.is_empty() {
-            let grant = format!("GRANT EXECUTE ON FUNCTION {functions} TO {}", keep.join(", "));
-            client.batch_execute(&grant).await?;
-        }
+/// The roles as they are.
+struct Survey {
+    user: String,
+    database: String,
+    superuser: bool,
+    /// A superuser may too.
+    may_create_roles: bool,
+    missing: Vec<String>,
+    may_act_for_owner: bool,
+    owner_may_create: bool,
+    /// Something that PUBLIC may do in the database or in the schema `public`, as its owner.
+    can_take_away: bool,
+    /// What analysts could do harm by.
+    harm: Vec<&'static str>,
+}
+
+/// From PostgreSQL 16 on a member of a role acts for it only if that was granted with the option SET.
+const MAY_ACT_FOR: &str =
+    "pg_has_role(oid, CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)";
+
+impl Survey {
+    async fn of(client: &Client) -> Result<Survey, Error> {
+        let sql = format!(
+            "SELECT current_user::text, current_database()::text, u.rolsuper, u.rolsuper OR u.rolcreaterole,
+                ARRAY(SELECT name FROM UNNEST($1::text[]) name WHERE to_regrole(name) IS NULL),
+                coalesce((SELECT {MAY_ACT_FOR} FROM pg_roles WHERE rolname = $2), false),
+                coalesce((SELECT has_database_privilege(oid, current_database(), 'CREATE')
+                    FROM pg_roles WHERE rolname = $2), false),
+                d.temporary, d.temporary AND d.owned OR n.open AND n.owned, n.open,
+                ARRAY(SELECT EXISTS ({OPEN_TO_PUBLIC} AND proname ~ pattern) FROM UNNEST($3::text[]) pattern)
+            FROM pg_roles u CROSS JOIN (
+                SELECT has_database_privilege('public', oid, 'TEMPORARY') AS temporary, pg_has_role(datdba, 'USAGE') AS owned
+                FROM pg_database WHERE datname = current_database()
+            ) d LEFT JOIN (
+                SELECT has_schema_privilege('public', oid, 'CREATE') AS open, pg_has_role(nspowner, 'USAGE') AS owned
+                FROM pg_namespace WHERE nspname = 'public'
+            ) n ON true
+            WHERE u.rolname = current_user"
+        );
+        let roles: &[&str] = &[OWNER_ROLE, SERVICE_ROLE, ANALYST_ROLE];
+        let patterns: Vec<&str> = RESERVED.iter().map(|(pattern, ..)| *pattern).collect();
+        let row = client.query_one(&sql, &[&roles, &OWNER_ROLE, &patterns]).await?;
+        let of_public = [
+            (row.try_get::<_, Option<bool>>(7)?, "fill the disk with temporary tables"),
+            (row.try_get(9)?, "fill the disk with tables, and put functions where others look for theirs"),
+        ];
+        let of_public = of_public.into_iter().filter_map(|(open, harm)| (open == Some(true)).then_some(harm));
+        let functions: Vec<bool> = row.try_get(10)?;
+        let functions = RESERVED.iter().zip(functions).filter_map(|((_, harm, _), open)| open.then_some(*harm));
+        Ok(Survey {
+            user: row.try_get(0)?,
+            database: row.try_get(1)?,
+            superuser: row.try_get(2)?,
+            may_create_roles: row.try_get(3)?,
+            missing: row.try_get(4)?,
+            may_act_for_owner: row.try_get(5)?,
+            owner_may_create: row.try_get(6)?,
+            can_take_away: row.try_get::<_, Option<bool>>(8)?.unwrap_or_default(),
+            harm: of_public.chain(functions).collect(),
+        })
     }
-    for (open, harm) in OWNED {
-        let Some(row) = client.query_opt(*open, &[&ANALYST_ROLE]).await? else { continue };
-        if row.try_get(0)? {
-            client.batch_execute(row.try_get(1)?).await?;
-        } else {
-            tracing::warn!(harm, "what analysts could do; `florin migrate` as the database's owner takes it away");
+
+    /// Whether the user can make what is missing, or take away what is too much.
+    fn can_do_more(&self) -> bool {
+        (self.may_create_roles && !self.lacking().is_empty())
+            || (self.superuser && !self.harm.is_empty())
+            || (self.can_take_away && self.missing.is_empty())
+    }
+
+    /// What keeps the user from migrating.
+    fn lacking(&self) -> Vec<String> {
+        let mut lacking: Vec<String> = self.missing.iter().map(|role| format!("there is no role {role}")).collect();
+        let has_owner = !self.missing.iter().any(|role| role == OWNER_ROLE);
+        if has_owner && !self.may_act_for_owner {
+            lacking.push(format!("it may not act for {OWNER_ROLE}: log in as that role, or GRANT {OWNER_ROLE} TO it"));
         }
+        if has_owner && !self.owner_may_create {
+            lacking.push(format!("{OWNER_ROLE} may not create schemas there"));
+        }
+        lacking
+    }
+}
+
+/// Makes the roles if they are missing and this connection may make them; otherwise it only has to be able to act for
+/// `florin_owner`, and what it lacks is the error.
+pub async fn ensure_roles(client: &Client) -> Result<(), RolesError> {
+    let mut found = Survey::of(client).await?;
+    if found.can_do_more() {
+        // One process after the other: all statements are one transaction. Only a superuser may take the lock for certain.
+        let alone =
+            if found.superuser { format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK});") } else { String::new() };
+        client.batch_execute(&(alone + &roles_sql())).await?;
+        act_for(client, OWNER_ROLE).await?;
+        found = Survey::of(client).await?;
+    }
+    let lacking = found.lacking();
+    if !lacking.is_empty() {
+        return Err(RolesError::Lacking { user: found.user, database: found.database, lacking });
+    }
+    for harm in found.harm {
+        tracing::warn!(
+            harm,
+            "what analysts could do; a superuser takes it away by the SQL of `florin migrate --print-roles`"
+        );
     }
     Ok(())
 }
 
-/// What the connection's role may do with the ledger's tables that the service must not, as `ledger.log DELETE` or
-/// `ledger.log UPDATE (hash)`; `None` if there are no tables yet.
-pub async fn excessive_privileges(client: &Client) -> Result<Option<Vec<String>>, Error> {
-    let sql = "WITH tables AS (
-            SELECT oid, relname::text AS name FROM pg_class
-            WHERE relnamespace = to_regnamespace('ledger') AND relkind IN ('r', 'p')
-        )
-        SELECT t.name, (
-                SELECT string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_attribute a
-                WHERE a.attrelid = t.oid AND a.attnum > 0 AND NOT a.attisdropped
-                    AND has_column_privilege(t.oid, a.attnum, 'UPDATE') AND t.name || '.' || a.attname <> ALL($1)
-            ), has_table_privilege(t.oid, 'DELETE'), has_table_privilege(t.oid, 'TRUNCATE')
-        FROM tables t ORDER BY t.name";
-    let allowed =
-        UPDATES.iter().flat_map(|(table, columns)| columns.iter().map(move |column| format!("{table}.{column}")));
-    let rows = client.query(sql, &[&allowed.collect::<Vec<_>>()]).await?;
-    let mut excessive = Vec::new();
-    for row in &rows {
-        let table: &str = row.try_get(0)?;
-        let columns: Option<&str> = row.try_get(1)?;
-        let found = [
-            columns.map(|columns| format!("{table} UPDATE ({columns})")),
-            row.try_get::<_, bool>(2)?.then(|| format!("{table} DELETE")),
-            row.try_get::<_, bool>(3)?.then(|| format!("{table} TRUNCATE")),
-        ];
-        let found = found.into_iter().flatten().filter(|privilege| privilege != DELETES);
-        excessive.extend(found.map(|privilege| format!("ledger.{privilege}")));
+/// Lets the connection's user act for a role, if it may not yet. From PostgreSQL 16 on a role that creates another one may grant
+/// it, and so let itself act for it.
+async fn act_for(client: &Client, role: &str) -> Result<(), Error> {
+    let sql = format!("SELECT {MAY_ACT_FOR} FROM pg_roles WHERE rolname = $1");
+    let found = client.query_opt(&sql, &[&role]).await?;
+    match found.map(|row| row.try_get(0)).transpose()? {
+        Some(false) => client.batch_execute(&format!("GRANT {role} TO CURRENT_USER")).await,
+        _ => Ok(()),
     }
-    Ok((!rows.is_empty()).then_some(excessive))
 }
 
-/// People's logins that may read views without a limit of time, those of all tenants or of some: PostgreSQL does not pass a
-/// role's settings on to its members. Returns the statements that set what is missing.
-pub async fn unlimited_analysts(client: &Client) -> Result<Vec<String>, Error> {
-    let sql = "SELECT format('ALTER ROLE %I SET %s = %L', r.rolname, s.name, s.value) FROM pg_roles r CROSS JOIN UNNEST($4::text[], $5::text[]) s (name, value)
-        WHERE r.rolcanlogin AND NOT r.rolsuper AND r.rolname <> $3 AND (pg_has_role(r.oid, $1, 'MEMBER') OR EXISTS (
-                SELECT FROM pg_namespace n CROSS JOIN aclexplode(n.nspacl) a JOIN pg_roles g ON g.oid = a.grantee
-                WHERE n.nspname ~ '^t_[0-9a-f]{32}$' AND g.rolname <> $3 AND pg_has_role(r.oid, g.oid, 'MEMBER')))
-            AND NOT pg_has_role(r.oid, $2, 'MEMBER') AND NOT EXISTS (
-                SELECT FROM pg_db_role_setting d JOIN pg_database b ON b.datname = current_database()
-                CROSS JOIN UNNEST(d.setconfig) c (setting)
-                WHERE d.setrole IN (0, r.oid) AND d.setdatabase IN (0, b.oid)
-                    AND starts_with(c.setting, s.name || '=') AND c.setting <> s.name || '=0')
-        ORDER BY 1";
-    let (names, values): (Vec<&str>, Vec<&str>) = ANALYST_LIMITS.into_iter().unzip();
-    let rows = client.query(sql, &[&ANALYST_ROLE, &OWNER_ROLE, &SERVICE_ROLE, &names, &values]).await?;
-    rows.iter().map(|row| row.try_get(0)).collect()
+/// Lets the connection's user act for the server's role too. Only for development: a server logs in as that role.
+pub async fn act_for_service(client: &Client) -> Result<(), Error> {
+    act_for(client, SERVICE_ROLE).await
 }
 
-fn is_duplicate(error: &tokio_postgres::Error) -> bool {
-    matches!(error.code(), Some(code) if *code == SqlState::DUPLICATE_OBJECT || *code == SqlState::UNIQUE_VIOLATION)
+/// What keeps the connection's user from migrating; empty if nothing does.
+pub async fn lacking(client: &Client) -> Result<Vec<String>, Error> {
+    Ok(Survey::of(client).await?.lacking())
 }

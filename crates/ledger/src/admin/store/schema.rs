@@ -2,10 +2,10 @@
 
 use super::views::{self, Views};
 use domain::SqlView;
-use platform::database::store::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, as_owner};
+use platform::database::store::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, SchemaState};
 use platform::database::with_causes;
 use std::collections::HashSet;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, GenericClient, Transaction};
 use types::TenantId;
 
 mod embedded {
@@ -22,28 +22,25 @@ pub async fn migrate(client: &mut Client) -> Result<(), MigrationError> {
     migrations().run(client).await
 }
 
-/// The version that [`migrate`] brings the tables to.
-pub fn latest_version() -> i64 {
-    migrations().latest_version()
+/// How the schema `ledger` stands to this release.
+pub async fn schema_state(client: &impl GenericClient) -> Result<SchemaState, tokio_postgres::Error> {
+    migrations().state(client).await
 }
 
 /// Opens a tenant's books unless they are open. Creates its SQL views if their definitions have changed: one for each
 /// kind of object in `kinds`, with those columns. The tables must be there already.
-pub async fn open_books(client: &mut Client, tenant: TenantId, kinds: &[SqlView]) -> Result<(), MigrationError> {
-    as_owner(client, async |client| {
-        let opened = "INSERT INTO ledger.books (tenant) VALUES ($1) ON CONFLICT (tenant) DO NOTHING";
-        client.execute(opened, &[&tenant.0]).await?;
-        let row = client.query_one("SELECT number, views FROM ledger.books WHERE tenant = $1", &[&tenant.0]).await?;
-        let (number, made): (i32, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
-        let views = Views::of(tenant, number, kinds);
-        if made != Some(views.digest()) {
-            views.create(client).await?;
-            let done = "UPDATE ledger.books SET views = $2 WHERE tenant = $1";
-            client.execute(done, &[&tenant.0, &views.digest()]).await?;
-        }
-        Ok(())
-    })
-    .await
+pub async fn open_books(work: &Transaction<'_>, tenant: TenantId, kinds: &[SqlView]) -> Result<(), Error> {
+    let opened = "INSERT INTO ledger.books (tenant) VALUES ($1) ON CONFLICT (tenant) DO NOTHING";
+    work.execute(opened, &[&tenant.0]).await?;
+    let row = work.query_one("SELECT number, views FROM ledger.books WHERE tenant = $1", &[&tenant.0]).await?;
+    let (number, made): (i32, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
+    let views = Views::of(tenant, number, kinds);
+    if made != Some(views.digest()) {
+        views.create(work).await?;
+        let done = "UPDATE ledger.books SET views = $2 WHERE tenant = $1";
+        work.execute(done, &[&tenant.0, &views.digest()]).await?;
+    }
+    Ok(())
 }
 
 /// Why a role was not admitted.
@@ -60,12 +57,12 @@ pub enum AdmitError {
 }
 
 /// Lets a role read the SQL views of a tenant, those of later releases included.
-pub async fn admit_analyst(client: &mut Client, tenant: TenantId, role: &str) -> Result<(), AdmitError> {
+pub async fn admit_analyst(work: &Transaction<'_>, tenant: TenantId, role: &str) -> Result<(), AdmitError> {
     let found = "SELECT quote_ident(rolname), rolsuper OR EXISTS (
             SELECT FROM UNNEST($2::text[]) r (name) WHERE pg_has_role(pg_roles.oid, r.name, 'MEMBER')
         ) FROM pg_roles WHERE rolname = $1";
     let all: &[&str] = &[ANALYST_ROLE, SERVICE_ROLE, OWNER_ROLE, "pg_read_all_data"];
-    let Some(row) = client.query_opt(found, &[&role, &all]).await? else {
+    let Some(row) = work.query_opt(found, &[&role, &all]).await? else {
         return Err(AdmitError::NoSuchRole(role.to_owned()));
     };
     let (quoted, reads_all): (String, bool) = (row.try_get(0)?, row.try_get(1)?);
@@ -73,23 +70,20 @@ pub async fn admit_analyst(client: &mut Client, tenant: TenantId, role: &str) ->
         return Err(AdmitError::ReadsAll(role.to_owned()));
     }
     let schema = tenant.schema();
-    as_owner(client, async |client| {
-        if client.query_one("SELECT to_regnamespace($1) IS NULL", &[&schema]).await?.try_get(0)? {
-            return Err(AdmitError::NoBooks(tenant));
-        }
-        // A view that a later release makes anew is granted as it is made.
-        let admit = format!(
-            "GRANT USAGE ON SCHEMA {schema}, ledger TO {quoted};
-            GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {quoted};
-            ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {quoted}"
-        );
-        Ok(client.batch_execute(&admit).await?)
-    })
-    .await
+    if work.query_one("SELECT to_regnamespace($1) IS NULL", &[&schema]).await?.try_get(0)? {
+        return Err(AdmitError::NoBooks(tenant));
+    }
+    // A view that a later release makes anew is granted as it is made.
+    let admit = format!(
+        "GRANT USAGE ON SCHEMA {schema}, ledger TO {quoted};
+        GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {quoted};
+        ALTER DEFAULT PRIVILEGES IN SCHEMA {schema} GRANT SELECT ON TABLES TO {quoted}"
+    );
+    Ok(work.batch_execute(&admit).await?)
 }
 
 /// The tenants whose books are open, with the SQL views that [`open_books`] would create.
-pub async fn opened(client: &Client, kinds: &[SqlView]) -> Result<HashSet<TenantId>, MigrationError> {
+pub async fn opened(client: &impl GenericClient, kinds: &[SqlView]) -> Result<HashSet<TenantId>, Error> {
     let mut opened = HashSet::new();
     for row in client.query("SELECT tenant, number, views FROM ledger.books", &[]).await? {
         let tenant = TenantId(row.try_get(0)?);

@@ -6,7 +6,7 @@ use domain::commit::term;
 use domain::object::{Column, ColumnType, SqlView};
 use platform::database::store::{ANALYST_ROLE, SERVICE_ROLE};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Error};
+use tokio_postgres::{Client, Error, Transaction};
 use types::{Kind, TenantId};
 
 /// No condition of a query sees a row of another tenant, or what a view leaves out: an error would tell of it.
@@ -37,36 +37,40 @@ impl Views {
     }
 
     /// Creates the views, or replaces them.
-    pub async fn create(&self, client: &Client) -> Result<(), Error> {
+    pub async fn create(&self, work: &Transaction<'_>) -> Result<(), Error> {
         let schema = &self.schema;
         let grant = format!("GRANT USAGE ON SCHEMA {schema} TO {SERVICE_ROLE}, {ANALYST_ROLE}");
-        client.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; {grant}")).await?;
+        work.batch_execute(&format!("CREATE SCHEMA IF NOT EXISTS {schema}; {grant}")).await?;
         let create =
             |(name, definition): &(String, String)| format!("CREATE OR REPLACE VIEW {schema}.{name} {definition};");
-        let all: String = self.views.iter().map(create).collect();
-        let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {ANALYST_ROLE}, {SERVICE_ROLE}");
-        match client.batch_execute(&format!("{all} {grant}")).await {
-            // A column is gone or has another type.
-            Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
-                for view in &self.views {
-                    self.replace(client, view).await?;
-                }
-                client.batch_execute(&grant).await
+        if !unless_redefined(work, &self.views.iter().map(create).collect::<String>()).await? {
+            for view in &self.views {
+                self.replace(work, view).await?;
             }
-            created => created,
         }
+        let grant = format!("GRANT SELECT ON ALL TABLES IN SCHEMA {schema} TO {ANALYST_ROLE}, {SERVICE_ROLE}");
+        work.batch_execute(&grant).await
     }
 
     /// Replaces a view. It is dropped only if it has lost a column or a column's type has changed: other views that
     /// depend on it would be in the way of that.
-    async fn replace(&self, client: &Client, (name, definition): &(String, String)) -> Result<(), Error> {
+    async fn replace(&self, work: &Transaction<'_>, (name, definition): &(String, String)) -> Result<(), Error> {
         let view = format!("{}.{name}", self.schema);
-        match client.batch_execute(&format!("CREATE OR REPLACE VIEW {view} {definition}")).await {
-            Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
-                client.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} {definition}")).await
-            }
-            created => created,
+        if !unless_redefined(work, &format!("CREATE OR REPLACE VIEW {view} {definition}")).await? {
+            work.batch_execute(&format!("DROP VIEW {view}; CREATE VIEW {view} {definition}")).await?;
         }
+        Ok(())
+    }
+}
+
+/// Runs the statements; `false`, and nothing has happened, if a view has lost a column or has one of another type.
+async fn unless_redefined(work: &Transaction<'_>, statements: &str) -> Result<bool, Error> {
+    match work.batch_execute(&format!("SAVEPOINT redefined; {statements}")).await {
+        Err(error) if error.code() == Some(&SqlState::INVALID_TABLE_DEFINITION) => {
+            work.batch_execute("ROLLBACK TO SAVEPOINT redefined").await?;
+            Ok(false)
+        }
+        done => done.map(|()| true),
     }
 }
 

@@ -3,7 +3,9 @@
 pub(super) mod leadership;
 mod migration;
 
-pub use migration::{ANALYST_ROLE, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, as_owner, schema_version};
+pub use migration::{
+    ANALYST_ROLE, MIGRATION_LOCK, MigrationError, Migrations, OWNER_ROLE, SERVICE_ROLE, SchemaState, begin_as_owner,
+};
 
 use super::{DatabaseError, from_sql_time};
 use tokio_postgres::Client;
