@@ -49,7 +49,7 @@ test-durability: test-setup build ## kill servers and PostgreSQL, cut connection
 test-faults: test-setup build ## make the processor unreliable, kill servers, and check that unknown is never failed
 	FLORIN_BIN="$(FLORIN)" tests/faults/run
 
-test-operations: test-setup build ## cut PostgreSQL off, fence it, fail it over; restart servers behind a balancer; check what callers see
+test-operations: test-setup build ## cut PostgreSQL off, fence it, fail it over, restore a backup; restart servers behind a balancer; check what callers see
 	FLORIN_BIN="$(FLORIN)" tests/operations/run
 
 test-soak: test-setup build ## hostile clients beside a good one, for ten minutes: it is never refused, and nothing is kept for the others
