@@ -25,13 +25,12 @@ impl Administration {
         Ok(Administration { owner, clock: DatabaseClock::start(as_owner, Arc::new(SystemClock)).await? })
     }
 
-    /// Nothing of what is done in the transaction is kept unless [`keep`] is called.
+    /// Nothing of what is done in the transaction is kept unless [`Work::keep`] is called.
     pub async fn begin(&mut self) -> anyhow::Result<Work<'_>> {
-        let now = self.clock.now();
         let transaction =
             store::begin_as_owner(&mut self.owner).await.context("the database's owner is needed here")?;
         migrations::usable(&transaction).await?;
-        Ok(Work { transaction, now, clock: self.clock.clone() })
+        Ok(Work { transaction, now: self.clock.now(), clock: self.clock.clone() })
     }
 
     /// Creates a tenant with its books and these keys, in one transaction. What exists of it already is kept.

@@ -105,6 +105,19 @@ fn refuses_a_configuration_that_cannot_work() {
             assert!(text(&refused).contains(message), "{message}: {}", text(&refused));
         }
     }
+    // The file is still the last one's: each command says that the database is away, and where it should be.
+    for arguments in [
+        &["migrate"][..],
+        &["tenants", "list"],
+        &["tenants", "create", "Acme"],
+        &["keys", "list", "Acme"],
+        &["ledger", "verify"],
+        &["ledger", "balances", "--json"],
+    ] {
+        let away = run(place.path(), arguments);
+        assert_eq!(away.status.code(), Some(4), "{arguments:?}: {}", text(&away));
+        assert!(text(&away).contains("127.0.0.1:1"), "{arguments:?}: {}", text(&away));
+    }
     // A command line that cannot be read, too, is one JSON document.
     let wrong = run(place.path(), &["serve", "--json", "--rolle", "worker"]);
     let document: Value = serde_json::from_slice(&wrong.stdout).unwrap();

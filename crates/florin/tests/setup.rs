@@ -79,6 +79,12 @@ async fn an_administrator_who_creates_roles_migrates_at_once() {
     site.configure(None, Some("deploy"));
     site.done(&["migrate"]);
     site.done(&["tenants", "create", "Beta"]);
+
+    // In development such an administrator acts for the server's role too.
+    let url = site.database.url().replace("user=postgres", "user=admin");
+    let dev = Server::dev_with(site.place(), &[], &[("DATABASE_URL", &url)]);
+    assert_eq!(pays(dev.address(), dev.secret_key()), 200);
+    assert_eq!(dev.stop(), Some(0));
 }
 
 /// Half a tenant was left, and then no server started.
@@ -117,6 +123,11 @@ async fn a_tenant_is_created_as_a_whole_or_not_at_all() {
     assert!(key.starts_with("sk_test_") && !shown.contains("sk_test_") && shown.contains("pk_test_"), "{shown}");
     let again = site.refused(&["tenants", "create", "Acme"]);
     assert!(again.contains("already") && again.contains("florin keys create"), "{again}");
+    let mut gone = florin(site.place());
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let other = site.place().join("other");
+    let refused = gone.args(["keys", "create", "Acme", "--secret-key-file"]).arg(&other).stdout(full).status().unwrap();
+    assert!(!refused.success() && !other.exists(), "no file is left of a key that is not kept");
     let taken = site.refused(&["keys", "create", "Acme", "--secret-key-file", file.to_str().unwrap()]);
     assert!(taken.contains("--secret-key-file"), "{taken}");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), key, "a key is not overwritten");

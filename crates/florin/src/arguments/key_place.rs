@@ -35,11 +35,13 @@ impl KeyPlace {
         document["tenant"] = json!(tenant.id.to_string());
         document["name"] = json!(tenant.name);
         let mut lines = vec![format!("{}  {}", tenant.id, tenant.name)];
+        let mut made = None;
         for (kind, key) in keys {
             match (kind, &self.secret_key_file) {
                 (KeyKind::Secret, Some(file)) => {
                     create_private(file, key)
                         .map_err(|error| Failure::usage(format!("--secret-key-file: nothing was kept: {error:#}")))?;
+                    made = Some(file);
                     document["secret_key_file"] = json!(file);
                     lines.push(format!("{:<16} in {}", "secret key", file.display()));
                 }
@@ -57,7 +59,7 @@ impl KeyPlace {
         lines.push("A key is not shown again.".to_owned());
         let shown = output.print_once(&document, || lines.join("\n"));
         if shown.is_err()
-            && let Some(file) = &self.secret_key_file
+            && let Some(file) = made
         {
             let _ = std::fs::remove_file(file);
         }
