@@ -39,6 +39,11 @@ impl DueHandlers {
         self.0.insert(T::KIND, handler);
     }
 
+    /// Those that fall due.
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = Kind> {
+        self.0.keys().copied()
+    }
+
     pub(crate) fn of(&self, kind: Kind) -> Option<&DueHandler> {
         self.0.get(&kind)
     }

@@ -23,8 +23,10 @@ mod idempotency;
 pub mod json;
 mod keys_here;
 pub mod kinds;
+mod lag;
 pub mod list;
 pub mod metadata;
+mod metrics;
 pub mod open;
 pub mod openapi;
 pub mod origin;
@@ -44,6 +46,7 @@ pub mod worker;
 
 pub use api::Api;
 pub use card_testing::CardTestingLimits;
+pub use metrics::METRICS;
 pub use origin::Origin;
 pub use registry::Registry;
 pub use request::{Answer, Request};

@@ -20,7 +20,9 @@ use crate::request::{Answer, Request};
 use contracts::{Caller, IdempotencyRecord};
 use domain::commit::KeyIdentity;
 use http::Method;
+use platform::telemetry::traces::{self, TRACE};
 use std::sync::Arc;
+use tracing::Instrument;
 
 /// How often a decision is made again because an object had changed meanwhile.
 const DECISIONS_MAX: u32 = 10;
@@ -137,7 +139,15 @@ impl Api {
 
 /// Runs the handler, again if an object changed between being read and being written.
 async fn decide(endpoint: &Endpoint, call: &Call, params: Node) -> Result<Reply> {
-    retried(DECISIONS_MAX, || (endpoint.handler)(call.clone(), params.clone())).await
+    let span = tracing::info_span!(target: TRACE, "decide");
+    let decided = retried(DECISIONS_MAX, || (endpoint.handler)(call.clone(), params.clone()));
+    let result = decided.instrument(span.clone()).await;
+    if let Err(Failure::Error(error)) = &result
+        && error.status >= 500
+    {
+        traces::failed(&span, || error.status.to_string());
+    }
+    result
 }
 
 async fn finished(endpoint: &Endpoint, call: &Call, reply: Reply, tree: &expand::Tree) -> Result<Answer> {

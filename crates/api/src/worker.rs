@@ -5,13 +5,17 @@ use crate::api::Api;
 use crate::call::Call;
 use crate::due::Job;
 use crate::error::{ApiError, Failure, Result};
+use crate::lag::Lag;
+use crate::metrics;
 use contracts::ledger::IDEMPOTENCY_LIFETIME;
 use contracts::{Caller, Due, KeyKind, Stored, Tenant};
 use domain::Version;
 use futures_util::{StreamExt, stream};
+use platform::telemetry::traces::{self, TRACE};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tracing::Instrument;
 use types::{ObjectId, TenantId, Timestamp};
 
 /// How many objects are read at a time.
@@ -43,6 +47,7 @@ pub struct Worker {
     /// When all that is due was read last.
     swept: Timestamp,
     rests: HashMap<(TenantId, ObjectId), Rest>,
+    lag: Lag,
 }
 
 /// How far a job has got.
@@ -88,6 +93,7 @@ impl Worker {
         if api.services.clock.vouches_for(now).is_err() {
             return;
         }
+        let began = Instant::now();
         self.wake_due(api, now).await;
         for job in &api.jobs {
             self.jobs.entry(job.name).or_default().go_on(api, job, now).await;
@@ -95,6 +101,14 @@ impl Worker {
         if is_time(&mut self.forgot, FORGET_EVERY, now) || self.more_to_forget {
             self.more_to_forget = forget_keys(api, now).await;
         }
+        metrics::worker_round_duration().record(began.elapsed().as_secs_f64());
+        metrics::worker_last_round().set(api.services.clock.now().millis() as f64 / 1000.0);
+    }
+
+    /// Another process leads from now on: what was measured here says nothing any more.
+    pub fn rest(&mut self, api: &Api) {
+        self.lag = Lag::default();
+        self.lag.report(api);
     }
 
     /// Deals with the objects that are due, page by page.
@@ -102,6 +116,9 @@ impl Worker {
         let sweeps = is_time(&mut self.swept, SWEEP_EVERY, now);
         let since = if sweeps { Timestamp::default() } else { self.swept.minus(SWEEP_EVERY) };
         let mut before = std::mem::take(&mut self.rests);
+        if sweeps {
+            self.lag = Lag::default();
+        }
         let mut after: Option<Due> = None;
         loop {
             let page = match api.services.ledger.due(since..=now, after.as_ref(), PAGE).await {
@@ -117,6 +134,7 @@ impl Worker {
             after = page.last().cloned();
             let mut tenants: BTreeMap<TenantId, Vec<Stored>> = BTreeMap::new();
             for Due { tenant, stored } in page {
+                self.lag.found(&stored, sweeps, now);
                 let key = (tenant, stored.id);
                 let rest = before.remove(&key);
                 if let Some(rest) = rest.filter(|rest| rest.version == stored.version && rest.until > now) {
@@ -129,6 +147,7 @@ impl Worker {
             stream::iter(tenants)
                 .for_each_concurrent(TENANTS_AT_A_TIME, |(tenant, due)| wake_all(api, tenant, due))
                 .await;
+            self.lag.report(api);
             if is_last {
                 break;
             }
@@ -157,7 +176,8 @@ impl Progress {
             .for_each_concurrent(JOB_TENANTS_AT_A_TIME, |tenant| async move {
                 let Some(caller) = caller(api, tenant).await else { return };
                 let call = Call::background(&api.services, &caller, None);
-                logged(&caller.tenant, job.name, (job.run)(call).await);
+                let outcome = logged(&caller.tenant, job.name, (job.run)(call).await);
+                metrics::worker_jobs(job.name, outcome).increment(1);
             })
             .await;
     }
@@ -180,7 +200,13 @@ async fn wake_all(api: &Arc<Api>, tenant: TenantId, due: Vec<Stored>) {
     let caller = &caller;
     stream::iter(due)
         .for_each_concurrent(OBJECTS_AT_A_TIME, |stored| async move {
-            logged(&caller.tenant, stored.id, wake(api, caller, &stored).await);
+            let span = tracing::info_span!(target: TRACE, "wake", florin.object = %stored.id);
+            let woken = wake(api, caller, &stored).instrument(span.clone()).await;
+            if matches!(woken, Err(Failure::Error(_))) {
+                traces::failed(&span, || "failed".to_owned());
+            }
+            let outcome = logged(&caller.tenant, stored.id, woken);
+            metrics::worker_objects(stored.id.kind.name(), outcome).increment(1);
         })
         .await;
 }
@@ -206,12 +232,19 @@ async fn forget_keys(api: &Api, now: Timestamp) -> bool {
     }
 }
 
-fn logged(tenant: &Tenant, what: impl std::fmt::Display, result: Result<()>) {
+/// How it went, in a word.
+fn logged(tenant: &Tenant, what: impl std::fmt::Display, result: Result<()>) -> &'static str {
     match result {
-        Ok(()) => (),
+        Ok(()) => "done",
         // Another process was faster; what is left to do is found again.
-        Err(Failure::Conflict) => tracing::debug!(tenant = %tenant.id, %what, "changed meanwhile"),
-        Err(failure) => tracing::warn!(tenant = %tenant.id, %what, ?failure, "the worker will try again"),
+        Err(Failure::Conflict) => {
+            tracing::debug!(tenant = %tenant.id, %what, "changed meanwhile");
+            "conflict"
+        }
+        Err(failure) => {
+            tracing::warn!(tenant = %tenant.id, %what, ?failure, "the worker will try again");
+            "failed"
+        }
     }
 }
 

@@ -1,14 +1,14 @@
 //! What an operator has to look at.
 
+use crate::metrics::conflicts;
 use api::call::Call;
 use domain::attempts::{Attempt, Status};
-use metrics::counter;
 
 /// The processor has contradicted what is recorded.
 pub fn contradicted(call: &Call, attempt: &Attempt) {
     let Some(conflict) = &attempt.conflict else { return };
     let (operation, remedy) = (attempt.operation.as_str(), conflict.remedy.as_str());
-    counter!("florin_attempt_conflicts_total", "operation" => operation, "remedy" => remedy).increment(1);
+    conflicts(operation, remedy).increment(1);
     let (recorded, says) = (attempt.status.as_str(), conflict.statement.says.as_str());
     tracing::error!(
         tenant = %call.tenant_id(), attempt = %attempt.id, operation, recorded, says, remedy,

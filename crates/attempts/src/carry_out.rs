@@ -4,6 +4,7 @@ use crate::alarm;
 use crate::attempted::{Answering, Attempted, PayersIntent, RelatedTo};
 use crate::background::background;
 use crate::capabilities_of;
+use crate::metrics;
 use crate::question;
 use crate::reported::Reported;
 use crate::targets::{Attempts, Authenticated};
@@ -55,6 +56,7 @@ pub async fn run<R: Attempted>(
             .map_err(|unexpected| defect(&attempt, unexpected))?;
         let answer = R::answer(&target, &related, Answering { call, attempt: &attempt, decline: decline.as_ref() });
         call.commit(changes, &answer).await?;
+        metrics::recorded(&attempt, &outcome);
         call.try_has_got(&attempt);
         return answer.map_err(Failure::from);
     }
@@ -120,6 +122,7 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
         alarm::unless_reversed(call, &attempt);
     }
     written?;
+    metrics::recorded(&attempt, outcome);
     call.try_has_got(&attempt);
     if !answers_this_call && call.awaits_answer() {
         return Err(call.answered_elsewhere().await?);

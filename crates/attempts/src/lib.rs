@@ -10,6 +10,7 @@ mod background;
 mod carry_out;
 mod decline;
 mod enter;
+mod metrics;
 mod question;
 mod reported;
 mod resource;
@@ -22,6 +23,7 @@ pub use authentication_page::authentication_url;
 pub use carry_out::{applied, conditions, run};
 pub use decline::declined;
 pub use enter::{is_target, target};
+pub use metrics::METRICS;
 pub use question::ask;
 pub use withdraw::withdrawn;
 

@@ -2,12 +2,16 @@
 
 use crate::alarm;
 use crate::background::background;
+use crate::metrics;
 use api::call::Call;
 use api::error::{ApiError, Failure, Result};
 use domain::Versioned;
 use domain::attempts::{self, Attempt, CLOCK_SKEW, LEASE, Outcome, QUESTION, lifecycle};
+use platform::telemetry::traces::{self, TRACE};
 use processors::{Assignment, Processor, Query};
-use std::time::Duration;
+use std::time::{Duration, Instant};
+use tokio::time::timeout;
+use tracing::Instrument;
 
 /// The longest lease, for commits that take as long.
 const LEASE_MAX: Duration = Duration::from_secs(960);
@@ -19,11 +23,21 @@ enum Question {
     Cancel,
 }
 
+impl Question {
+    fn name(self) -> &'static str {
+        match self {
+            Question::Execute => "execute",
+            Question::Query => "query",
+            Question::Cancel => "cancel",
+        }
+    }
+}
+
 /// Asks a processor to carry an attempt out that was just begun, or to cancel it if that was just begun.
 pub async fn ask(call: &Call, processor: &dyn Processor, attempt: &mut Versioned<Attempt>) -> Outcome {
     let question = if attempt.canceling.is_some() { Question::Cancel } else { Question::Execute };
     if processor.facts().in_process {
-        return known(answer(processor, assignment(call, attempt), question).await);
+        return known(answer(call, processor, attempt, question).await);
     }
     known(leased(call, processor, attempt, question).await)
 }
@@ -77,27 +91,41 @@ fn unknown(reason: &str) -> Outcome {
     Outcome::Unknown { reason: reason.to_owned() }
 }
 
-fn assignment<'a>(call: &Call, attempt: &'a Attempt) -> Assignment<'a> {
-    Assignment { tenant: call.tenant_id(), attempt }
-}
-
-async fn answer(processor: &dyn Processor, assignment: Assignment<'_>, question: Question) -> Query {
-    match question {
-        Question::Execute => Query::Known(processor.execute(assignment).await),
-        Question::Query => processor.query(assignment).await,
-        Question::Cancel => Query::Known(processor.cancel(assignment).await),
+/// What the processor says. Without an answer in time the outcome is unknown.
+async fn answer(call: &Call, processor: &dyn Processor, attempt: &Attempt, question: Question) -> Query {
+    let (name, question_name, began) = (processor.facts().name, question.name(), Instant::now());
+    let operation = attempt.operation.as_str();
+    let span = tracing::info_span!(
+        target: TRACE, "processor", processor = name, call = question_name, operation, attempt = %attempt.id
+    );
+    let answer = async {
+        let traceparent = traces::traceparent();
+        let assignment = Assignment { tenant: call.tenant_id(), attempt, traceparent: traceparent.as_deref() };
+        match question {
+            Question::Execute => Query::Known(processor.execute(assignment).await),
+            Question::Query => processor.query(assignment).await,
+            Question::Cancel => Query::Known(processor.cancel(assignment).await),
+        }
+    };
+    let in_time = timeout(QUESTION, answer.instrument(span.clone())).await;
+    let answer = in_time.unwrap_or_else(|_| Query::Known(unknown("the processor did not answer in time")));
+    let outcome = metrics::answer_name(&answer);
+    metrics::processor_calls(name, question_name, outcome).increment(1);
+    metrics::processor_call_duration(name, question_name).record(began.elapsed().as_secs_f64());
+    traces::attribute(&span, "florin.outcome", || outcome);
+    if matches!(answer, Query::Known(Outcome::Unknown { .. })) {
+        traces::failed(&span, || outcome.to_owned());
     }
+    answer
 }
 
-/// One question, within the lease. Without an answer in time, or without the lease, the outcome is unknown.
+/// One question, within the lease. Without the lease, the outcome is unknown.
 async fn leased(call: &Call, processor: &dyn Processor, attempt: &mut Versioned<Attempt>, question: Question) -> Query {
     if let Err(failure) = hold_lease(call, attempt).await {
         tracing::debug!(tenant = %call.tenant_id(), attempt = %attempt.id, ?failure, "the lease is lost");
         return Query::Known(unknown("another process may be asking"));
     }
-    let answer = answer(processor, assignment(call, attempt), question);
-    let in_time = tokio::time::timeout(QUESTION, answer).await;
-    in_time.unwrap_or_else(|_| Query::Known(unknown("the processor did not answer in time")))
+    answer(call, processor, attempt, question).await
 }
 
 /// Renews the lease if a question may take longer than is left of it: the commit that began it, or the question before,

@@ -10,6 +10,7 @@ mod dev_state;
 mod exit_code;
 mod files;
 mod http_client;
+mod metrics;
 mod migrations;
 mod output;
 mod private_postgres;

@@ -22,6 +22,7 @@ use types::{Clock, SystemClock};
 pub struct Services {
     pub database: DatabaseConfig,
     pub pool: Pool,
+    pub scan_pool: Pool,
     pub clock: Arc<dyn Clock>,
     database_clock: Arc<DatabaseClock>,
     pub ledger: Arc<PgLedger>,
@@ -42,7 +43,8 @@ impl Services {
         let pool = config.database.pool()?;
         let database_clock = DatabaseClock::start(config.database.clone(), Arc::new(SystemClock)).await?;
         let clock: Arc<dyn Clock> = database_clock.clone();
-        let scans = Scans::new(config.scan_pool()?, &config.scans);
+        let scan_pool = config.scan_pool()?;
+        let scans = Scans::new(scan_pool.clone(), &config.scans);
         let ledger = PgLedger::new(pool.clone(), scans, Arc::clone(&clock), config.ledger.clone());
         let identity = PgIdentity::new(pool.clone(), &config.keys);
         let surroundings = Surroundings { clock: Arc::clone(&clock) };
@@ -59,6 +61,7 @@ impl Services {
         Ok(Services {
             database: config.database.clone(),
             pool,
+            scan_pool,
             clock,
             database_clock,
             ledger,

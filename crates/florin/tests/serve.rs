@@ -60,13 +60,19 @@ fn a_worker_without_the_api_says_how_it_is() {
     let place = directory();
     let dev = Server::dev(place.path(), &[]);
     let health = free_address();
-    let (mut command, _) = serve_command(place.path(), "worker");
-    command.env("FLORIN_SERVER_HEALTH_LISTEN", &health);
-    let worker = Server::other(command, &health);
-    assert_eq!(get(&health, "/readyz").map(|(status, _)| status), Some(200));
-    let skew = || get(&health, "/metrics").is_some_and(|(_, all)| all.contains("florin_clock_skew_seconds"));
-    eventually("it says how far its clock is ahead", skew);
-    assert_eq!(worker.stop(), Some(0));
+    for own in [true, false] {
+        let (mut command, listen) = serve_command(place.path(), "worker");
+        if own {
+            command.env("FLORIN_SERVER_HEALTH_LISTEN", &health);
+        }
+        let address = if own { &health } else { &listen };
+        let worker = Server::other(command, address);
+        assert_eq!(get(address, "/readyz").map(|(status, _)| status), Some(200));
+        assert_eq!(get(address, "/v1/charges").map(|(status, _)| status), Some(404));
+        let leads = || get(address, "/metrics").is_some_and(|(_, all)| all.contains("\nflorin_worker_leads 0\n"));
+        eventually("it says that the other one leads", leads);
+        assert_eq!(worker.stop(), Some(0));
+    }
     assert_eq!(dev.stop(), Some(0));
 }
 
@@ -96,7 +102,11 @@ fn refuses_a_configuration_that_cannot_work() {
         ("[server]\nlistn = \"127.0.0.1:1\"\n", 2, &["florin.toml", "server.listn", "server.listen"][..]),
         ("[limits]\nconnections_max = 9223372036854775807\n", 2, &["limits.connections_max"][..]),
         ("", 2, &["database.url"][..]),
-        ("[database]\nurl = \"host=127.0.0.1 port=1 user=x\"\n", 4, &["cannot be reached", "127.0.0.1:1"][..]),
+        (
+            "[server]\nlisten = \"127.0.0.1:0\"\n[database]\nurl = \"host=127.0.0.1 port=1 user=x\"\n",
+            4,
+            &["cannot be reached", "127.0.0.1:1"][..],
+        ),
     ] {
         std::fs::write(&file, config).unwrap();
         let refused = run(place.path(), &["serve", "--role", "worker"]);

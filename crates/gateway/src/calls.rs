@@ -12,7 +12,8 @@ use contracts::{Caller, KeyKind};
 use futures_util::FutureExt;
 use http::request::Parts;
 use hyper::body::Incoming;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use types::TenantId;
 
 /// Answers one of them. What is wrong with its head is said before its body is read.
 pub async fn answer(
@@ -20,7 +21,7 @@ pub async fn answer(
     route: Option<Route>,
     work: &mut Work,
     parts: &Parts,
-    request_id: &Arc<str>,
+    (request_id, tenant): (&Arc<str>, &OnceLock<TenantId>),
     body: Incoming,
 ) -> Answer {
     let limit = work.limits().request_timeout_ms;
@@ -32,6 +33,7 @@ pub async fn answer(
             true => authenticated.now_or_never().ok_or_else(ApiError::overloaded)??,
             false => authenticated.await?,
         };
+        let _ = tenant.set(caller.tenant.id);
         tracing::debug!(tenant = %caller.tenant.id, "authenticated");
         work.shows(caller.key);
         if work.has_too_much() {

@@ -2,6 +2,7 @@
 
 use crate::clients::{Client, Held};
 use crate::limits::{Limits, millis};
+use crate::metrics;
 use contracts::KeyKind;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -79,6 +80,7 @@ impl Connection {
             answers: 0,
             changed: opened,
         };
+        metrics::connections().increment(1.0);
         Arc::new(Connection { client, opened, activity: Mutex::new(activity), makes_room: Notify::new() })
     }
 
@@ -92,6 +94,7 @@ impl Connection {
         activity.requested = true;
         activity.at_work += 1;
         drop(activity);
+        metrics::requests_in_flight().increment(1.0);
         let merchant = self.client.was_merchants();
         Work { connection: self.clone(), held: self.client.hold(bytes, merchant), merchant, unread: has_body }
     }
@@ -230,11 +233,18 @@ impl Work {
     }
 }
 
+impl Drop for Connection {
+    fn drop(&mut self) {
+        metrics::connections().decrement(1.0);
+    }
+}
+
 impl Drop for Work {
     fn drop(&mut self) {
         let mut activity = self.connection.activity();
         activity.at_work -= 1;
         activity.changed = Instant::now();
+        metrics::requests_in_flight().decrement(1.0);
     }
 }
 

@@ -3,6 +3,7 @@
 mod address;
 mod answer_body;
 mod answer_headers;
+mod answer_line;
 mod answered;
 mod auth;
 mod body;
@@ -13,6 +14,7 @@ mod edge;
 mod health;
 mod limits;
 mod listener;
+mod metrics;
 mod network;
 mod open;
 mod parameters;
@@ -22,6 +24,7 @@ mod routes;
 
 pub use health::{Health, serve_health};
 pub use limits::Limits;
+pub use metrics::METRICS;
 pub use network::Network;
 pub use routes::serve;
 

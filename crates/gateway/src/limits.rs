@@ -113,7 +113,7 @@ pub(crate) fn millis(limit: u64) -> Duration {
 
 /// Counts that a limit was reached, by the name of its key.
 pub(crate) fn reached(limit: &'static str) {
-    metrics::counter!("florin_limits_reached_total", "limit" => limit).increment(1);
+    crate::metrics::limits_reached(limit).increment(1);
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! What is served, and what happens to a request before and after the API.
 
 use crate::answer_headers::{new_request_id, response};
+use crate::answer_line::AnswerLine;
 use crate::answered::{answered, routed};
 use crate::clients::Clients;
 use crate::connection::Work;
@@ -14,8 +15,8 @@ use axum::response::Response;
 use http::{HeaderValue, Method, StatusCode};
 use hyper::body::Incoming;
 use platform::Shutdown;
-use std::sync::Arc;
-use std::time::Instant;
+use platform::telemetry::traces::REQUEST;
+use std::sync::{Arc, OnceLock};
 use tracing::Instrument;
 
 type HttpRequest = http::Request<Incoming>;
@@ -46,7 +47,6 @@ async fn entry(edge: &Edge, work: &mut Work, request: HttpRequest) -> Response {
     if page.is_none() && request.method() == Method::OPTIONS {
         return preflight();
     }
-    let started = Instant::now();
     let request_id = new_request_id();
     let (parts, body) = request.into_parts();
     let route = if page.is_some() { None } else { edge.gateway.api.endpoints.find(&parts.method, parts.uri.path()) };
@@ -56,36 +56,22 @@ async fn entry(edge: &Edge, work: &mut Work, request: HttpRequest) -> Response {
         (None, Some(route)) => (route.endpoint.path, true),
         (None, None) => ("unknown", false),
     };
-    let span = tracing::info_span!("request", %request_id, method = %parts.method, operation);
+    let span = tracing::info_span!(target: REQUEST, "request", %request_id, method = %parts.method, operation);
+    let tenant = OnceLock::new();
+    let line = AnswerLine::new(&span, &request_id, (&parts.method, operation, served), &tenant);
+    line.trace(&parts.headers, parts.version, route.as_ref().map(|_| parts.uri.path()));
     let answer = async {
         match page {
             Some(page) => (open::answer(edge, &page, work, &parts, &request_id, body).await, false),
             None => {
-                let answer = calls::answer(edge, route, work, &parts, &request_id, body).await;
+                let answer = calls::answer(edge, route, work, &parts, (&request_id, &tenant), body).await;
                 let replayed = answer.replayed;
                 (response(answer, &parts.headers, &request_id), replayed)
             }
         }
     };
-    let (response, replayed) = answer.instrument(span).await;
-    let elapsed = started.elapsed();
-    // Outside of the span: its fields would have to be written a second time for each request.
-    tracing::info!(
-        %request_id,
-        method = %parts.method,
-        operation,
-        status = response.status().as_u16(),
-        elapsed_us = elapsed.as_micros() as u64,
-        replayed,
-        "answered"
-    );
-    let labels = [
-        ("method", if served { parts.method.as_str().to_owned() } else { "unknown".to_owned() }),
-        ("operation", operation.to_owned()),
-        ("status", response.status().as_str().to_owned()),
-    ];
-    metrics::counter!("florin_http_requests_total", &labels).increment(1);
-    metrics::histogram!("florin_http_request_seconds", "operation" => operation).record(elapsed.as_secs_f64());
+    let (response, replayed) = answer.instrument(span.clone()).await;
+    line.answered(response.status().as_u16(), replayed);
     response
 }
 

@@ -12,10 +12,12 @@ mod authenticated_keys;
 mod config;
 mod key_record;
 mod look_ups;
+mod metrics;
 mod store;
 
 pub use api_key::{InvalidKey, KeyPair, new_key, new_key_pair, publishable_of};
 pub use config::KeysConfig;
+pub use metrics::METRICS;
 
 use api_key::ParsedKey;
 use async_trait::async_trait;
@@ -79,7 +81,7 @@ impl Identity for PgIdentity {
         };
         let caller = self.authenticated.put_off(&hash);
         if let Some(caller) = &caller {
-            metrics::counter!("florin_stale_keys_total").increment(1);
+            metrics::stale_keys().increment(1);
             tracing::debug!(tenant = %caller.tenant.id, failure, "a key that cannot be looked up is believed");
         }
         Ok(caller)

@@ -11,6 +11,7 @@ pub mod admin;
 mod commit;
 mod config;
 mod log;
+mod metrics;
 mod own_thread;
 mod pg_ledger;
 mod read;
@@ -18,6 +19,7 @@ mod store;
 mod verify;
 
 pub use config::{CommitterConfig, ScanConfig};
+pub use metrics::METRICS;
 pub use pg_ledger::PgLedger;
 pub use read::Scans;
 pub use verify::{Finding, IndexOf, KeptHead, NotAHead, Report, verify, verify_since};

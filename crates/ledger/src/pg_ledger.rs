@@ -1,7 +1,8 @@
 //! The contract `Ledger` on PostgreSQL: commits go to the committers, reads to the pool.
 
-use crate::commit::{Committers, PreparedCommit, Probe, Writable, metrics, validate};
+use crate::commit::{Committers, PreparedCommit, Probe, Writable, validate};
 use crate::config::CommitterConfig;
+use crate::metrics;
 use crate::read::{Reader, Scans};
 use async_trait::async_trait;
 use contracts::ledger::{
@@ -10,9 +11,11 @@ use contracts::ledger::{
 };
 use domain::commit::{Commit, KeyIdentity, Version};
 use platform::database::Pool;
+use platform::telemetry::traces::{self, TRACE};
 use std::ops::RangeInclusive;
 use std::sync::Arc;
 use tokio::sync::oneshot::Receiver;
+use tracing::Instrument;
 use types::{Clock, ObjectId, TenantId, Timestamp};
 
 /// The ledger on PostgreSQL. Any number of processes may run one on the same database.
@@ -78,16 +81,34 @@ impl PgLedger {
 #[async_trait]
 impl Ledger for PgLedger {
     async fn commit(&self, tenant: TenantId, commit: Commit) -> Result<Committed, CommitError> {
-        match self.enqueue(tenant, commit).await {
-            Ok(answered) => answered
-                .await
-                .unwrap_or_else(|_| Err(CommitError::Unavailable("the committer ended unexpectedly".to_owned()))),
-            Err(error) => {
-                let answer = Err(error);
-                metrics::ended(&answer);
-                answer
+        let span = tracing::info_span!(target: TRACE, "commit");
+        let committed = async {
+            match self.enqueue(tenant, commit).await {
+                Ok(answered) => answered
+                    .await
+                    .unwrap_or_else(|_| Err(CommitError::Unavailable("the committer ended unexpectedly".to_owned()))),
+                Err(error) => {
+                    let answer = Err(error);
+                    metrics::ended(&answer);
+                    answer
+                }
             }
+        };
+        let answer = committed.instrument(span.clone()).await;
+        let outcome = metrics::outcome(&answer);
+        traces::attribute(&span, "florin.outcome", || outcome);
+        // Any other error is a decision of the ledger's.
+        let is_error = matches!(
+            answer,
+            Err(CommitError::Unavailable(_)
+                | CommitError::NotWritable(_)
+                | CommitError::Overloaded
+                | CommitError::Clock(_))
+        );
+        if is_error {
+            traces::failed(&span, || outcome.to_owned());
         }
+        answer
     }
 
     fn epoch(&self) -> u64 {

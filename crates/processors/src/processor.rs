@@ -54,6 +54,8 @@ pub struct Facts {
 pub struct Assignment<'a> {
     pub tenant: TenantId,
     pub attempt: &'a Attempt,
+    /// What to send as W3C's header `traceparent`, so that the processor's traces continue ours; `None` if none are recorded.
+    pub traceparent: Option<&'a str>,
 }
 
 /// What a processor says when asked about an attempt.

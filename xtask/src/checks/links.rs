@@ -5,7 +5,7 @@ use crate::tree::{Tree, directory, resolved};
 use std::collections::HashMap;
 
 /// How the paths that documents name in code begin. Only these can be checked.
-const ROOTS: &[&str] = &["crates/", "docs/", "scripts/", "tests/", "xtask/", ".ci/", ".cargo/"];
+const ROOTS: &[&str] = &["crates/", "docs/", "scripts/", "tests/", "ops/", "xtask/", ".ci/", ".cargo/"];
 
 pub fn check(tree: &Tree) -> Vec<Problem> {
     let documents = tree.ending(".md");

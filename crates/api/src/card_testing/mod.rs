@@ -57,5 +57,5 @@ pub fn intent_given_up() {
 }
 
 fn refused(limit: &'static str) {
-    metrics::counter!("florin_card_testing_refusals_total", "limit" => limit).increment(1);
+    crate::metrics::card_testing_refusals(limit).increment(1);
 }

@@ -161,7 +161,7 @@ impl Drop for Try {
 }
 
 fn count() {
-    metrics::counter!("florin_card_testing_failures_total").increment(1);
+    crate::metrics::card_testing_failures().increment(1);
 }
 
 /// Each tenant's are counted apart.

@@ -57,8 +57,11 @@ impl Command for Serve {
 async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::Result<()> {
     let roles = roles::parse(&config.server.roles).map_err(Failure::usage)?;
     let listen = config.server.listen;
-    let listener = if roles.iter().any(|role| role.listens()) {
-        let listener = TcpListener::bind(listen).with_context(|| format!("cannot listen on {listen}"))?;
+    // A process without the API says there how it is, unless it does elsewhere.
+    let listener = if roles.iter().any(|role| role.listens()) || config.server.health_listen.is_none() {
+        let listener = TcpListener::bind(listen).with_context(|| {
+            format!("cannot listen on {listen}: each process of a machine needs a server.listen of its own")
+        })?;
         listener.set_nonblocking(true)?;
         Some(listener)
     } else {

@@ -4,6 +4,7 @@ mod gateway;
 mod worker;
 
 use crate::config::Config;
+use crate::metrics;
 use crate::roles::{self, Role};
 use crate::services::Services;
 use ::gateway::Health;
@@ -52,14 +53,27 @@ pub async fn run(
     ready: impl FnOnce() -> anyhow::Result<()>,
 ) -> anyhow::Result<()> {
     let roles = roles::parse(&config.server.roles).map_err(anyhow::Error::msg)?;
-    let health_listener = config.server.health_listen.map(bind).transpose()?;
+    let mut listener = listener;
+    let health_listener = match config.server.health_listen {
+        Some(address) => Some(bind(address)?),
+        None if roles.iter().any(|role| role.listens()) => None,
+        // There is no API beside which it could be said.
+        None => listener.take(),
+    };
+    // Before there is anything to measure.
+    let measured = Metrics::install()?;
+    measured.describe(metrics::all());
     let Some(services) = shutdown.interrupts(Services::new(config)).await else { return Ok(()) };
     let services = Arc::new(services?);
-    let metrics = Metrics::install()?;
     let (stop, stop_health) = (Shutdown::new(), Shutdown::new());
-    let mut health =
-        Some(Health { ready: services.readiness(&stop).await, metrics: Arc::new(move || metrics.render()) });
-    let (mut listener, mut running, mut saying) = (listener, JoinSet::new(), JoinSet::new());
+    let ready_now = services.readiness(&stop).await;
+    let (measuring, is_ready) = (Arc::clone(&services), Arc::clone(&ready_now));
+    let written = move || {
+        metrics::sample(&measuring, is_ready().is_ok());
+        measured.render()
+    };
+    let mut health = Some(Health { ready: ready_now, metrics: Arc::new(written) });
+    let (mut running, mut saying) = (JoinSet::new(), JoinSet::new());
     if let Some((listener, health)) = health_listener.and_then(|listener| Some((listener, health.take()?))) {
         let serving = ::gateway::serve_health(health, listener, config.limits.clone(), stop_health.clone());
         saying.spawn(async move { serving.await.context("the listener for health checks failed") });

@@ -1,16 +1,16 @@
 //! A task that takes the commits that wait in its queue, of all tenants, and writes them in one transaction.
 
-use super::metrics;
 use super::one_try::{Fate, TryError, Writer};
 use super::queue::{BatchLimits, Job, Queue};
 use super::touched::ReadScope;
 use super::writable::Writable;
 use crate::config::CommitterConfig;
+use crate::metrics;
 use crate::store::errors::NotWritten;
 use contracts::ledger::{CommitError, Committed, Unwritable};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 const BACKOFF_MIN: Duration = Duration::from_millis(20);
 const BACKOFF_MAX: Duration = Duration::from_secs(1);
@@ -61,10 +61,12 @@ impl Committer {
     pub async fn run(mut self) {
         while let Some(jobs) = self.queue.take(self.limits).await {
             metrics::batch(jobs.len());
+            let began = Instant::now();
             let mut parts = vec![Part::new(jobs)];
             while let Some(part) = parts.pop() {
                 parts.extend(self.write(part).await);
             }
+            metrics::batch_duration().record(began.elapsed().as_secs_f64());
         }
     }
 

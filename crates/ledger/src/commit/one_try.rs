@@ -2,7 +2,6 @@
 
 use super::accept::Place;
 use super::lost::LostPlace;
-use super::metrics;
 use super::prepared::PreparedCommit;
 use super::queue::Job;
 use super::state::TenantState;
@@ -13,6 +12,7 @@ use super::store::write_batch::{Written, roll_back, write_batch};
 use super::store::write_statement::Basis;
 use super::touched::{ReadScope, Touched};
 use super::writes::Writes;
+use crate::metrics;
 use crate::store::errors::{Cause, NotWritten, ReadError, cause, is_missing};
 use crate::store::round_trip;
 use contracts::ledger::{CommitError, Unwritable};
@@ -98,7 +98,7 @@ impl Writer {
                 (Basis::Read, read?)
             }
         };
-        metrics::batch_tried(if basis == Basis::Read { "read" } else { "known" });
+        metrics::batch_tries(if basis == Basis::Read { "read" } else { "known" }).increment(1);
         if is_lost {
             let fates = fates_of_lost(&connection, jobs, &states).await?;
             if fates.iter().any(|fate| matches!(fate, Fate::Written(_))) {

@@ -2,9 +2,9 @@
 //! many commits does not delay the others, nor one whose lock another process holds.
 
 use super::lost::LostPlace;
-use super::metrics;
 use super::prepared::PreparedCommit;
 use super::rests::Rests;
+use crate::metrics;
 use contracts::ledger::{CommitError, Committed};
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Mutex, MutexGuard, PoisonError};

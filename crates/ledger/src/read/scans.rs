@@ -3,6 +3,7 @@
 
 use super::store::query::QueryPool;
 use crate::config::ScanConfig;
+use crate::metrics;
 use contracts::ledger::LedgerError;
 use platform::database::Pool;
 use std::collections::HashMap;
@@ -58,7 +59,7 @@ impl Scans {
     /// Waits for a place, if there is hope for one.
     pub(crate) async fn begin(&self, tenant: TenantId) -> Result<Scan<'_>, LedgerError> {
         let refused = |reason: &'static str| {
-            metrics::counter!("florin_scans_refused_total", "reason" => reason).increment(1);
+            metrics::scans_refused(reason).increment(1);
             tracing::debug!(%tenant, reason, "a scan was refused");
             LedgerError::Overloaded
         };

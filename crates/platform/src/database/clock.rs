@@ -2,6 +2,7 @@
 //! clocks of their machines are.
 
 use super::{Client, DatabaseConfig, DatabaseError, store, with_causes};
+use crate::metrics;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 use tokio::time::{Instant, sleep, timeout};
@@ -114,7 +115,7 @@ async fn synchronise(kept: Weak<DatabaseClock>, mut source: Source) {
     let mut failure = String::new();
     loop {
         let Some(clock) = kept.upgrade() else { return };
-        metrics::gauge!("florin_clock_skew_seconds").set(clock.skew_ms() as f64 / 1000.0);
+        metrics::clock_skew().set(clock.skew_ms() as f64 / 1000.0);
         let found = clock.vouches_for(clock.now()).err();
         match (doubt, found) {
             (None, Some(reason)) => tracing::error!(

@@ -4,8 +4,11 @@ use super::away::{is_refusal, place};
 use super::hosts::Hosts;
 use super::{DatabaseConfig, DatabaseError, DatabaseUrl};
 use crate::error_text::with_causes;
+use crate::metrics::{self, Gauge};
 use std::time::Duration;
-use tokio_postgres::Client;
+use tokio::task::JoinHandle;
+use tokio_postgres::tls::NoTlsStream;
+use tokio_postgres::{Client, Connection, Socket};
 
 impl DatabaseConfig {
     /// One connection under the service's role.
@@ -28,12 +31,37 @@ pub async fn connect(url: &DatabaseUrl, timeout: Duration) -> Result<Client, Dat
         let text = format!("{place}: {}", with_causes(&error));
         if is_refusal(&error) { DatabaseError::Refused(text) } else { DatabaseError::Unreachable(text) }
     })?;
+    serve(connection);
+    Ok(client)
+}
+
+/// Serves a connection on a task of its own. As long as that runs, the connection counts as open.
+pub(super) fn serve(connection: Connection<Socket, NoTlsStream>) -> JoinHandle<()> {
+    metrics::database_connections_opened().increment(1);
+    let open = Open::new();
     tokio::spawn(async move {
+        let _open = open;
         if let Err(error) = connection.await {
             tracing::debug!(error = with_causes(&error), "a database connection was lost");
         }
-    });
-    Ok(client)
+    })
+}
+
+/// Counts an open connection until it is dropped; where it was counted, it is counted off.
+struct Open(Gauge);
+
+impl Open {
+    fn new() -> Self {
+        let open = metrics::database_connections();
+        open.increment(1.0);
+        Open(open)
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.decrement(1.0);
+    }
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use super::pool::{Pool, Silent};
 use super::store;
 use crate::error_text::with_causes;
+use crate::metrics;
 use deadpool_postgres::{ClientWrapper, Object, PoolError};
 use std::ops::Deref;
 use std::time::Duration;
@@ -55,7 +56,7 @@ impl Deref for Lease {
 impl Drop for Lease {
     fn drop(&mut self) {
         let Some(interrupted) = self.connection.take() else { return };
-        metrics::counter!("florin_statements_canceled_total").increment(1);
+        metrics::statements_canceled().increment(1);
         match Handle::try_current() {
             Ok(runtime) => drop(runtime.spawn(cancel(interrupted))),
             // Closes it.

@@ -1,10 +1,10 @@
 //! Connections that are shared, and what is done with one that does not answer.
 
+use super::connection::serve;
 use super::hosts::Hosts;
 use super::{DatabaseConfig, DatabaseError};
-use crate::error_text::with_causes;
 use deadpool::managed::Manager as _;
-use deadpool_postgres::{ClientWrapper, Connect, Hook, Manager, ManagerConfig, RecyclingMethod, Runtime};
+use deadpool_postgres::{ClientWrapper, Connect, Manager, ManagerConfig, RecyclingMethod, Runtime};
 use std::ops::Deref;
 use std::pin::Pin;
 use std::time::{Duration, Instant};
@@ -86,10 +86,6 @@ impl DatabaseConfig {
             .max_size(self.pool_size)
             .runtime(Runtime::Tokio1)
             .wait_timeout(Some(Duration::from_millis(self.wait_timeout_ms)))
-            .post_create(Hook::sync_fn(|_, _| {
-                metrics::counter!("database_connections_opened_total").increment(1);
-                Ok(())
-            }))
             .build()
             .map_err(|error| DatabaseError::Pool(error.to_string()))?;
         let statement_max = Some(Duration::from_millis(self.statement_timeout_ms)).filter(|limit| !limit.is_zero());
@@ -119,11 +115,7 @@ impl Connect for Connector {
     ) -> Pin<Box<dyn Future<Output = Result<(Client, JoinHandle<()>), Error>> + Send + '_>> {
         Box::pin(async {
             let (client, connection) = self.hosts.open().await?;
-            let served = tokio::spawn(async move {
-                if let Err(error) = connection.await {
-                    tracing::debug!(error = with_causes(&error), "a connection of the pool was lost");
-                }
-            });
+            let served = serve(connection);
             let set = timeout(self.hosts.timeout(), client.batch_execute(&self.settings)).await;
             set.map_err(|_| Error::__private_api_timeout())??;
             Ok((client, served))

@@ -73,7 +73,7 @@ impl Shared {
         if before >= WAITING_MAX {
             waiting.dropped += 1;
             drop(waiting);
-            metrics::counter!("florin_log_lines_dropped_total").increment(1);
+            crate::metrics::log_lines_dropped().increment(1);
             return;
         }
         waiting.bytes.extend_from_slice(line);

@@ -2,14 +2,13 @@
 
 mod log_json;
 mod log_writer;
+pub mod traces;
 
 use crate::HttpUrl;
 use log_json::JsonLines;
 use log_writer::LinesGuard;
 use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{ExporterBuildError, Protocol, SpanExporter, WithExportConfig};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
+use opentelemetry_sdk::trace::SdkTracerProvider;
 use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,9 +16,6 @@ use std::time::Duration;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
-
-/// How long one delivery of spans to the collector may take.
-const EXPORT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long delivering the last spans may take: the process is to end.
 pub const LAST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -87,6 +83,7 @@ pub enum TelemetryError {
 pub struct LogFilter {
     handle: reload::Handle<EnvFilter, Registry>,
     now: Arc<Mutex<String>>,
+    records_traces: bool,
 }
 
 impl LogFilter {
@@ -97,7 +94,7 @@ impl LogFilter {
 
     pub fn set(&self, filter: &str) -> Result<(), TelemetryError> {
         let mut now = self.now.lock().unwrap_or_else(PoisonError::into_inner);
-        self.handle.reload(check_filter(filter)?)?;
+        self.handle.reload(filter_of(filter, self.records_traces)?)?;
         filter.clone_into(&mut now);
         Ok(())
     }
@@ -114,11 +111,18 @@ pub struct Telemetry {
 
 /// Starts logging and tracing. Once in a process.
 pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
-    let (filter, handle) = reload::Layer::new(check_filter(&config.log_filter)?);
-    let log_filter = LogFilter { handle, now: Arc::new(Mutex::new(config.log_filter.clone())) };
-    let provider = config.otlp_endpoint.as_ref().map(|endpoint| tracer_provider(config, endpoint)).transpose()?;
+    let records_traces = config.otlp_endpoint.is_some();
+    let (filter, handle) = reload::Layer::new(filter_of(&config.log_filter, records_traces)?);
+    let log_filter = LogFilter { handle, now: Arc::new(Mutex::new(config.log_filter.clone())), records_traces };
+    let provider = config.otlp_endpoint.as_ref().map(|endpoint| traces::provider(config, endpoint)).transpose()?;
     let traces = provider.as_ref().map(|provider| {
-        tracing_opentelemetry::layer().with_tracer(provider.tracer("florin")).with_location(false).with_threads(false)
+        tracing_opentelemetry::layer()
+            .with_tracer(provider.tracer("florin"))
+            .with_location(false)
+            .with_threads(false)
+            .with_target(false)
+            .with_tracked_inactivity(false)
+            .with_error_events_to_status(false)
     });
     let json = match config.log_format {
         LogFormat::Json => true,
@@ -136,30 +140,19 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
     Ok(Telemetry { log_filter, traces: provider, _lines: guard })
 }
 
-/// Reads a log filter.
-pub fn check_filter(filter: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::try_new(format!("{QUIET},{filter}")).map_err(|error| TelemetryError::Filter(filter.to_owned(), error))
+/// Whether a log filter can be used.
+pub fn check_filter(filter: &str) -> Result<(), TelemetryError> {
+    filter_of(filter, false).map(|_| ())
 }
 
-fn tracer_provider(config: &TelemetryConfig, endpoint: &HttpUrl) -> Result<SdkTracerProvider, TelemetryError> {
-    let exporter = SpanExporter::builder()
-        .with_http()
-        .with_protocol(Protocol::HttpBinary)
-        .with_endpoint(format!("{}/v1/traces", endpoint.reveal().trim_end_matches('/')))
-        .with_timeout(EXPORT_TIMEOUT)
-        .build()
-        .map_err(|error| TelemetryError::Otlp { endpoint: endpoint.clone(), reason: reason(&error, endpoint) })?;
-    let sampler = Sampler::ParentBased(Box::new(Sampler::TraceIdRatioBased(config.otlp_sample_ratio)));
-    Ok(SdkTracerProvider::builder()
-        .with_batch_exporter(exporter)
-        .with_sampler(sampler)
-        .with_resource(Resource::builder().with_service_name(config.service_name.clone()).build())
-        .build())
-}
-
-/// The exporter's error may repeat the endpoint, with its password.
-fn reason(error: &ExporterBuildError, endpoint: &HttpUrl) -> String {
-    error.to_string().replace(endpoint.reveal().trim_end_matches('/'), &endpoint.to_string())
+/// Which log lines are written, and which spans there are: what is traced does not depend on what is logged.
+fn filter_of(filter: &str, records_traces: bool) -> Result<EnvFilter, TelemetryError> {
+    let spans = match records_traces {
+        true => format!("{}=info,{}=info", traces::REQUEST, traces::TRACE),
+        false => format!("{}=off", traces::TRACE),
+    };
+    EnvFilter::try_new(format!("{QUIET},{filter},{spans}"))
+        .map_err(|error| TelemetryError::Filter(filter.to_owned(), error))
 }
 
 impl Telemetry {

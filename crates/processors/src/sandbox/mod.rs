@@ -61,7 +61,9 @@ impl Sandbox {
         }
     }
 
-    async fn pretend_distance(&self, attempt: &Attempt) {
+    async fn pretend_distance(&self, Assignment { attempt, traceparent, .. }: Assignment<'_>) {
+        // As if it came over a network, with its headers.
+        tracing::debug!(attempt = %attempt.id, traceparent, "the sandbox is asked");
         let jitter = match self.config.latency_jitter_ms {
             0 => 0,
             max => Draw::of(attempt).up_to(max),
@@ -98,16 +100,18 @@ impl Processor for Sandbox {
         Ok(card.map(|card| card.facts(tenant)))
     }
 
-    async fn execute(&self, Assignment { attempt, .. }: Assignment<'_>) -> Outcome {
-        self.pretend_distance(attempt).await;
+    async fn execute(&self, assignment: Assignment<'_>) -> Outcome {
+        let attempt = assignment.attempt;
+        self.pretend_distance(assignment).await;
         match Fault::of(attempt, &self.config) {
             Some(fault) if faults::is_first_call(attempt) => Outcome::Unknown { reason: fault.reason().to_owned() },
             _ => self.decide(attempt, self.clock.now()),
         }
     }
 
-    async fn query(&self, Assignment { attempt, .. }: Assignment<'_>) -> Query {
-        self.pretend_distance(attempt).await;
+    async fn query(&self, assignment: Assignment<'_>) -> Query {
+        let attempt = assignment.attempt;
+        self.pretend_distance(assignment).await;
         let fault = Fault::of(attempt, &self.config).filter(|_| faults::is_in_doubt(attempt));
         // Questions are counted before they are asked: this one is among them.
         let asked_before = attempt.queries.saturating_sub(1);
@@ -120,8 +124,9 @@ impl Processor for Sandbox {
         }
     }
 
-    async fn cancel(&self, Assignment { attempt, .. }: Assignment<'_>) -> Outcome {
-        self.pretend_distance(attempt).await;
+    async fn cancel(&self, assignment: Assignment<'_>) -> Outcome {
+        let attempt = assignment.attempt;
+        self.pretend_distance(assignment).await;
         let now = self.clock.now();
         let fault = Fault::of(attempt, &self.config);
         if let Some(fault) = fault.filter(|_| attempt.status != Status::Unknown) {

@@ -20,7 +20,7 @@ fn tenant() -> TenantId {
 }
 
 fn to(attempt: &Attempt) -> Assignment<'_> {
-    Assignment { tenant: tenant(), attempt }
+    Assignment { tenant: tenant(), attempt, traceparent: None }
 }
 
 fn sandbox_at(now: Timestamp, config: SandboxConfig) -> Sandbox {
