@@ -34,7 +34,7 @@ pub(crate) enum Remembered {
 /// A key that belongs to a tenant.
 struct Known {
     caller: Caller,
-    /// When PostgreSQL said so.
+    /// When PostgreSQL was asked, and said so: a key that was revoked afterwards is not younger for a late answer.
     confirmed: Instant,
     /// Until then it is not looked up.
     until: Instant,
@@ -66,13 +66,14 @@ impl AuthenticatedKeys {
         if unknown.get(hash).is_some_and(|until| *until > now) { Remembered::Nothing } else { Remembered::No }
     }
 
-    pub fn put(&self, hash: Hash, caller: Option<Caller>) {
+    /// Keeps what PostgreSQL has said when it was asked then.
+    pub fn put(&self, hash: Hash, caller: Option<Caller>, asked: Instant) {
         let now = Instant::now();
         match caller {
             Some(caller) => {
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 make_room(&mut known, |key| key.until > now);
-                known.insert(hash, Known { caller, confirmed: now, until: now + KNOWN_FOR });
+                known.insert(hash, Known { caller, confirmed: asked, until: asked + KNOWN_FOR });
             }
             None => {
                 // A key that was revoked.
@@ -84,15 +85,14 @@ impl AuthenticatedKeys {
         }
     }
 
-    /// Whose a stale key is, which PostgreSQL does not say now; `None` if it has just said that it is revoked, or if that was too
-    /// long ago. For a moment the key is not looked up again.
-    pub fn put_off(&self, hash: &Hash) -> Option<Caller> {
-        let now = Instant::now();
+    /// PostgreSQL does not say now whose a stale key is: it is believed for a moment without being looked up again, but not longer
+    /// than a key may work.
+    pub fn put_off(&self, hash: &Hash) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = known.get_mut(hash)?;
-        let last = key.confirmed + self.stale_max;
-        key.until = key.until.max(last.min(now + PUT_OFF_FOR));
-        (key.until > now).then(|| key.caller.clone())
+        if let Some(key) = known.get_mut(hash) {
+            let last = key.confirmed + self.stale_max;
+            key.until = key.until.max(last.min(Instant::now() + PUT_OFF_FOR));
+        }
     }
 }
 
@@ -114,25 +114,25 @@ mod tests {
     async fn forgets_after_a_while_and_stays_small() {
         let keys = AuthenticatedKeys::new(Duration::ZERO);
         assert_eq!(keys.get(&[0; 32]), Remembered::No);
-        keys.put([0; 32], None);
+        keys.put([0; 32], None, Instant::now());
         assert_eq!(keys.get(&[0; 32]), Remembered::Nothing);
         tokio::time::advance(UNKNOWN_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::No);
         let caller = testkit::caller(&testkit::tenant());
-        keys.put([0; 32], Some(caller.clone()));
+        keys.put([0; 32], Some(caller.clone()), Instant::now());
         assert_eq!(keys.get(&[0; 32]), Remembered::Caller(caller.clone()));
         tokio::time::advance(KNOWN_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::Outdated);
-        keys.put([0; 32], None);
+        keys.put([0; 32], None, Instant::now());
         tokio::time::advance(UNKNOWN_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::No, "it was revoked");
-        keys.put([0; 32], Some(caller));
+        keys.put([0; 32], Some(caller), Instant::now());
         tokio::time::advance(KNOWN_FOR + FAMILIAR_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::No);
         for number in 0..25_000u32 {
             let mut hash = [0; 32];
             hash[..4].copy_from_slice(&number.to_be_bytes());
-            keys.put(hash, None);
+            keys.put(hash, None, Instant::now());
         }
         assert!(keys.unknown.lock().unwrap().len() <= ENTRIES_MAX);
     }
@@ -141,23 +141,31 @@ mod tests {
     async fn a_stale_key_works_for_a_while_and_not_once_it_is_known_to_be_revoked() {
         let (keys, stale_max) = (AuthenticatedKeys::new(Duration::from_secs(30)), Duration::from_secs(30));
         let caller = testkit::caller(&testkit::tenant());
-        assert_eq!(keys.put_off(&[0; 32]), None, "it was never known");
-        keys.put([0; 32], Some(caller.clone()));
+        let put_off = || {
+            keys.put_off(&[0; 32]);
+            keys.get(&[0; 32])
+        };
+        assert_eq!(put_off(), Remembered::No, "it was never known");
+        let asked = Instant::now();
         tokio::time::advance(KNOWN_FOR).await;
+        keys.put([0; 32], Some(caller.clone()), asked);
         let mut passed = KNOWN_FOR;
         while passed < stale_max {
             assert_eq!(keys.get(&[0; 32]), Remembered::Stale, "{passed:?}");
-            assert_eq!(keys.put_off(&[0; 32]), Some(caller.clone()), "{passed:?}");
-            assert_eq!(keys.get(&[0; 32]), Remembered::Caller(caller.clone()), "it is not looked up for each request");
+            assert_eq!(
+                put_off(),
+                Remembered::Caller(caller.clone()),
+                "{passed:?}: it is not looked up for each request"
+            );
             tokio::time::advance(PUT_OFF_FOR).await;
             passed += PUT_OFF_FOR;
         }
-        assert_eq!((keys.put_off(&[0; 32]), keys.get(&[0; 32])), (None, Remembered::Outdated));
-        keys.put([0; 32], Some(caller));
+        assert_eq!(put_off(), Remembered::Outdated, "nothing says that it is a wrong one");
+        keys.put([0; 32], Some(caller), Instant::now());
         tokio::time::advance(KNOWN_FOR).await;
-        keys.put([0; 32], None);
-        assert_eq!((keys.put_off(&[0; 32]), keys.get(&[0; 32])), (None, Remembered::Nothing));
+        keys.put([0; 32], None, Instant::now());
+        assert_eq!(put_off(), Remembered::Nothing);
         tokio::time::advance(UNKNOWN_FOR).await;
-        assert_eq!((keys.put_off(&[0; 32]), keys.get(&[0; 32])), (None, Remembered::No));
+        assert_eq!(put_off(), Remembered::No);
     }
 }

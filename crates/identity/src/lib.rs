@@ -29,7 +29,7 @@ use platform::database::Pool;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use types::TenantId;
 
 /// How long a request waits to hear whether a stale key still works, until it is believed.
@@ -65,8 +65,9 @@ impl Identity for PgIdentity {
         };
         let (store, authenticated, hash) = (self.store.clone(), self.authenticated.clone(), parsed.hash);
         let look_up = async move {
+            let asked = Instant::now();
             let caller = store.caller(&hash).await?;
-            authenticated.put(hash, caller.clone());
+            authenticated.put(hash, caller.clone(), asked);
             Ok(caller)
         };
         let found = self.look_ups.find(hash, familiarity, look_up);
@@ -79,12 +80,17 @@ impl Identity for PgIdentity {
             Ok(Err(error)) => error.to_string(),
             Err(_) => format!("no answer within {STALE_WAIT:?}"),
         };
-        let caller = self.authenticated.put_off(&hash);
-        if let Some(caller) = &caller {
-            metrics::stale_keys().increment(1);
-            tracing::debug!(tenant = %caller.tenant.id, failure, "a key that cannot be looked up is believed");
+        self.authenticated.put_off(&hash);
+        match self.authenticated.get(&hash) {
+            Remembered::Caller(caller) => {
+                metrics::stale_keys().increment(1);
+                tracing::debug!(tenant = %caller.tenant.id, failure, "a key that cannot be looked up is believed");
+                Ok(Some(caller))
+            }
+            Remembered::Nothing => Ok(None),
+            // It is too old to be believed by now. That is no reason to say that it is a wrong one.
+            Remembered::Stale | Remembered::Outdated | Remembered::No => Err(IdentityError::Unavailable(failure)),
         }
-        Ok(caller)
     }
 
     async fn tenants(&self) -> Result<Vec<Tenant>, IdentityError> {
@@ -93,5 +99,35 @@ impl Identity for PgIdentity {
 
     async fn tenant(&self, id: TenantId) -> Result<Option<Tenant>, IdentityError> {
         self.store.tenant(id).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use platform::database::DatabaseConfig;
+
+    /// Client libraries repeat a request that is answered 503, and not one that is answered 401.
+    #[tokio::test(start_paused = true)]
+    async fn a_key_that_gets_too_old_while_it_is_looked_up_is_not_called_wrong() {
+        let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("postgresql://x@{}/x", silent.local_addr().unwrap());
+        let config = DatabaseConfig { url: url.as_str().into(), ..DatabaseConfig::default() };
+        let keys = KeysConfig::default();
+        let identity = PgIdentity::new(config.pool().unwrap(), &keys);
+        let pair = new_key_pair(false, &mut types::SeededEntropy::new(1));
+        let key = pair.secret.reveal();
+        let caller = testkit::caller(&testkit::tenant());
+        let hash = ParsedKey::parse(key).ok().unwrap().hash;
+        identity.authenticated.put(hash, Some(caller.clone()), Instant::now());
+        let began = Instant::now();
+        tokio::time::advance(keys.stale_max() - STALE_WAIT * 3).await;
+        assert_eq!(identity.authenticate(key).await.unwrap(), Some(caller), "it is believed");
+        tokio::time::advance(keys.stale_max() - began.elapsed() - STALE_WAIT / 2).await;
+        let answer = identity.authenticate(key).await;
+        assert!(matches!(answer, Err(IdentityError::Unavailable(_))), "{answer:?}");
+        // PostgreSQL has said so meanwhile.
+        identity.authenticated.put(hash, None, Instant::now());
+        assert_eq!(identity.authenticate(key).await.unwrap(), None);
     }
 }
