@@ -48,6 +48,18 @@ where
     }
 }
 
+/// The line that says that so many lines were dropped.
+pub fn dropped(lines: u64) -> String {
+    let mut line = "{\"timestamp\":\"".to_owned();
+    let _ = SystemTime.format_time(&mut Writer::new(&mut line));
+    line.push_str("\",\"level\":\"WARN\"");
+    member(&mut line, "message", super::DROPPED);
+    let _ = write!(line, ",\"dropped\":{lines}");
+    member(&mut line, "target", module_path!());
+    line.push_str("}\n");
+    line
+}
+
 /// The fields of a span, as members of an object: they are copied into the object later.
 impl<'w> FormatFields<'w> for JsonLines {
     fn format_fields<R: RecordFields>(&self, mut out: Writer<'w>, fields: R) -> fmt::Result {
@@ -133,6 +145,15 @@ mod tests {
     use serde_json::{Value, json};
     use std::sync::{Arc, Mutex};
     use tracing_subscriber::layer::SubscriberExt;
+
+    #[test]
+    fn the_line_that_says_what_was_dropped_is_like_the_others() {
+        let mut line: Value = serde_json::from_str(&dropped(7)).unwrap();
+        assert!(line["timestamp"].take().as_str().is_some_and(|time| time.ends_with('Z')), "{line}");
+        let target = "platform::telemetry::log_json";
+        let expected = json!({ "timestamp": null, "level": "WARN", "message": super::super::DROPPED, "dropped": 7, "target": target });
+        assert_eq!(line, expected);
+    }
 
     #[test]
     fn a_line_has_the_fields_of_event_and_spans() {

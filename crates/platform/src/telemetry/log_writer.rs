@@ -41,25 +41,59 @@ struct Waiting {
     ended: bool,
 }
 
-/// Starts the thread that writes to `out`.
-pub fn lines(mut out: impl Write + Send + 'static) -> io::Result<(Lines, LinesGuard)> {
+/// Starts the thread that writes to `out`. `notice` is the line that says how many were dropped. No log filter keeps it back, and it
+/// needs no room among those that wait.
+pub fn lines(
+    out: impl Write + Send + 'static,
+    notice: impl Fn(u64) -> String + Send + 'static,
+) -> io::Result<(Lines, LinesGuard)> {
     let lines = Lines(Arc::default());
     let shared = Arc::clone(&lines.0);
     std::thread::Builder::new().name("log".to_owned()).spawn(move || {
-        let mut batch = Vec::new();
+        let (mut batch, mut out, mut unsaid) = (Vec::new(), Out { out, is_torn: false }, 0);
         while let Some(dropped) = shared.take(&mut batch) {
-            // There is room for it now; it comes after those that were not dropped.
-            if dropped > 0 {
-                tracing::warn!(dropped, "log lines were dropped, because standard error was not read");
+            let lost = out.write(&batch);
+            crate::metrics::log_lines_dropped().increment(lost);
+            unsaid += dropped + lost;
+            // It comes after those that were not dropped.
+            if lost == 0 && unsaid > 0 && out.write(notice(unsaid).as_bytes()) == 0 {
+                unsaid = 0;
             }
-            // When standard error cannot be written to, the error has nowhere to go either.
-            let _ = out.write_all(&batch).and_then(|()| out.flush());
             batch.clear();
         }
         shared.waiting().ended = true;
         shared.ended.notify_all();
     })?;
     Ok((lines.clone(), LinesGuard(lines)))
+}
+
+/// Where lines are written to.
+struct Out<W> {
+    out: W,
+    /// Only a part of the last line was written.
+    is_torn: bool,
+}
+
+impl<W: Write> Out<W> {
+    /// How many of the lines could not be written. The error has nowhere to go.
+    fn write(&mut self, lines: &[u8]) -> u64 {
+        if self.is_torn && self.out.write_all(b"\n").is_ok() {
+            self.is_torn = false;
+        }
+        let mut written = 0;
+        while written < lines.len() {
+            match self.out.write(&lines[written..]) {
+                Ok(more) if more > 0 => written += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => (),
+                Ok(_) | Err(_) => break,
+            }
+        }
+        let (whole, rest) = lines.split_at(written);
+        self.is_torn |= whole.last().is_some_and(|last| *last != b'\n');
+        let flushed = self.out.flush();
+        let lost = if flushed.is_ok() { rest } else { lines };
+        lost.iter().map(|byte| u64::from(*byte == b'\n')).sum()
+    }
 }
 
 impl Shared {
@@ -155,27 +189,74 @@ mod tests {
         }
     }
 
+    /// Refuses what it is given at first, of which it takes a part.
+    struct Refusing(u32, Kept);
+
+    impl Write for Refusing {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            match self.0 {
+                0 => self.1.write(bytes),
+                1 => {
+                    self.0 -= 1;
+                    Err(io::ErrorKind::WouldBlock.into())
+                }
+                _ => {
+                    self.0 -= 1;
+                    self.1.write(&bytes[..3])
+                }
+            }
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn notice(dropped: u64) -> String {
+        format!("dropped {dropped}\n")
+    }
+
+    /// What is written when all is, however long it takes.
+    fn all(kept: &Kept, (lines, guard): (Lines, LinesGuard)) -> String {
+        drop(guard);
+        let waiting = lines.0.waiting();
+        drop(lines.0.ended.wait_while(waiting, |waiting| !waiting.ended).unwrap());
+        String::from_utf8(kept.0.lock().unwrap().clone()).unwrap()
+    }
+
     #[test]
-    fn no_thread_waits_for_who_reads_and_what_was_dropped_is_counted() {
+    fn no_thread_waits_for_who_reads_and_what_was_dropped_is_said() {
         let (read, reads) = std::sync::mpsc::channel();
         let kept = Kept::default();
-        let (lines, guard) = lines(Stalled(reads, kept.clone())).unwrap();
+        let (lines, guard) = lines(Stalled(reads, kept.clone()), notice).unwrap();
         let line = [b"x".repeat(1023), b"\n".to_vec()].concat();
         let sent = 4 * WAITING_MAX / line.len();
         (0..sent).for_each(|_| (&lines).write_all(&line).unwrap());
-        let dropped = lines.0.waiting().dropped;
-        assert!(dropped > 0);
         drop(read);
-        drop(guard);
-        let written = kept.0.lock().unwrap().len() / line.len();
-        assert_eq!(u64::try_from(sent - written).unwrap(), dropped, "all others are written");
-        assert_eq!(lines.0.waiting().dropped, 0, "it was said how many");
+        let text = all(&kept, (lines, guard));
+        let said =
+            text.lines().filter_map(|line| line.strip_prefix("dropped ")).map(|said| said.parse::<usize>().unwrap());
+        let (written, dropped) = (text.lines().filter(|line| line.starts_with('x')).count(), said.sum::<usize>());
+        assert!(dropped > 0);
+        assert_eq!(written + dropped, sent, "all others are written");
+    }
+
+    #[test]
+    fn lines_that_cannot_be_written_are_said_to_be_dropped_when_others_can() {
+        let kept = Kept::default();
+        let (lines, guard) = lines(Refusing(2, kept.clone()), notice).unwrap();
+        (&lines).write_all(b"first\nsecond\n").unwrap();
+        while kept.0.lock().unwrap().is_empty() {
+            std::thread::yield_now();
+        }
+        (&lines).write_all(b"third\n").unwrap();
+        assert_eq!(all(&kept, (lines, guard)), "fir\nthird\ndropped 2\n");
     }
 
     #[test]
     fn a_process_ends_also_when_its_log_is_not_read() {
         let (_read, reads) = std::sync::mpsc::channel();
-        let (lines, guard) = lines(Stalled(reads, Kept::default())).unwrap();
+        let (lines, guard) = lines(Stalled(reads, Kept::default()), notice).unwrap();
         (&lines).write_all(b"x\n").unwrap();
         drop(guard);
     }
@@ -183,7 +264,7 @@ mod tests {
     #[test]
     fn loses_nothing_that_is_read_and_keeps_the_order_of_each_thread() {
         let kept = Kept::default();
-        let (lines, guard) = lines(kept.clone()).unwrap();
+        let (lines, guard) = lines(kept.clone(), notice).unwrap();
         let threads: Vec<_> = (0..4)
             .map(|thread| {
                 let lines = lines.clone();
@@ -195,8 +276,7 @@ mod tests {
             })
             .collect();
         threads.into_iter().for_each(|thread| thread.join().unwrap());
-        drop(guard);
-        let text = String::from_utf8(kept.0.lock().unwrap().clone()).unwrap();
+        let text = all(&kept, (lines, guard));
         for thread in 0..4 {
             let prefix = format!("{thread} ");
             let of_thread = text.lines().filter_map(|line| line.strip_prefix(&prefix)?.split(' ').next());

@@ -13,6 +13,8 @@ use serde::{Deserialize, Serialize};
 use std::io::IsTerminal;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
@@ -129,7 +131,8 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
         LogFormat::Human => false,
         LogFormat::Auto => !std::io::stderr().is_terminal(),
     };
-    let (writer, guard) = log_writer::lines(std::io::stderr())?;
+    let notice = if json { log_json::dropped } else { dropped };
+    let (writer, guard) = log_writer::lines(std::io::stderr(), notice)?;
     let logs = if json {
         fmt::layer().event_format(JsonLines).fmt_fields(JsonLines).with_writer(writer).boxed()
     } else {
@@ -138,6 +141,16 @@ pub fn init(config: &TelemetryConfig) -> Result<Telemetry, TelemetryError> {
     };
     tracing_subscriber::registry().with(filter).with(logs).with(traces).try_init()?;
     Ok(Telemetry { log_filter, traces: provider, _lines: guard })
+}
+
+/// The line that says that lines were dropped.
+const DROPPED: &str = "log lines were dropped, because standard error was not read";
+
+/// It, for people.
+fn dropped(lines: u64) -> String {
+    let mut line = String::new();
+    let _ = SystemTime.format_time(&mut Writer::new(&mut line));
+    line + &format!("  WARN {DROPPED} dropped={lines}\n")
 }
 
 /// Whether a log filter can be used.
