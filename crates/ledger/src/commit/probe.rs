@@ -10,10 +10,12 @@ use contracts::ledger::Unwritable;
 use platform::database::Pool;
 use std::sync::Weak;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 use types::{Entropy, SystemEntropy};
 
 const EVERY: Duration = Duration::from_secs(1);
+/// Filling a full disk is tried less and less often.
+const FILL_PAUSE_MAX: Duration = Duration::from_secs(30);
 /// Servers have rows of their own, most of them.
 const SLOTS: u64 = 1_000;
 
@@ -22,12 +24,15 @@ pub(crate) struct Probe {
     pool: Pool,
     connection: Option<Connection>,
     slot: i32,
+    /// When a full disk may be filled again, and how long it is left alone afterwards.
+    fills_at: Instant,
+    pause: Duration,
 }
 
 impl Probe {
     pub fn new(pool: Pool) -> Self {
         let slot = i32::try_from(SystemEntropy::new().next_u64() % SLOTS).unwrap_or_default();
-        Probe { pool, connection: None, slot }
+        Probe { pool, connection: None, slot, fills_at: Instant::now(), pause: EVERY }
     }
 
     /// Finds it out again and again, until `kept` is dropped.
@@ -43,8 +48,18 @@ impl Probe {
 
     pub async fn find_out(&mut self, writable: &Writable) {
         let disk_was_full = writable.now() == Err(Unwritable::DiskFull);
-        match self.try_once(disk_was_full).await {
-            Ok(true) => writable.wrote(),
+        let fills = disk_was_full && Instant::now() >= self.fills_at;
+        let tried = self.try_once(fills).await;
+        if fills {
+            (self.fills_at, self.pause) = (Instant::now() + self.pause, FILL_PAUSE_MAX.min(self.pause * 2));
+        }
+        match tried {
+            // Nothing else is wrong, and whether it still is will be tried.
+            Ok(true) if disk_was_full && !fills => writable.refused(Unwritable::DiskFull),
+            Ok(true) => {
+                (self.fills_at, self.pause) = (Instant::now(), EVERY);
+                writable.wrote();
+            }
             Ok(false) => (),
             Err(NotWritten { why, reason }) => {
                 tracing::debug!(reason, "nothing can be written");
