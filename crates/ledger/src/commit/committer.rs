@@ -74,7 +74,13 @@ impl Committer {
     /// returns the others, to be written in reverse order.
     async fn write(&mut self, mut part: Part) -> Vec<Part> {
         if let Some(why) = self.writable.refused_within(REFUSED_FOR) {
-            return self.not_writable(part.jobs, why, "as it was a moment ago");
+            // Of the others it is to be found out whether they are written.
+            let (certain, lost) = by_certainty(part.jobs);
+            end(certain, &CommitError::NotWritable(why));
+            if lost.is_empty() {
+                return Vec::new();
+            }
+            part.jobs = lost;
         }
         loop {
             let reason = match self.writer.try_once(&part.jobs, part.scope, part.from_memory, part.waits).await {
@@ -141,7 +147,9 @@ impl Committer {
         let (mut doubtful, mut again, mut busy) = (Vec::new(), Vec::new(), Vec::new());
         for (job, fate) in std::mem::take(&mut part.jobs).into_iter().zip(fates) {
             match fate {
-                Fate::Written(first_position) => job.answer(Ok(Committed { first_position })),
+                Fate::Written(first_position) | Fate::Found(first_position) => {
+                    job.answer(Ok(Committed { first_position }))
+                }
                 // Not everything was read: the commit might have been refused for another reason, which comes first.
                 Fate::Refused(_) | Fate::Unclear(_) if part.scope == ReadScope::WithoutNew => doubtful.push(job),
                 Fate::Refused(error) => job.answer(Err(error)),
@@ -164,7 +172,7 @@ impl Committer {
     /// Answers at once what is certainly not written. A commit that a lost try may have written is tried until that is known.
     fn not_writable(&self, jobs: Vec<Job>, why: Unwritable, reason: &str) -> Vec<Part> {
         tracing::debug!(commits = jobs.len(), reason, "PostgreSQL takes no writes");
-        let (certain, lost): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.lost.is_empty());
+        let (certain, lost) = by_certainty(jobs);
         end(certain, &CommitError::NotWritable(why));
         let (late, lost): (Vec<Job>, Vec<Job>) = lost.into_iter().partition(|job| self.is_late(job));
         gave_up(late, reason);
@@ -219,9 +227,14 @@ fn end(jobs: Vec<Job>, error: &CommitError) -> Vec<Part> {
     Vec::new()
 }
 
+/// Those that are certainly not written, and those that a lost try may have written.
+fn by_certainty(jobs: Vec<Job>) -> (Vec<Job>, Vec<Job>) {
+    jobs.into_iter().partition(|job| job.lost.is_empty())
+}
+
 /// Answers those that were tried for long enough: it is not known what became of those that a lost try may have written.
 fn gave_up(jobs: Vec<Job>, reason: &str) {
-    let (certain, lost): (Vec<Job>, Vec<Job>) = jobs.into_iter().partition(|job| job.lost.is_empty());
+    let (certain, lost) = by_certainty(jobs);
     if !certain.is_empty() {
         tracing::error!(commits = certain.len(), reason, "commits were given up; they are not written");
         end(certain, &CommitError::NotWritable(Unwritable::Unreachable));
@@ -235,3 +248,6 @@ fn gave_up(jobs: Vec<Job>, reason: &str) {
         end(lost, &CommitError::Unavailable(reason.to_owned()));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 pub(super) enum Fate {
     /// It is written; its first log entry has this position.
     Written(i64),
+    /// A lost try has written it, there.
+    Found(i64),
     Refused(CommitError),
     /// It is refused, but a lost try may still write it.
     Unclear(CommitError),
@@ -101,7 +103,7 @@ impl Writer {
         metrics::batch_tries(if basis == Basis::Read { "read" } else { "known" }).increment(1);
         if is_lost {
             let fates = fates_of_lost(&connection, jobs, &states).await?;
-            if fates.iter().any(|fate| matches!(fate, Fate::Written(_))) {
+            if fates.iter().any(|fate| matches!(fate, Fate::Found(_))) {
                 self.leave(connection).await;
                 return Ok(fates);
             }
@@ -238,7 +240,7 @@ async fn fates_of_lost(
     let mut fates: Vec<Fate> = jobs.iter().map(|job| if is_locked(job) { Fate::Again } else { Fate::Busy }).collect();
     for ((at, place, _), is_written) in lost.into_iter().zip(settled) {
         if is_written {
-            fates[at] = Fate::Written(place.position);
+            fates[at] = Fate::Found(place.position);
         }
     }
     Ok(fates)
