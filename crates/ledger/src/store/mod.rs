@@ -4,3 +4,4 @@ pub(crate) mod column_values;
 pub(crate) mod errors;
 pub(crate) mod round_trip;
 pub(crate) mod rows;
+pub(crate) mod session;

@@ -107,7 +107,8 @@ impl PostgresServer {
         while began.elapsed() < START_MAX {
             tokio::time::sleep(Duration::from_millis(20)).await;
             let log = std::fs::read_to_string(self.directory.join("log")).unwrap_or_default();
-            if log.contains("ready to accept connections") {
+            // A standby takes "read-only connections".
+            if log.contains("ready to accept") {
                 return true;
             }
             if log.contains("pre-existing shared memory") || log.contains("lock file") {

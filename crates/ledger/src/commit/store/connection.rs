@@ -1,9 +1,10 @@
 //! The committers' own connections: few, set up for writing, with their statements prepared.
 
-use super::read_statements::{DURABLE, ReadStatements, SESSION, SETTINGS};
+use super::read_statements::{DURABLE, ReadStatements, SETTINGS};
 use super::write_statement::{self, Compared, RowSet};
 use crate::commit::state_cache::StateCache;
 use crate::store::errors::NotWritten;
+use crate::store::session::Session;
 use contracts::ledger::Unwritable;
 use deadpool_postgres::ClientWrapper;
 use platform::database::Pool;
@@ -61,14 +62,10 @@ impl Connection {
     }
 
     async fn may_write(mut self) -> Result<Self, NotWritten> {
-        let session = self.client.query_typed(SESSION, &[]).await.and_then(|rows| match rows.first() {
-            Some(row) => Ok((row.try_get(0)?, row.try_get(1)?)),
-            None => Ok((0, false)),
-        });
-        let (backend, fenced): (i32, bool) = session.map_err(|error| NotWritten::from(&error))?;
+        let Session { backend, fence } = Session::of(&self.client).await.map_err(|error| NotWritten::from(&error))?;
         let refused = |why, reason: &str| Err(NotWritten { why: Some(why), reason: reason.to_owned() });
-        if fenced {
-            return refused(Unwritable::ReadOnly, "default_transaction_read_only is on for new sessions");
+        if let Some(fence) = fence {
+            return refused(Unwritable::ReadOnly, fence);
         }
         if *self.backend.get_or_insert(backend) != backend {
             return refused(Unwritable::NoSession, "a pooler has given the connection another session");

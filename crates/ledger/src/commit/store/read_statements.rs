@@ -27,17 +27,6 @@ pub(crate) const DURABLE: &str = "SELECT d.value, set_config('synchronous_commit
     CASE d.value WHEN 'off' THEN 'on' ELSE d.value END, false) \
     FROM (SELECT current_setting('synchronous_commit') AS value OFFSET 0) d";
 
-/// Which process of PostgreSQL serves this connection, and whether a new session of this role in this database may only read, as its
-/// administrator has set it since this one began. What `postgresql.conf` says, a session follows by itself.
-pub(crate) const SESSION: &str = "SELECT pg_backend_pid(), coalesce((
-        SELECT split_part(c.setting, '=', 2)::bool
-        FROM pg_db_role_setting s CROSS JOIN LATERAL UNNEST(s.setconfig) AS c (setting)
-        WHERE s.setdatabase IN (0, (SELECT oid FROM pg_database WHERE datname = current_database()))
-            AND s.setrole IN (0, (SELECT oid FROM pg_roles WHERE rolname = session_user))
-            AND c.setting LIKE 'default_transaction_read_only=%'
-        ORDER BY s.setrole = 0, s.setdatabase = 0 LIMIT 1
-    ), false)";
-
 pub(crate) const BEGIN: &str = "BEGIN";
 
 macro_rules! statements {

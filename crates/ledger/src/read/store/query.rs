@@ -2,6 +2,7 @@
 
 use super::stream::{Budget, Rows, closed};
 use crate::store::errors::{ReadError, RowError};
+use crate::store::session::Session;
 use contracts::ledger::LedgerError;
 use deadpool_postgres::{ClientWrapper, Object, PoolError};
 use futures_util::TryStreamExt;
@@ -134,16 +135,23 @@ impl QueryPool {
         }
     }
 
-    /// What a statement that writes finds. It is never given up: PostgreSQL carries it out, whether this is dropped or not.
+    /// What a statement that writes finds; an error where nothing may be written. It is never given up: PostgreSQL carries it out, whether this is dropped or not.
     pub(crate) async fn write<T>(
         &self,
         query: Query,
         read: impl Fn(&Row) -> Result<T, RowError>,
     ) -> Result<Vec<T>, LedgerError> {
         let connection = self.0.get().await.map_err(no_connection)?;
-        let found = async { query.ask(&connection).await?.try_collect::<Vec<Row>>().await };
+        let found = async {
+            match Session::of(&connection).await?.fence {
+                Some(fence) => Ok(Err(fence)),
+                None => query.ask(&connection).await?.try_collect::<Vec<Row>>().await.map(Ok),
+            }
+        };
         let rows = match self.0.answered(found).await {
-            Ok(rows) => rows.map_err(ReadError::Database)?,
+            Ok(Ok(Ok(rows))) => rows,
+            Ok(Ok(Err(fence))) => return Err(LedgerError::Unavailable(fence.to_owned())),
+            Ok(Err(error)) => return Err(ReadError::Database(error).into()),
             Err(silent) => {
                 drop(Object::take(connection));
                 return Err(LedgerError::Unavailable(silent.to_string()));
