@@ -1,6 +1,7 @@
 //! One request under way: its caller, what it may load, and how it commits.
 
 use crate::card_testing::Try;
+use crate::effect::Effect;
 use crate::error::{ApiError, Failure, Result};
 use crate::idempotency::{Key, KeyState};
 use crate::json::pretty;
@@ -8,7 +9,7 @@ use crate::reply::Reply;
 use crate::resource::{Audience, Resource, decoded, show};
 use crate::same_secret::same_secret;
 use crate::services::Services;
-use contracts::{Caller, IdempotencyRecord, KeyKind, Tenant};
+use contracts::{Caller, CommitError, IdempotencyRecord, KeyKind, Tenant};
 use domain::attempts::{Attempt, Status};
 use domain::commit::{Answer, IdempotencyWrite, Request, RequestKey, Step};
 use domain::{Changes, Object, Versioned};
@@ -30,6 +31,7 @@ pub struct Call {
     /// Whether the caller asks for expansions: then the answer is more than one object's state.
     pub expands: bool,
     pub(crate) key: Option<Arc<Key>>,
+    pub(crate) effect: Effect,
     /// A payer's request that may fail because of the card.
     pub(crate) tried: Option<Arc<Try>>,
 }
@@ -55,6 +57,7 @@ impl Call {
             path: "".into(),
             expands: false,
             key: request.and_then(Key::interrupted).map(Arc::new),
+            effect: Effect::default(),
             tried: None,
         }
     }
@@ -92,6 +95,11 @@ impl Call {
             Some(key) => Ok(self.services.ledger.idempotency(self.tenant_id(), &key.identity).await?),
             None => Ok(None),
         }
+    }
+
+    /// What the caller is told of a failure, after all that was written so far.
+    pub fn told(&self, failure: Failure) -> Failure {
+        self.effect.told(failure)
     }
 
     pub fn tenant(&self) -> &Tenant {
@@ -225,7 +233,7 @@ impl Call {
         self.write(changes.into_commit(), Answer::Running).await
     }
 
-    /// Writes a decision that is no request's answer.
+    /// Writes a decision that is no request's answer, and no effect of it that repeating it would have twice.
     pub async fn commit_bare(&self, changes: Changes) -> Result<()> {
         if !changes.is_empty() {
             self.services.ledger.commit(self.tenant_id(), changes.into_commit()).await?;
@@ -268,7 +276,11 @@ impl Call {
             id: self.request_id.to_string(),
             idempotency_key: self.key.as_ref().map(|key| key.key.clone()),
         });
-        self.services.ledger.commit(self.tenant_id(), commit).await?;
+        let written = self.services.ledger.commit(self.tenant_id(), commit).await;
+        if matches!(written, Ok(_) | Err(CommitError::Unavailable(_))) {
+            self.effect.begun();
+        }
+        written?;
         if let Some(key) = &self.key {
             key.advance(reached);
         }

@@ -142,8 +142,8 @@ impl ApiError {
     /// 503: it may have been carried out.
     pub fn outcome_unknown() -> Self {
         Self::unavailable_because(
-            "The database stopped answering, so it is not known yet whether this was carried out; ask again with the same \
-             idempotency key.",
+            "It is not known yet whether this was carried out; ask again with the same idempotency key. Without one, look \
+             first what there is: a request that is repeated may be carried out twice.",
         )
     }
 

@@ -13,6 +13,7 @@ mod carried_through;
 pub mod choice;
 pub mod conflict;
 pub mod due;
+mod effect;
 pub mod endpoint;
 pub mod error;
 pub mod event;

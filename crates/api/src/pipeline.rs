@@ -5,6 +5,7 @@ use crate::call::Call;
 use crate::card_testing::Try;
 use crate::carried_through::{carried_through, while_awaited};
 use crate::conflict::retried;
+use crate::effect::Effect;
 use crate::endpoint::Endpoint;
 use crate::error::{ApiError, Failure, Result};
 use crate::expand;
@@ -79,6 +80,7 @@ impl Api {
             path,
             expands: !tree.is_empty(),
             key,
+            effect: Effect::default(),
             tried: None,
         };
         let mut is_looked_up = false;
@@ -112,6 +114,7 @@ impl Api {
             Err(error) if is_looked_up => return Err(error.into()),
             Err(error) => Err(error.into()),
         };
+        let result = result.map_err(|failure| call.told(failure));
         let answer = conclude(&call, result, &tree).await;
         // Not one that was declined before, whose answer is repeated.
         if let (Some(tried), Err(Failure::Error(error))) = (&call.tried, &answer)
@@ -175,7 +178,9 @@ async fn answered_before(call: &Call, tree: &expand::Tree) -> Result<Option<Answ
 }
 
 async fn replayed(call: &Call, record: &IdempotencyRecord, tree: &expand::Tree) -> Result<Answer> {
-    let (status, body) = replay(call, record, tree).await?;
+    // The first request may have had an effect.
+    call.effect.begun();
+    let (status, body) = replay(call, record, tree).await.map_err(|failure| call.told(failure))?;
     Ok(Answer { status, body, replayed: true, retry_after: None })
 }
 
@@ -196,11 +201,11 @@ async fn conclude(call: &Call, result: Result<Answer>, tree: &expand::Tree) -> R
         KeyState::Answered | KeyState::Running => (),
         KeyState::Unused => {
             // It may fail now because it succeeded before.
-            match answered_before(call, tree).await {
-                Ok(Some(answer)) => return Ok(answer),
+            match call.earlier().await {
+                Ok(Some(record)) => return replayed(call, &record, tree).await,
                 Ok(None) => (),
-                // Why it cannot be carried out now says more than that this cannot be looked up either.
-                Err(_) if error.status == 503 => (),
+                // What kept it from being carried out says more than what keeps its key from being looked up.
+                Err(_) if error.status == 503 => return Err(error.into()),
                 Err(failure) => return Err(failure),
             }
             if error.kept {

@@ -40,7 +40,7 @@ pub async fn withdrawn<R: Attempted, T>(call: &Call, decided: Result<T, Refusal>
         Err(refusal) if refusal.busy && is_leased => return Err(answered(&call, attempt.id).await?),
         begun => begun?,
     }
-    applied(run::<R>(&call, changes, attempt, target, related).await)?;
+    applied(run::<R>(&call, changes, attempt, target, related).await).map_err(|failure| call.told(failure))?;
     Err(Failure::Conflict)
 }
 

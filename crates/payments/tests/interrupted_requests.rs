@@ -12,13 +12,15 @@ use api::form::Form;
 use api::params::NoParams;
 use api::reply::Reply;
 use api::worker::Worker;
-use contracts::{Caller, KeyKind};
+use contracts::ledger::Unwritable;
+use contracts::{Caller, CommitError, KeyKind};
 use domain::attempts::LEASE;
 use processors::sandbox::{Sandbox, SandboxConfig};
 use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 use support::World;
+use types::Untrusted;
 
 /// With a latency the processor is not in this process: attempts are committed before it is called.
 fn world(latency_ms: u64) -> World {
@@ -48,6 +50,60 @@ async fn a_request_whose_outcome_could_not_be_committed_is_answered_with_the_out
         assert_eq!(intent["status"], word);
         assert_eq!(world.pay(method, "").await, answer);
     }
+}
+
+/// The card was charged, and the database fenced before that could be written. "This cannot be carried out" had a caller without a
+/// key pay again.
+#[tokio::test]
+async fn no_error_after_the_card_was_charged_says_that_it_was_not() {
+    let refusals = [
+        CommitError::NotWritable(Unwritable::ReadOnly),
+        CommitError::Clock(Untrusted::Disagrees),
+        CommitError::Overloaded,
+    ];
+    for (refused, key) in refusals.iter().flat_map(|refused| [(refused, None), (refused, Some("order 7".to_owned()))]) {
+        // The first commit has no effect when it is refused; without latency it is the only one.
+        for (latency_ms, written, is_known) in [(0, 0, true), (1, 0, true), (1, 1, false)] {
+            let world = world(latency_ms);
+            world.ledger.refuse_after(written, refused.clone());
+            let form = "amount=2000&currency=usd&confirm=true&payment_method=pm_card_visa";
+            let answer = world.send(&http::Method::POST, "/v1/payment_intents", &[], form, key.clone()).await;
+            let is_told_unknown = answer.status == 503 && answer.body.contains("not known yet whether");
+            assert_eq!(is_told_unknown, !is_known, "{refused}, {key:?}, {latency_ms}, {written}: {}", answer.body);
+            assert!(matches!(answer.status, 429 | 503), "{}", answer.body);
+            world.ledger.repair();
+            world.work((LEASE + Duration::from_secs(1)).as_secs()).await;
+            assert_eq!(world.balance("assets/processor").await != 0, !is_known, "{latency_ms}, {written}");
+        }
+    }
+}
+
+/// The payment was written, and the expansion of its answer could not be kept.
+#[tokio::test]
+async fn no_error_about_the_answer_says_that_the_payment_was_not_made() {
+    let world = world(0);
+    let expand = "&expand[]=latest_charge";
+    world.ledger.refuse_after(1, CommitError::NotWritable(Unwritable::DiskFull));
+    // The second is a repeated request, whose expansion cannot be kept either.
+    for _ in 0..2 {
+        let answer = world.pay("pm_card_visa", expand).await;
+        assert_eq!(answer.status, 503, "{}", answer.body);
+        assert!(answer.body.contains("not known yet whether"), "{}", answer.body);
+    }
+    world.ledger.repair();
+    let answer = world.pay("pm_card_visa", expand).await;
+    assert_eq!((answer.status, answer.replayed), (200, true), "{}", answer.body);
+}
+
+/// PostgreSQL was cut off: neither the commit was answered, nor the look-up of its key.
+#[tokio::test]
+async fn that_an_outcome_is_not_known_is_told_also_when_the_key_cannot_be_looked_up() {
+    let world = world(0);
+    world.ledger.refuse_after(0, CommitError::Unavailable("it does not answer".to_owned()));
+    world.ledger.lose_keys();
+    let answer = world.pay("pm_card_visa", "").await;
+    assert_eq!(answer.status, 503, "{}", answer.body);
+    assert!(answer.body.contains("not known yet whether"), "{}", answer.body);
 }
 
 /// PostgreSQL was killed between the payment's commit and the expansion of its answer.

@@ -20,9 +20,12 @@ pub struct FailingLedger {
     meanwhile: Mutex<Option<BoxFuture<'static, ()>>>,
     breaks: AtomicBool,
     broken: AtomicBool,
+    /// How many commits are still written, and how the others are refused.
+    refuses: Mutex<Option<(u32, CommitError)>>,
     delay: OnceLock<Delay>,
     page_max: AtomicU32,
     keys_looked_up: AtomicU32,
+    keys_are_lost: AtomicBool,
     epoch: AtomicU64,
     bytes_read: AtomicUsize,
 }
@@ -36,9 +39,11 @@ impl FailingLedger {
             meanwhile: Mutex::new(None),
             breaks: AtomicBool::new(false),
             broken: AtomicBool::new(false),
+            refuses: Mutex::new(None),
             delay: OnceLock::new(),
             page_max: AtomicU32::new(u32::MAX),
             keys_looked_up: AtomicU32::new(0),
+            keys_are_lost: AtomicBool::new(false),
             epoch: AtomicU64::new(0),
             bytes_read: AtomicUsize::new(0),
         })
@@ -76,6 +81,11 @@ impl FailingLedger {
         self.keys_looked_up.load(Ordering::SeqCst)
     }
 
+    /// No idempotency key can be looked up from now on.
+    pub fn lose_keys(&self) {
+        self.keys_are_lost.store(true, Ordering::SeqCst);
+    }
+
     /// It goes on, on another server.
     pub fn fail_over(&self) {
         self.epoch.fetch_add(1, Ordering::SeqCst);
@@ -91,10 +101,16 @@ impl FailingLedger {
         self.breaks.store(true, Ordering::SeqCst);
     }
 
+    /// So many commits are written from now on, and all others are refused.
+    pub fn refuse_after(&self, commits: u32, error: CommitError) {
+        *self.refuses.lock().unwrap() = Some((commits, error));
+    }
+
     /// Objects can be read again, and commits break nothing any more.
     pub fn repair(&self) {
         self.breaks.store(false, Ordering::SeqCst);
         self.broken.store(false, Ordering::SeqCst);
+        *self.refuses.lock().unwrap() = None;
     }
 }
 
@@ -107,6 +123,11 @@ impl Ledger for FailingLedger {
         }
         if let Some(delay) = self.delay.get() {
             delay().await;
+        }
+        match &mut *self.refuses.lock().unwrap() {
+            Some((0, error)) => return Err(error.clone()),
+            Some((commits, _)) => *commits -= 1,
+            None => (),
         }
         let committed = self.model.commit(tenant, commit).await?;
         self.broken.fetch_or(self.breaks.load(Ordering::SeqCst), Ordering::SeqCst);
@@ -164,6 +185,9 @@ impl Ledger for FailingLedger {
 
     async fn idempotency(&self, tenant: TenantId, key: &KeyIdentity) -> Result<Option<IdempotencyRecord>, LedgerError> {
         self.keys_looked_up.fetch_add(1, Ordering::SeqCst);
+        if self.keys_are_lost.load(Ordering::SeqCst) {
+            return Err(LedgerError::Unavailable("it does not answer".to_owned()));
+        }
         self.model.idempotency(tenant, key).await
     }
 
