@@ -1,7 +1,7 @@
 //! What is measured of the process as a whole; and all metrics that there are.
 
 use crate::services::Services;
-use platform::metrics::{Metric, PROCESS_METRICS};
+use platform::metrics::Metric;
 
 platform::metrics! {
     /// Which build this is; always 1.
@@ -18,8 +18,8 @@ platform::metrics! {
     gauge pool_waiting("florin_database_pool_waiting") { pool: ["requests", "scans"] }
 }
 
-/// Every metric of this program, by name.
-pub fn all() -> Vec<&'static Metric> {
+/// Every metric that this program records.
+pub fn recorded() -> impl Iterator<Item = &'static Metric> {
     let crates = [
         METRICS,
         api::METRICS,
@@ -28,11 +28,8 @@ pub fn all() -> Vec<&'static Metric> {
         identity::METRICS,
         ledger::METRICS,
         platform::metrics::METRICS,
-        PROCESS_METRICS,
     ];
-    let mut all: Vec<&Metric> = crates.into_iter().flatten().collect();
-    all.sort_by_key(|metric| metric.name);
-    all
+    crates.into_iter().flatten()
 }
 
 /// Measures what is as it is, and not counted when it changes.
@@ -51,8 +48,15 @@ pub fn sample(services: &Services, is_ready: bool) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use platform::metrics::Kind;
+    use platform::metrics::{Kind, PROCESS_METRICS};
     use std::path::Path;
+
+    /// With those that the system counts, by name.
+    fn all() -> Vec<&'static Metric> {
+        let mut all: Vec<&Metric> = recorded().chain(PROCESS_METRICS).collect();
+        all.sort_by_key(|metric| metric.name);
+        all
+    }
 
     /// `docs/metrics.md` between its marks; `UPDATE=1` writes it anew.
     #[test]

@@ -67,7 +67,7 @@ fn a_worker_without_the_api_says_how_it_is() {
         }
         let address = if own { &health } else { &listen };
         let worker = Server::other(command, address);
-        assert_eq!(get(address, "/readyz").map(|(status, _)| status), Some(200));
+        eventually("it is ready", || get(address, "/readyz").is_some_and(|(status, _)| status == 200));
         assert_eq!(get(address, "/v1/charges").map(|(status, _)| status), Some(404));
         let leads = || get(address, "/metrics").is_some_and(|(_, all)| all.contains("\nflorin_worker_leads 0\n"));
         eventually("it says that the other one leads", leads);

@@ -62,7 +62,7 @@ pub async fn run(
     };
     // Before there is anything to measure.
     let measured = Metrics::install()?;
-    measured.describe(metrics::all());
+    measured.describe(metrics::recorded());
     let Some(services) = shutdown.interrupts(Services::new(config)).await else { return Ok(()) };
     let services = Arc::new(services?);
     let (stop, stop_health) = (Shutdown::new(), Shutdown::new());
