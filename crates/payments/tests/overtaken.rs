@@ -157,7 +157,7 @@ async fn a_process_that_has_lost_its_lease_changes_nothing() {
     let paying = test.pay("pm_card_visa");
     let seconds = test.question().await;
     asks.send(()).unwrap();
-    assert_eq!(paying.await.unwrap().status, 429, "it is not known yet what becomes of it");
+    assert_eq!(paying.await.unwrap().status, 503, "it is not known yet what becomes of it");
 
     test.world.clock.advance(Duration::from_secs(10));
     let third = test.world.another_process(Duration::ZERO);
