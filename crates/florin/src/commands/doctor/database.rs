@@ -73,9 +73,9 @@ async fn primary(client: &Client) -> Check {
     }
 }
 
-/// Committers rely on prepared statements and on what they have said for a connection.
+/// Committers rely on prepared statements and on what they have said for a session.
 async fn pooling(database: &DatabaseConfig) -> Check {
-    const ADVICE: &str = "connect to PostgreSQL itself, or have the pooler pool by session and pass `options` on";
+    const ADVICE: &str = "connect to PostgreSQL itself, or have the pooler pool by session";
     match database.require_sessions().await {
         Ok(()) => {}
         Err(DatabaseError::Pooled) => {
@@ -83,15 +83,15 @@ async fn pooling(database: &DatabaseConfig) -> Check {
         }
         Err(error) => return Check::broken("pooling", with_causes(&error), ADVICE),
     }
-    let options = async {
+    let settings = async {
         let pool = DatabaseConfig { pool_size: 1, ..database.clone() }.pool().map_err(|error| error.to_string())?;
         let connection = pool.get().await.map_err(|error| with_causes(&error))?;
         facts::plans_as_asked(&connection).await.map_err(|error| with_causes(&error))
     };
-    match options.await {
-        Ok(true) => Check::ok("pooling", "connections are sessions of PostgreSQL, with the server's options"),
-        Ok(false) => Check::broken("pooling", "the options of connections do not arrive at PostgreSQL", ADVICE),
-        Err(error) => Check::broken("pooling", format!("connections with the server's options fail: {error}"), ADVICE),
+    match settings.await {
+        Ok(true) => Check::ok("pooling", "connections are sessions of PostgreSQL, with the server's settings"),
+        Ok(false) => Check::broken("pooling", "the server's settings of a session do not hold", ADVICE),
+        Err(error) => Check::broken("pooling", format!("connections with the server's settings fail: {error}"), ADVICE),
     }
 }
 

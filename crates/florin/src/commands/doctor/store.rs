@@ -15,7 +15,7 @@ pub async fn is_standby(client: &Client) -> Result<(bool, bool), Error> {
     Ok((row.try_get(0)?, row.try_get(1)?))
 }
 
-/// Whether the options that the server asks for with a connection have arrived.
+/// Whether what the server sets for a session holds.
 pub async fn plans_as_asked(client: &Client) -> Result<bool, Error> {
     client.query_one("SELECT NOT current_setting('enable_seqscan')::boolean", &[]).await?.try_get(0)
 }
