@@ -74,6 +74,9 @@ mod tests {
         let error = connect(&url, Duration::from_secs(2)).await.unwrap_err();
         assert!(matches!(error, DatabaseError::Unreachable(_)), "{error}");
         assert!(error.to_string().contains("127.0.0.1:1"), "{error}");
+        let unescaped = DatabaseUrl::from("postgresql://x:hun@ter2@127.0.0.1:1/x");
+        let error = connect(&unescaped, Duration::from_secs(2)).await.unwrap_err().to_string();
+        assert!(error.contains("not escaped") && !error.contains("ter2"), "{error}");
         let config = DatabaseConfig { url, ..Default::default() };
         assert!(config.pool().unwrap().get().await.is_err());
     }

@@ -5,7 +5,7 @@ use crate::secret::{MASK, masked_text};
 use std::error::Error;
 use std::str::FromStr;
 use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_postgres::config::{Host, SslMode};
 
 masked_text!(
     /// Where PostgreSQL is and who connects: `postgresql://user:password@host:port/database?option=value`, or
@@ -23,6 +23,14 @@ impl DatabaseUrl {
         let config = Config::from_str(self.reveal()).map_err(|error| DatabaseError::Url(reason(&error)))?;
         if config.get_ssl_mode() == SslMode::Require {
             return Err(DatabaseError::Tls);
+        }
+        // The parser takes what follows the first `@` for the place, and it would be shown and sent to a name server.
+        let hosts = config.get_hosts().iter().map(|host| match host {
+            Host::Tcp(host) => host.contains('@'),
+            Host::Unix(directory) => directory.to_string_lossy().contains('@'),
+        });
+        if hosts.chain(config.get_dbname().map(|name| name.contains('@'))).any(|misplaced| misplaced) {
+            return Err(DatabaseError::Url("a character of the password is not escaped".to_owned()));
         }
         Ok(config)
     }
@@ -100,10 +108,10 @@ fn masked_url(rest: &str) -> Option<String> {
     })
 }
 
-/// Masks `a=b&password=…`.
+/// Masks `a=b&password=…`. A name that is escaped may be that of a password.
 fn masked_options(options: &str) -> String {
     let each = options.split('&').map(|option| match option.split_once('=') {
-        Some(("password", _)) => format!("password={MASK}"),
+        Some((name, _)) if name == "password" || name.contains('%') => format!("{name}={MASK}"),
         _ => option.to_owned(),
     });
     each.collect::<Vec<_>>().join("&")
@@ -168,6 +176,11 @@ mod tests {
             ("postgresql://db/x?user=a&password=hunter2", "postgresql://db/x?user=a&password=********"),
             ("postgresql://db/x?password=hunter2&user=a", "postgresql://db/x?password=********&user=a"),
             ("postgresql://a:hunter2@db/x?password=hunter2", "postgresql://a:********@db/x?password=********"),
+            ("postgresql://a@db/x?p%61ssword=hunter2", "postgresql://a@db/x?p%61ssword=********"),
+            (
+                "postgresql://a@db/x?p%61ssword=hunter2&password=hunter2",
+                "postgresql://a@db/x?p%61ssword=********&password=********",
+            ),
         ] {
             assert_eq!(shown(url), expected, "{url}");
         }
@@ -199,7 +212,6 @@ mod tests {
             "postgresql://a:hun?ter2@db/x",
             "postgresql://a:hun@t/er2@db/x",
             "postgresql://a:hunter2@db/x?application_name=a@b",
-            "postgresql://a@db/x?p%61ssword=hunter2",
             "mysql://a:hun=ter2@db",
             "host=db password=hun ter2=x",
             "hunter2",
@@ -215,6 +227,8 @@ mod tests {
         for url in [
             "postgresql://florin:hunter2@db:port/x",
             "postgresql://florin:x@hunter2:port/x",
+            "postgresql://florin:x@hunter2@db/x",
+            "postgresql://florin:x@y/hunter2@db/x",
             "postgresql://florin:x@db/x?hunter2=1",
             "postgresql://florin:x@db/x?hunter2",
             "mysql://a:hunter2=x@db",
