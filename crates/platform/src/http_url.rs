@@ -10,23 +10,22 @@ masked_text!(
 );
 
 /// Everything before the last `@` is masked but the scheme: a password may hold any character, `@` and `/` too. So is what comes
-/// after the first `?` or `#` of the rest.
+/// after the first `?` or `#`. With one of these before the last `@` it is not certain where the host is: then nothing is shown.
 fn masked(url: &str) -> String {
-    let url = masked_credentials(url);
-    match url.find(['?', '#']) {
-        Some(at) => format!("{}{MASK}", &url[..=at]),
-        None => url,
-    }
-}
-
-fn masked_credentials(url: &str) -> String {
-    let Some((before, host)) = url.rsplit_once('@') else { return url.to_owned() };
-    match before.split_once("://") {
-        Some((scheme, _)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => {
-            format!("{scheme}://{MASK}@{host}")
-        }
-        _ => format!("{MASK}@{host}"),
-    }
+    let (scheme, rest) = match url.split_once("://") {
+        Some((scheme, rest)) if scheme.bytes().all(|byte| byte.is_ascii_alphabetic()) => (format!("{scheme}://"), rest),
+        _ => (String::new(), url),
+    };
+    let (credentials, place) = match rest.rsplit_once('@') {
+        Some((credentials, _)) if credentials.contains(['?', '#']) => return scheme + MASK,
+        Some((_, place)) => (format!("{MASK}@"), place),
+        None => (String::new(), rest),
+    };
+    let place = match place.find(['?', '#']) {
+        Some(at) => format!("{}{MASK}", &place[..=at]),
+        None => place.to_owned(),
+    };
+    scheme + &credentials + &place
 }
 
 #[cfg(test)]
@@ -44,8 +43,10 @@ mod tests {
             ("http://me:hun/ter2@collector/x", "http://********@collector/x"),
             ("me:hunter2@collector", "********@collector"),
             ("http://collector:4318/?token=hunter2", "http://collector:4318/?********"),
-            ("http://me:hun?ter2@collector/x?api_key=hunter2#hunter2", "http://********@collector/x?********"),
-            ("http://collector/x?mail=hunter2@x", "http://********@x"),
+            ("http://me:hun?ter2@collector/x?api_key=hunter2#hunter2", "http://********"),
+            ("http://me:x@collector/x?api_key=hunter2#hunter2", "http://********@collector/x?********"),
+            ("http://collector/x?mail=x@hunter2", "http://********"),
+            ("collector/x#x@hunter2", "********"),
             ("me:hun://ter2@collector", "********@collector"),
         ] {
             let url = HttpUrl::from(url);

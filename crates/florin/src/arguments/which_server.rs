@@ -12,7 +12,7 @@ const DEFAULT_URL: &str = "http://127.0.0.1:8420";
 #[derive(Debug, Args)]
 pub struct WhichServer {
     /// Base URL of the server, for instance http://127.0.0.1:8420.
-    #[arg(long, value_name = "URL", env = "FLORIN_URL")]
+    #[arg(long, value_name = "URL", env = "FLORIN_URL", hide_env_values = true)]
     pub url: Option<HttpUrl>,
     /// Secret key. As an argument, every user of the machine can read it in the list of processes.
     #[arg(long, value_name = "KEY", env = "FLORIN_SECRET_KEY", hide_env_values = true)]
