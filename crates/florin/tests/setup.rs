@@ -100,15 +100,19 @@ async fn a_tenant_is_created_as_a_whole_or_not_at_all() {
     // A key that was not seen is of no use to its owner.
     let nowhere = site.place().join("none/key");
     let nowhere = nowhere.to_str().unwrap();
-    for arguments in
-        [&["tenants", "create", "Acme", "--secret-key-file", nowhere][..], &["tenants", "create", "Acme", "--json"]]
-    {
+    let beside = site.place().join("beside");
+    for arguments in [
+        &["tenants", "create", "Acme", "--secret-key-file", nowhere][..],
+        &["tenants", "create", "Acme", "--secret-key-file", beside.to_str().unwrap()],
+        &["tenants", "create", "Acme", "--json"],
+    ] {
         for output in ["/dev/full", "/dev/null"] {
             let mut command = florin(site.place());
             let file = std::fs::OpenOptions::new().write(true).open(output).unwrap();
             let refused = command.args(arguments).stdout(file).output().unwrap();
             assert_eq!(refused.status.code(), Some(2), "{arguments:?} > {output}: {}", text(&refused));
             assert_eq!(site.tenants().await, 0, "{arguments:?} > {output}");
+            assert!(!beside.exists(), "{arguments:?} > {output}");
         }
     }
     let mut gone = florin(site.place()).args(["tenants", "create", "Acme"]).stdout(Stdio::piped()).spawn().unwrap();
@@ -164,6 +168,12 @@ async fn keys_are_made_rolled_and_revoked() {
     assert!(made["tenant"] == acme["id"] && pays(&address, key_of(&made)) == 200);
     let publishable = json(site.place(), &["keys", "create", "Acme", "--publishable"]);
     assert!(publishable["publishable_key"].as_str().unwrap().starts_with("pk_test_"));
+    let listed = json(site.place(), &["keys", "list", "Acme"]);
+    let last = listed.as_array().unwrap().iter().rfind(|key| key["kind"] == "publishable").unwrap();
+    let file = site.place().join("publishable");
+    let roll = ["keys", "roll", last["id"].as_str().unwrap(), "--expires-in", "now", "--secret-key-file"];
+    let refused = site.refused(&[&roll[..], &[file.to_str().unwrap()]].concat());
+    assert!(refused.contains("--secret-key-file") && !file.exists(), "{refused}");
     let unknown = site.refused(&["keys", "revoke", "key_0000000000000000"]);
     assert!(unknown.contains("there is no key"), "{unknown}");
     assert_eq!(server.stop(), Some(0));

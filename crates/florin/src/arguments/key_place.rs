@@ -27,9 +27,13 @@ impl KeyPlace {
         mut document: Value,
         output: Output,
     ) -> anyhow::Result<()> {
-        if self.secret_key_file.is_none() && goes_nowhere()? {
+        let is_printed = |kind: &KeyKind| self.secret_key_file.is_none() || *kind != KeyKind::Secret;
+        if self.secret_key_file.is_some() && keys.iter().all(|(kind, _)| is_printed(kind)) {
+            return Err(Failure::usage("--secret-key-file: nothing was kept: the new key is not a secret key"));
+        }
+        if keys.iter().any(|(kind, _)| is_printed(kind)) && goes_nowhere()? {
             return Err(Failure::usage(
-                "nothing was kept: standard output, where the key would be, is closed or /dev/null",
+                "nothing was kept: standard output, where a key would be, is closed or /dev/null",
             ));
         }
         document["tenant"] = json!(tenant.id.to_string());
@@ -42,7 +46,7 @@ impl KeyPlace {
                     create_private(file, key)
                         .map_err(|error| Failure::usage(format!("--secret-key-file: nothing was kept: {error:#}")))?;
                     made = Some(file);
-                    document["secret_key_file"] = json!(file);
+                    document["secret_key_file"] = json!(file.display().to_string());
                     lines.push(format!("{:<16} in {}", "secret key", file.display()));
                 }
                 _ => {
