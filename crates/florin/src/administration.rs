@@ -7,7 +7,7 @@ use crate::migrations;
 use anyhow::{Context, bail};
 use contracts::identity::{Settings, Tenant};
 use identity::admin;
-use platform::database::{Client, DatabaseClock, DatabaseConfig, Transaction, store, with_causes};
+use platform::database::{Client, DatabaseClock, DatabaseConfig, Transaction, is_gone, store, with_causes};
 use std::sync::Arc;
 use types::{Clock, SystemClock, Timestamp};
 
@@ -81,7 +81,8 @@ impl Work<'_> {
     /// Keeps what was done.
     pub async fn keep(self) -> anyhow::Result<()> {
         let Err(error) = self.transaction.commit().await else { return Ok(()) };
-        if error.as_db_error().is_some() {
+        // A session that PostgreSQL ends may have been told so after its commit.
+        if error.as_db_error().is_some() && !is_gone(&error) {
             bail!(
                 "nothing was kept, and keys that were shown are not valid; PostgreSQL refused: {}",
                 with_causes(&error)
