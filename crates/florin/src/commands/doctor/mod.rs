@@ -9,7 +9,7 @@ mod store;
 use super::Command;
 use crate::arguments::WhichDatabase;
 use crate::config;
-use crate::exit_code::Code;
+use crate::exit_code::{Code, explain};
 use crate::output::Output;
 use clap::Args;
 use serde::Serialize;
@@ -96,8 +96,10 @@ impl Command for Doctor {
             Ok(None) => {
                 checks.push(Check::skipped("database", "no florin dev is running here, and no database is configured"));
             }
-            // The check of the configuration has found the same.
-            Err(_) => {}
+            Err(error) => {
+                let advice = "correct that: nothing in the database was looked at";
+                checks.push(Check::broken("database", explain(&error), advice));
+            }
         }
         let broken = checks.iter().any(|check| check.result == Verdict::Broken);
         output.print(&checks, || checks.iter().map(Check::line).collect::<Vec<_>>().join("\n"))?;
