@@ -25,12 +25,16 @@ impl Administration {
         Ok(Administration { owner, clock: DatabaseClock::start(as_owner, Arc::new(SystemClock)).await? })
     }
 
-    /// Nothing of what is done in the transaction is kept unless [`Work::keep`] is called.
+    /// Nothing of what is done in the transaction is kept unless [`Work::keep`] is called. One administrator at a time.
     pub async fn begin(&mut self) -> anyhow::Result<Work<'_>> {
-        let transaction =
-            store::begin_as_owner(&mut self.owner).await.context("the database's owner is needed here")?;
-        migrations::usable(&transaction).await?;
-        Ok(Work { transaction, now: self.clock.now(), clock: self.clock.clone() })
+        let work = begin(&mut self.owner, &self.clock).await?;
+        admin::lock(&work.transaction).await?;
+        work.usable().await
+    }
+
+    /// The same for what only reads, which waits for no other administrator.
+    pub async fn look(&mut self) -> anyhow::Result<Work<'_>> {
+        begin(&mut self.owner, &self.clock).await?.usable().await
     }
 
     /// Creates a tenant with its books and these keys, in one transaction. What exists of it already is kept.
@@ -49,6 +53,11 @@ impl Administration {
     }
 }
 
+async fn begin<'a>(owner: &'a mut Client, clock: &Arc<DatabaseClock>) -> anyhow::Result<Work<'a>> {
+    let transaction = store::begin_as_owner(owner).await.context("the database's owner is needed here")?;
+    Ok(Work { transaction, now: clock.now(), clock: clock.clone() })
+}
+
 /// A transaction that acts for the owner.
 pub struct Work<'a> {
     pub transaction: Transaction<'a>,
@@ -58,6 +67,13 @@ pub struct Work<'a> {
 }
 
 impl Work<'_> {
+    /// The same, with tables that this release can use, and the time at which they could be.
+    async fn usable(mut self) -> anyhow::Result<Self> {
+        migrations::usable(&self.transaction).await?;
+        self.now = self.clock.now();
+        Ok(self)
+    }
+
     /// Creates a tenant with its books, without keys.
     pub async fn create_tenant(&self, name: &str) -> anyhow::Result<Tenant> {
         // The time is in the tenant's id, for ever.

@@ -4,6 +4,7 @@
 
 mod support;
 
+use platform::database::store::MIGRATION_LOCK;
 use std::os::unix::fs::PermissionsExt;
 use std::process::{Output, Stdio};
 use support::site::{Site, key_of, pays};
@@ -159,7 +160,18 @@ async fn keys_are_made_rolled_and_revoked() {
     assert!((86_400..86_700).contains(&left), "{left}");
     assert_eq!((pays(&address, key_of(&acme)), pays(&address, key_of(&rolled))), (200, 200));
     assert!(site.refused(&["keys", "roll", id, "--expires-in", "now"]).contains("has an end already"));
+    // Another administrator's work that does not end; reading goes on.
+    site.sql("BEGIN; LOCK TABLE florin.tenants IN SHARE ROW EXCLUSIVE MODE").await;
+    let locked = site.refused(&["keys", "revoke", id]);
+    let holder = format!("process id {}", site.number("SELECT pg_backend_pid()::bigint").await);
+    assert!(locked.contains("nothing was done") && locked.contains(&holder), "{locked}");
+    site.done(&["keys", "list", "Acme"]);
+    site.done(&["tenants", "list"]);
+    site.sql("ROLLBACK").await;
+    // Locks that the service may take keep no key from being revoked.
+    site.sql(&format!("SET ROLE florin_service; SELECT pg_advisory_lock({MIGRATION_LOCK})")).await;
     site.done(&["keys", "revoke", id]);
+    site.sql(&format!("RESET ROLE; SELECT pg_advisory_unlock({MIGRATION_LOCK})")).await;
     eventually("the key does not work any more", || pays(&address, key_of(&acme)) == 401);
     assert_eq!((pays(&address, key_of(&rolled)), pays(&address, key_of(&other))), (200, 200));
 

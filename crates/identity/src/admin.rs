@@ -14,6 +14,11 @@ pub use crate::key_record::KeyRecord;
 pub use crate::store::admin::{excessive_privileges, lacking_privileges};
 pub use crate::store::migrations::{migrate, schema_state};
 
+/// Keeps other administrators from changing tenants and keys until the transaction ends. The service cannot do that.
+pub async fn lock(work: &Transaction<'_>) -> Result<(), AdminError> {
+    Ok(admin::lock(work).await?)
+}
+
 /// Adds a tenant, without keys and without books.
 pub async fn create_tenant(
     work: &Transaction<'_>,

@@ -77,7 +77,10 @@ impl Command for Keys {
         | Action::Roll { database, .. }
         | Action::Revoke { database, .. }) = &self.action;
         let mut administration = Administration::connect(&database.require()?).await?;
-        let work = administration.begin().await?;
+        let work = match &self.action {
+            Action::List { .. } => administration.look().await?,
+            _ => administration.begin().await?,
+        };
         match &self.action {
             Action::Create { tenant, live, publishable, place, .. } => {
                 let kind = if *publishable { KeyKind::Publishable } else { KeyKind::Secret };

@@ -26,6 +26,22 @@ const INSERT_KEY: &str = "WITH added AS (
 const KEY_ID: &str = "('key_' || left(encode(hash, 'hex'), 16))";
 const KEY: &str = "'key_' || left(encode(hash, 'hex'), 16), tenant, kind, livemode, last4, created, expires_at";
 
+/// The service may only read the table, and readers neither take such a lock nor wait for it.
+const LOCK: &str = "DO $$ BEGIN
+        IF to_regclass('florin.tenants') IS NOT NULL THEN
+            LOCK TABLE florin.tenants IN SHARE ROW EXCLUSIVE MODE;
+        END IF;
+    EXCEPTION WHEN lock_not_available THEN
+        RAISE EXCEPTION USING ERRCODE = 'lock_not_available', MESSAGE = format(
+            'nothing was done: tenants and keys are locked by the session with the process id %s, which pg_stat_activity describes',
+            (SELECT string_agg(DISTINCT pid::text, ', ') FROM pg_locks
+            WHERE relation = 'florin.tenants'::regclass AND granted AND mode NOT IN ('AccessShareLock', 'RowShareLock')));
+    END $$";
+
+pub async fn lock(work: &Transaction<'_>) -> Result<(), Error> {
+    work.batch_execute(LOCK).await
+}
+
 /// `false` if the name is taken.
 pub async fn insert_tenant(work: &Transaction<'_>, tenant: &Tenant) -> Result<bool, Error> {
     let (created, settings) = (to_sql_time(tenant.created), Json(&tenant.settings));

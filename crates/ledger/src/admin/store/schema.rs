@@ -32,7 +32,9 @@ pub async fn schema_state(client: &impl GenericClient) -> Result<SchemaState, to
 pub async fn open_books(work: &Transaction<'_>, tenant: TenantId, kinds: &[SqlView]) -> Result<(), Error> {
     let opened = "INSERT INTO ledger.books (tenant) VALUES ($1) ON CONFLICT (tenant) DO NOTHING";
     work.execute(opened, &[&tenant.0]).await?;
-    let row = work.query_one("SELECT number, views FROM ledger.books WHERE tenant = $1", &[&tenant.0]).await?;
+    // One after the other; payments do not wait for that.
+    let books = "SELECT number, views FROM ledger.books WHERE tenant = $1 FOR NO KEY UPDATE";
+    let row = work.query_one(books, &[&tenant.0]).await?;
     let (number, made): (i32, Option<i64>) = (row.try_get(0)?, row.try_get(1)?);
     let views = Views::of(tenant, number, kinds);
     if made != Some(views.digest()) {

@@ -11,7 +11,7 @@ pub const SERVICE_ROLE: &str = "florin_service";
 /// The role of people who analyse: it may read the SQL views, and nothing else.
 pub const ANALYST_ROLE: &str = "florin_analyst";
 
-/// The key of the advisory lock that every migration takes.
+/// The key of the advisory lock that every migration of tables takes.
 pub const MIGRATION_LOCK: i64 = 0x666c_6f72_696e;
 /// The table of each schema with the migrations that were run.
 const HISTORY: &str = "schema_history";
@@ -165,12 +165,12 @@ async fn as_owner(
     Ok(left?)
 }
 
-/// Begins a transaction that acts for [`OWNER_ROLE`], while no other connection does in this database. The connection may act
+/// Begins a transaction that acts for [`OWNER_ROLE`]; it waits five seconds for a lock, and no longer. It takes none that the
+/// service may take: a service that was taken over must not be able to keep its keys from being revoked. The connection may act
 /// for that role, and is left as it was. What is not committed leaves nothing behind.
 pub async fn begin_as_owner(client: &mut Client) -> Result<Transaction<'_>, tokio_postgres::Error> {
     let work = client.transaction().await?;
-    work.batch_execute(&format!("SET LOCAL ROLE {OWNER_ROLE}")).await?;
-    work.execute("SELECT pg_advisory_xact_lock($1)", &[&MIGRATION_LOCK]).await?;
+    work.batch_execute(&format!("SET LOCAL ROLE {OWNER_ROLE}; SET LOCAL lock_timeout = '5s'")).await?;
     Ok(work)
 }
 
