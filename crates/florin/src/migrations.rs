@@ -11,13 +11,15 @@ use serde::Serialize;
 /// The result of a migration.
 #[derive(Debug, Default, Serialize)]
 pub struct Migrated {
-    /// Schemas of a newer release: then nothing was changed, and nothing else is said.
+    /// Schemas of a newer release: then nothing was changed.
     pub newer: Vec<String>,
     /// How many there are.
     pub tenants: usize,
     /// Those whose books could not be opened or whose SQL views could not be made, each with the reason. The others are not
     /// concerned.
     pub failed: Vec<String>,
+    /// What analysts could do harm by, which this user may not take away from them.
+    pub harm: Vec<&'static str>,
 }
 
 impl Migrated {
@@ -31,14 +33,14 @@ impl Migrated {
 /// Creates what is missing and updates the rest, under the owner's role alone. One process at a time does it, others wait.
 pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<Migrated> {
     let mut owner = config.connect_as_owner().await?;
-    ledger::admin::ensure_roles(&owner).await?;
+    let harm = ledger::admin::ensure_roles(&owner).await?;
     identity::admin::migrate(&mut owner).await?;
     ledger::admin::migrate(&mut owner).await?;
     let views = areas::sql_views()?;
     let work = store::begin_as_owner(&mut owner).await?;
     let newer = usable(&work).await?;
     if !newer.is_empty() {
-        return Ok(Migrated { newer, ..Migrated::default() });
+        return Ok(Migrated { newer, harm, ..Migrated::default() });
     }
     let tenants = identity::admin::tenants(&work).await?;
     let opened = ledger::admin::opened(&work, &views).await?;
@@ -52,7 +54,7 @@ pub async fn migrate(config: &DatabaseConfig) -> anyhow::Result<Migrated> {
             failed.push(format!("{}: {}", named(tenant), with_causes(&error)));
         }
     }
-    Ok(Migrated { tenants: tenants.len(), failed, newer })
+    Ok(Migrated { tenants: tenants.len(), failed, newer, harm })
 }
 
 /// Opens a tenant's books, or makes their SQL views anew.

@@ -180,6 +180,12 @@ async fn doctor_finds_what_is_wrong_in_the_database() {
             "florin_owner may not create schemas",
         ),
         ("ALTER ROLE florin_owner NOLOGIN", "ALTER ROLE florin_owner LOGIN", "owner", "not permitted to log in"),
+        (
+            "GRANT EXECUTE ON FUNCTION lo_create(oid) TO PUBLIC",
+            "REVOKE EXECUTE ON FUNCTION lo_create(oid) FROM PUBLIC",
+            "public",
+            "analysts could fill the disk with large objects",
+        ),
         ("CREATE ROLE ada LOGIN; GRANT florin_analyst TO ada", "DROP ROLE ada", "analysts", "no limit of time"),
     ] {
         site.sql(&fault.replace('$', &database)).await;

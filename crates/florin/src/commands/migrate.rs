@@ -27,11 +27,17 @@ impl Command for Migrate {
         }
         let migrated = migrations::migrate(&self.database.require()?).await?;
         output.print(&migrated, || {
-            if !migrated.newer.is_empty() {
-                return format!("nothing was changed: {}", migrated.newer.join("; "));
-            }
-            let mut lines = vec![format!("the schema is up to date; tenants: {}", migrated.tenants)];
+            let mut lines = vec![if migrated.newer.is_empty() {
+                format!("the schema is up to date; tenants: {}", migrated.tenants)
+            } else {
+                format!("nothing was changed: {}", migrated.newer.join("; "))
+            }];
             lines.extend(migrated.failed.iter().map(|failed| format!("FAILED: {failed}")));
+            lines.extend(migrated.harm.iter().map(|harm| {
+                format!(
+                    "warning: analysts could {harm}; a superuser takes that away by the SQL of `florin migrate --print-roles`"
+                )
+            }));
             lines.join("\n")
         })?;
         Ok(if migrated.failed.is_empty() { Code::Ok } else { Code::Failure })

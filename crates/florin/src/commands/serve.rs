@@ -90,8 +90,15 @@ async fn serve(config: &Config, migrate: bool, shutdown: &Shutdown) -> anyhow::R
 /// Whether the database is fit to be served from; brings its schema up to date, if that is wanted.
 async fn prepare(database: &DatabaseConfig, migrate: bool) -> anyhow::Result<()> {
     if migrate {
-        for failed in migrations::migrate(database).await?.failed {
+        let migrated = migrations::migrate(database).await?;
+        for failed in migrated.failed {
             tracing::error!(failed, "a tenant's books or SQL views cannot be made; the others are served");
+        }
+        for harm in migrated.harm {
+            tracing::warn!(
+                harm,
+                "what analysts could do; a superuser takes it away by the SQL of `florin migrate --print-roles`"
+            );
         }
     }
     let client = database.connect().await?;

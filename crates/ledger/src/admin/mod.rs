@@ -6,6 +6,6 @@
 mod store;
 
 pub use store::privileges::{excessive_privileges, lacking_privileges, unlimited_analysts};
-pub use store::roles::{RolesError, act_for_service, ensure_roles, lacking, roles_sql};
+pub use store::roles::{RolesError, act_for_service, ensure_roles, harm, lacking, roles_sql};
 pub use store::schema::{AdmitError, admit_analyst, migrate, open_books, opened, schema_state};
 pub use store::views::open_views;

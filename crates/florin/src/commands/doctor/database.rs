@@ -45,6 +45,7 @@ pub async fn checks(database: &DatabaseConfig, config: &Config) -> Vec<Check> {
         rights::of_others(&client).await,
         owner::check(database, Some(&client)).await,
         analysts(&client).await,
+        public(&client).await,
         views(&client).await,
     ]
 }
@@ -172,6 +173,19 @@ async fn views(client: &Client) -> Check {
             Check::broken("views", found, "as their owner: ALTER VIEW … SET (security_barrier)")
         }
         Err(error) => Check::failed("views", &error),
+    }
+}
+
+/// What PostgreSQL lets every role do.
+async fn public(client: &Client) -> Check {
+    match ledger::admin::harm(client).await {
+        Ok(harm) if harm.is_empty() => Check::ok("public", "analysts can do no harm by what every role may do"),
+        Ok(harm) => {
+            let found = format!("analysts could {}", harm.join("; "));
+            let advice = "a superuser runs the SQL of `florin migrate --print-roles` in the database";
+            Check::new("public", Verdict::Warning, found, advice)
+        }
+        Err(error) => Check::failed("public", &error),
     }
 }
 

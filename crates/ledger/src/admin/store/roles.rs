@@ -185,8 +185,8 @@ impl Survey {
 }
 
 /// Makes the roles if they are missing and this connection may make them; otherwise it only has to be able to act for
-/// `florin_owner`, and what it lacks is the error.
-pub async fn ensure_roles(client: &Client) -> Result<(), RolesError> {
+/// `florin_owner`, and what it lacks is the error. Returns what analysts could still do harm by.
+pub async fn ensure_roles(client: &Client) -> Result<Vec<&'static str>, RolesError> {
     let mut found = Survey::of(client).await?;
     if found.can_do_more() {
         // One process after the other: all statements are one transaction. Only a superuser may take the lock for certain.
@@ -200,13 +200,7 @@ pub async fn ensure_roles(client: &Client) -> Result<(), RolesError> {
     if !lacking.is_empty() {
         return Err(RolesError::Lacking { user: found.user, database: found.database, lacking });
     }
-    for harm in found.harm {
-        tracing::warn!(
-            harm,
-            "what analysts could do; a superuser takes it away by the SQL of `florin migrate --print-roles`"
-        );
-    }
-    Ok(())
+    Ok(found.harm)
 }
 
 /// Lets the connection's user act for a role, if it may not yet. From PostgreSQL 16 on a role that creates another one may grant
@@ -228,4 +222,9 @@ pub async fn act_for_service(client: &Client) -> Result<(), Error> {
 /// What keeps the connection's user from migrating; empty if nothing does.
 pub async fn lacking(client: &Client) -> Result<Vec<String>, Error> {
     Ok(Survey::of(client).await?.lacking())
+}
+
+/// What analysts could do harm by, because PostgreSQL lets every role do it; empty once that is taken away.
+pub async fn harm(client: &Client) -> Result<Vec<&'static str>, Error> {
+    Ok(Survey::of(client).await?.harm)
 }
