@@ -48,17 +48,26 @@ pub fn roles_sql() -> String {
     let reserved: String = RESERVED
         .iter()
         .map(|(pattern, harm, keep)| {
-            let grant = if keep.is_empty() {
-                String::new()
-            } else {
-                format!("\n        EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {}', called);", keep.join(", "))
-            };
-            format!(
+            let revoked = format!(
                 "    -- They could {harm}.
     FOR called IN {OPEN_TO_PUBLIC} AND proname ~ '{pattern}' LOOP
-        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', called);{grant}
+        EXECUTE format('REVOKE EXECUTE ON FUNCTION %s FROM PUBLIC', called);
     END LOOP;\n"
-            )
+            );
+            // Also what was taken away by mistake. A warning that the administrator may not do that must not undo the rest.
+            let kept = keep.iter().map(|role| {
+                format!(
+                    "    FOR called IN SELECT oid FROM pg_proc WHERE pronamespace = 'pg_catalog'::regnamespace
+        AND proname ~ '{pattern}' AND NOT has_function_privilege('{role}', oid, 'EXECUTE') LOOP
+        BEGIN
+            EXECUTE format('GRANT EXECUTE ON FUNCTION %s TO {role}', called);
+        EXCEPTION WHEN insufficient_privilege THEN
+            RAISE WARNING '{role} may not call %: only a superuser can grant that', called;
+        END;
+    END LOOP;\n"
+                )
+            });
+            revoked + &kept.collect::<String>()
         })
         .collect();
     format!(
@@ -75,7 +84,7 @@ BEGIN
     EXECUTE format('GRANT CREATE ON DATABASE %I TO {OWNER_ROLE}', here);
     -- What PostgreSQL lets every role do in a new database, and analysts could do harm by.
     EXECUTE format('REVOKE TEMPORARY ON DATABASE %I FROM PUBLIC', here);
-    IF to_regnamespace('public') IS NOT NULL THEN
+    IF (SELECT has_schema_privilege('public', oid, 'CREATE') FROM pg_namespace WHERE nspname = 'public') THEN
         -- Before PostgreSQL 15; and since then in a database that was made before.
         REVOKE CREATE ON SCHEMA public FROM PUBLIC;
     END IF;
