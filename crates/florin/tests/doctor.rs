@@ -155,6 +155,25 @@ async fn doctor_finds_what_is_wrong_in_the_database() {
             "others",
             "florin_analyst may INSERT florin.api_keys",
         ),
+        ("CREATE ROLE bo LOGIN; GRANT florin_service TO bo", "DROP ROLE bo", "others", "bo may act for florin_service"),
+        (
+            "CREATE ROLE bo LOGIN; GRANT pg_write_all_data TO bo",
+            "DROP ROLE bo",
+            "others",
+            "bo may act for pg_write_all_data",
+        ),
+        (
+            "CREATE FUNCTION ledger.mine() RETURNS int LANGUAGE sql AS 'SELECT 1'",
+            "DROP FUNCTION ledger.mine()",
+            "owner",
+            "ledger.mine() belongs to postgres",
+        ),
+        (
+            "CREATE VIEW florin.mine AS SELECT 1; CREATE SCHEMA t_00000000000000000000000000000000",
+            "DROP VIEW florin.mine; DROP SCHEMA t_00000000000000000000000000000000",
+            "owner",
+            "florin.mine belongs to postgres, the schema t_0",
+        ),
         (
             "ALTER ROLE florin_service SET default_transaction_read_only = on",
             "ALTER ROLE florin_service RESET ALL",

@@ -1,8 +1,12 @@
 //! The role that owns the tables, as migrations, tenants and keys use it.
 
 use super::{Check, Verdict, store as facts};
+use platform::database::store::OWNER_ROLE;
 use platform::database::{Client, DatabaseConfig};
 use platform::error_text::with_causes;
+
+/// Of what belongs to others so much is named.
+const NAMED: usize = 5;
 
 /// `server` is a connection of the server's, if there is one: both have to be of one database.
 pub async fn check(database: &DatabaseConfig, server: Option<&Client>) -> Check {
@@ -43,6 +47,16 @@ pub async fn check(database: &DatabaseConfig, server: Option<&Client>) -> Check 
             }
             (Err(error), _) | (_, Err(error)) => return Check::failed(NAME, &error),
         }
+    }
+    match facts::not_owned(&owner).await {
+        Ok(others) if others.is_empty() => {}
+        Ok(others) => {
+            let some = others.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
+            let more = if others.len() > NAMED { format!(" and {} more", others.len() - NAMED) } else { String::new() };
+            let advice = format!("ALTER … OWNER TO {OWNER_ROLE}, as a superuser: migrations cannot change these");
+            return Check::broken(NAME, some + &more, advice);
+        }
+        Err(error) => return Check::failed(NAME, &error),
     }
     Check::ok(NAME, format!("can migrate and create tenants, at {}", database.owner_url()))
 }

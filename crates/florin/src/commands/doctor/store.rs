@@ -83,3 +83,29 @@ pub async fn other_writers(client: &Client) -> Result<Vec<String>, Error> {
             AND coalesce(r.rolname, '') <> $2 ORDER BY 1";
     client.query(sql, &[&SCHEMAS, &SERVICE_ROLE]).await?.iter().map(|row| row.try_get(0)).collect()
 }
+
+/// People's and programs' logins that may act for the server's role, or write every table, without being superusers. The login
+/// of this connection is looked at by itself.
+pub async fn other_actors(client: &Client) -> Result<Vec<String>, Error> {
+    let sql = "SELECT format('%s may act for %s', r.rolname, g.rolname) FROM pg_roles r CROSS JOIN pg_roles g
+        WHERE r.rolcanlogin AND NOT r.rolsuper AND r.oid <> g.oid AND r.rolname <> ALL ($1) AND r.rolname <> session_user
+            AND g.rolname = ANY ($2) AND (pg_has_role(r.oid, g.oid, 'USAGE') OR pg_has_role(r.oid, g.oid,
+                CASE WHEN current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END))
+        ORDER BY 1";
+    let (own, powerful): (&[&str], &[&str]) = (&[OWNER_ROLE, SERVICE_ROLE], &[SERVICE_ROLE, "pg_write_all_data"]);
+    client.query(sql, &[&own, &powerful]).await?.iter().map(|row| row.try_get(0)).collect()
+}
+
+/// What in Florin's schemas is not the owner's, and so cannot be migrated, as `ledger.log belongs to ada`.
+pub async fn not_owned(client: &Client) -> Result<Vec<String>, Error> {
+    let sql = "WITH florin AS (
+            SELECT oid, nspname, nspowner FROM pg_namespace WHERE nspname = ANY ($1) OR nspname ~ '^t_[0-9a-f]{32}$'
+        )
+        SELECT format('%s belongs to %s', name, pg_get_userbyid(owner)) FROM (
+            SELECT 'the schema ' || nspname, nspowner FROM florin
+            UNION ALL SELECT f.nspname || '.' || c.relname, c.relowner FROM pg_class c JOIN florin f ON f.oid = c.relnamespace
+            WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S', 'f')
+            UNION ALL SELECT f.nspname || '.' || p.proname || '()', p.proowner FROM pg_proc p JOIN florin f ON f.oid = p.pronamespace
+        ) found (name, owner) WHERE owner <> coalesce(to_regrole($2)::oid, 0) ORDER BY 1";
+    client.query(sql, &[&SCHEMAS, &OWNER_ROLE]).await?.iter().map(|row| row.try_get(0)).collect()
+}
