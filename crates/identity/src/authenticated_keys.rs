@@ -38,6 +38,8 @@ struct Known {
     confirmed: Instant,
     /// Until then it is not looked up.
     until: Instant,
+    /// Until then it is believed if it cannot be looked up.
+    last: Instant,
 }
 
 /// Keys that belong to a tenant and keys that do not are in two maps, so that guessed keys cannot push the others out.
@@ -58,7 +60,7 @@ impl AuthenticatedKeys {
         let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         match known.get(hash) {
             Some(key) if key.until > now => return Remembered::Caller(key.caller.clone()),
-            Some(key) if key.confirmed + self.stale_max > now => return Remembered::Stale,
+            Some(key) if key.last > now => return Remembered::Stale,
             Some(key) if key.confirmed + KNOWN_FOR + FAMILIAR_FOR > now => return Remembered::Outdated,
             _ => (),
         }
@@ -66,14 +68,16 @@ impl AuthenticatedKeys {
         if unknown.get(hash).is_some_and(|until| *until > now) { Remembered::Nothing } else { Remembered::No }
     }
 
-    /// Keeps what PostgreSQL has said when it was asked then.
-    pub fn put(&self, hash: Hash, caller: Option<Caller>, asked: Instant) {
+    /// Keeps what PostgreSQL has said when it was asked then; the key may have an end.
+    pub fn put(&self, hash: Hash, caller: Option<Caller>, asked: Instant, ends: Option<Instant>) {
         let now = Instant::now();
         match caller {
             Some(caller) => {
                 let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 make_room(&mut known, |key| key.until > now);
-                known.insert(hash, Known { caller, confirmed: asked, until: asked + KNOWN_FOR });
+                let before_end = |at: Instant| ends.map_or(at, |ends| at.min(ends));
+                let (until, last) = (before_end(asked + KNOWN_FOR), before_end(asked + self.stale_max));
+                known.insert(hash, Known { caller, confirmed: asked, until, last });
             }
             None => {
                 // A key that was revoked.
@@ -90,8 +94,7 @@ impl AuthenticatedKeys {
     pub fn put_off(&self, hash: &Hash) {
         let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(key) = known.get_mut(hash) {
-            let last = key.confirmed + self.stale_max;
-            key.until = key.until.max(last.min(Instant::now() + PUT_OFF_FOR));
+            key.until = key.until.max(key.last.min(Instant::now() + PUT_OFF_FOR));
         }
     }
 }
@@ -114,25 +117,25 @@ mod tests {
     async fn forgets_after_a_while_and_stays_small() {
         let keys = AuthenticatedKeys::new(Duration::ZERO);
         assert_eq!(keys.get(&[0; 32]), Remembered::No);
-        keys.put([0; 32], None, Instant::now());
+        keys.put([0; 32], None, Instant::now(), None);
         assert_eq!(keys.get(&[0; 32]), Remembered::Nothing);
         tokio::time::advance(UNKNOWN_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::No);
         let caller = testkit::caller(&testkit::tenant());
-        keys.put([0; 32], Some(caller.clone()), Instant::now());
+        keys.put([0; 32], Some(caller.clone()), Instant::now(), None);
         assert_eq!(keys.get(&[0; 32]), Remembered::Caller(caller.clone()));
         tokio::time::advance(KNOWN_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::Outdated);
-        keys.put([0; 32], None, Instant::now());
+        keys.put([0; 32], None, Instant::now(), None);
         tokio::time::advance(UNKNOWN_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::No, "it was revoked");
-        keys.put([0; 32], Some(caller), Instant::now());
+        keys.put([0; 32], Some(caller), Instant::now(), None);
         tokio::time::advance(KNOWN_FOR + FAMILIAR_FOR).await;
         assert_eq!(keys.get(&[0; 32]), Remembered::No);
         for number in 0..25_000u32 {
             let mut hash = [0; 32];
             hash[..4].copy_from_slice(&number.to_be_bytes());
-            keys.put(hash, None, Instant::now());
+            keys.put(hash, None, Instant::now(), None);
         }
         assert!(keys.unknown.lock().unwrap().len() <= ENTRIES_MAX);
     }
@@ -148,7 +151,7 @@ mod tests {
         assert_eq!(put_off(), Remembered::No, "it was never known");
         let asked = Instant::now();
         tokio::time::advance(KNOWN_FOR).await;
-        keys.put([0; 32], Some(caller.clone()), asked);
+        keys.put([0; 32], Some(caller.clone()), asked, None);
         let mut passed = KNOWN_FOR;
         while passed < stale_max {
             assert_eq!(keys.get(&[0; 32]), Remembered::Stale, "{passed:?}");
@@ -161,11 +164,27 @@ mod tests {
             passed += PUT_OFF_FOR;
         }
         assert_eq!(put_off(), Remembered::Outdated, "nothing says that it is a wrong one");
-        keys.put([0; 32], Some(caller), Instant::now());
+        keys.put([0; 32], Some(caller), Instant::now(), None);
         tokio::time::advance(KNOWN_FOR).await;
-        keys.put([0; 32], None, Instant::now());
+        keys.put([0; 32], None, Instant::now(), None);
         assert_eq!(put_off(), Remembered::Nothing);
         tokio::time::advance(UNKNOWN_FOR).await;
         assert_eq!(put_off(), Remembered::No);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_key_is_not_believed_after_its_end() {
+        let keys = AuthenticatedKeys::new(Duration::from_secs(30));
+        let caller = testkit::caller(&testkit::tenant());
+        for end in [Duration::from_secs(3), Duration::from_secs(15)] {
+            let now = Instant::now();
+            keys.put([0; 32], Some(caller.clone()), now, Some(now + end));
+            tokio::time::advance(end - Duration::from_millis(1)).await;
+            keys.put_off(&[0; 32]);
+            assert_eq!(keys.get(&[0; 32]), Remembered::Caller(caller.clone()), "{end:?}");
+            tokio::time::advance(Duration::from_millis(1)).await;
+            keys.put_off(&[0; 32]);
+            assert_eq!(keys.get(&[0; 32]), Remembered::Outdated, "{end:?}");
+        }
     }
 }

@@ -66,8 +66,9 @@ impl Identity for PgIdentity {
         let (store, authenticated, hash) = (self.store.clone(), self.authenticated.clone(), parsed.hash);
         let look_up = async move {
             let asked = Instant::now();
-            let caller = store.caller(&hash).await?;
-            authenticated.put(hash, caller.clone(), asked);
+            let (caller, left) = store.caller(&hash).await?.unzip();
+            let ends = left.flatten().and_then(|left| asked.checked_add(left));
+            authenticated.put(hash, caller.clone(), asked, ends);
             Ok(caller)
         };
         let found = self.look_ups.find(hash, familiarity, look_up);
@@ -119,7 +120,7 @@ mod tests {
         let key = pair.secret.reveal();
         let caller = testkit::caller(&testkit::tenant());
         let hash = ParsedKey::parse(key).ok().unwrap().hash;
-        identity.authenticated.put(hash, Some(caller.clone()), Instant::now());
+        identity.authenticated.put(hash, Some(caller.clone()), Instant::now(), None);
         let began = Instant::now();
         tokio::time::advance(keys.stale_max() - STALE_WAIT * 3).await;
         assert_eq!(identity.authenticate(key).await.unwrap(), Some(caller), "it is believed");
@@ -127,7 +128,7 @@ mod tests {
         let answer = identity.authenticate(key).await;
         assert!(matches!(answer, Err(IdentityError::Unavailable(_))), "{answer:?}");
         // PostgreSQL has said so meanwhile.
-        identity.authenticated.put(hash, None, Instant::now());
+        identity.authenticated.put(hash, None, Instant::now(), None);
         assert_eq!(identity.authenticate(key).await.unwrap(), None);
     }
 }

@@ -6,6 +6,7 @@ pub(crate) mod migrations;
 use contracts::identity::{Caller, IdentityError, KeyKind, Tenant};
 use platform::database::{Lease, Pool, from_sql_time, with_causes};
 use std::sync::Arc;
+use std::time::Duration;
 use tokio_postgres::Row;
 use tokio_postgres::types::{Json, ToSql};
 use types::TenantId;
@@ -16,7 +17,8 @@ pub(crate) struct Store {
 
 const TENANT: &str = "SELECT id, name, created, settings FROM florin.tenants WHERE id = $1 AND deleted_at IS NULL";
 const TENANTS: &str = "SELECT id, name, created, settings FROM florin.tenants WHERE deleted_at IS NULL ORDER BY id";
-const CALLER: &str = "SELECT t.id, t.name, t.created, t.settings, k.kind, k.livemode
+const CALLER: &str = "SELECT t.id, t.name, t.created, t.settings, k.kind, k.livemode,
+        extract(epoch FROM k.expires_at)::float8 - extract(epoch FROM now())::float8
     FROM florin.api_keys k JOIN florin.tenants t ON t.id = k.tenant
     WHERE k.hash = $1 AND (k.expires_at IS NULL OR k.expires_at > now()) AND t.deleted_at IS NULL";
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
@@ -53,7 +55,8 @@ impl Store {
         self.query(TENANTS, &[]).await?.iter().map(tenant).collect()
     }
 
-    pub async fn caller(&self, hash: &[u8; 32]) -> Result<Option<Caller>, IdentityError> {
+    /// Whose key it is, and for how long it still works if it has an end.
+    pub async fn caller(&self, hash: &[u8; 32]) -> Result<Option<(Caller, Option<Duration>)>, IdentityError> {
         self.query(CALLER, &[&hash.as_slice()]).await?.first().map(caller).transpose()
     }
 }
@@ -67,9 +70,12 @@ fn tenant(row: &Row) -> Result<Tenant, IdentityError> {
     })
 }
 
-fn caller(row: &Row) -> Result<Caller, IdentityError> {
+fn caller(row: &Row) -> Result<(Caller, Option<Duration>), IdentityError> {
     let key = key_kind(row.try_get(4).map_err(failed)?)?;
-    Ok(Caller { tenant: Arc::new(tenant(row)?), key, livemode: row.try_get(5).map_err(failed)? })
+    let caller = Caller { tenant: Arc::new(tenant(row)?), key, livemode: row.try_get(5).map_err(failed)? };
+    let left: Option<f64> = row.try_get(6).map_err(failed)?;
+    // What is too far away for a duration is no end.
+    Ok((caller, left.and_then(|seconds| Duration::try_from_secs_f64(seconds.max(0.0)).ok())))
 }
 
 fn key_kind(stored: &str) -> Result<KeyKind, IdentityError> {
