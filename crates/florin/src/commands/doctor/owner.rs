@@ -53,7 +53,7 @@ pub async fn check(database: &DatabaseConfig, server: Option<&Client>) -> Check 
         Ok(others) => {
             let some = others.iter().take(NAMED).map(String::as_str).collect::<Vec<_>>().join(", ");
             let more = if others.len() > NAMED { format!(" and {} more", others.len() - NAMED) } else { String::new() };
-            let advice = format!("ALTER … OWNER TO {OWNER_ROLE}, as a superuser: migrations cannot change these");
+            let advice = format!("have a superuser make {OWNER_ROLE} their owner: migrations cannot change them");
             return Check::broken(NAME, some + &more, advice);
         }
         Err(error) => return Check::failed(NAME, &error),
