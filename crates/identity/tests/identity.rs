@@ -162,8 +162,8 @@ async fn the_service_reads_tenants_and_keys_and_writes_neither() {
         "DELETE FROM florin.api_keys",
         "TRUNCATE florin.api_keys, florin.tenants",
         "ALTER TABLE florin.api_keys ADD COLUMN x int",
-        "LOCK TABLE florin.tenants IN ROW EXCLUSIVE MODE",
-        "LOCK TABLE florin.api_keys IN ROW EXCLUSIVE MODE",
+        "DO $$ BEGIN LOCK TABLE florin.tenants IN ROW EXCLUSIVE MODE; END $$",
+        "DO $$ BEGIN LOCK TABLE florin.api_keys IN ROW EXCLUSIVE MODE; END $$",
     ] {
         let error = service.batch_execute(forbidden).await.expect_err(forbidden);
         assert_eq!(error.code(), Some(&SqlState::INSUFFICIENT_PRIVILEGE), "{forbidden}");
