@@ -255,4 +255,18 @@ async fn doctor_finds_what_is_wrong_on_the_way_to_the_database() {
     assert!(examined(&site)["owner"][1].contains("owner_url is not set"));
     configure(&url, &url);
     assert!(examined(&site)["owner"][1].contains("may not act for florin_owner"));
+
+    // As in development: the login is not the server's role, whose own rights are looked at all the same.
+    configure(&format!("{} options='-c role=florin_service'", site.database.url()), &owner_url);
+    assert_eq!(examined(&site)["privileges"][0], "warning");
+    site.sql("GRANT DELETE ON ledger.log TO florin_service").await;
+    let all = examined(&site);
+    assert!(all["privileges"][0] == "broken" && all["privileges"][1].contains("ledger.log DELETE"), "{all:#?}");
+
+    // A database that is not found is not one that is well.
+    std::fs::write(site.place().join("florin.toml"), "").unwrap();
+    std::fs::create_dir(site.place().join(".florin")).unwrap();
+    std::fs::write(site.place().join(".florin/state.json"), "{").unwrap();
+    let all = examined(&site);
+    assert!(all["database"][0] == "broken" && all["database"][1].contains("state.json cannot be read"), "{all:#?}");
 }
