@@ -44,7 +44,7 @@ impl CommitterConfig {
 pub struct ScanConfig {
     /// Connections for them, beside those of `database.pool_size`: so many are under way at the same time.
     pub pool_size: usize,
-    /// How many of them one tenant may have.
+    /// How many of them one tenant may have: each can keep a processor of PostgreSQL's busy.
     pub of_tenant_max: usize,
     /// How many more of one tenant may wait; further ones are refused with 429.
     pub queue_max: usize,
@@ -58,7 +58,7 @@ impl Default for ScanConfig {
     fn default() -> Self {
         ScanConfig {
             pool_size: 4,
-            of_tenant_max: 2,
+            of_tenant_max: 1,
             queue_max: 64,
             wait_timeout_ms: 1_000,
             statement_timeout_ms: 5_000,

@@ -176,7 +176,8 @@ async fn a_tenant_that_has_no_place_finds_one_whatever_two_others_have() {
     }
     let others = "tenant = (SELECT max(number) FROM ledger.books) OR public.held()";
     let holder = holder(&database, "ledger.objects", others).await;
-    let config = ScanConfig { wait_timeout_ms: 60_000, statement_timeout_ms: 0, ..ScanConfig::default() };
+    let config =
+        ScanConfig { of_tenant_max: 2, wait_timeout_ms: 60_000, statement_timeout_ms: 0, ..ScanConfig::default() };
     let ledger = ledger_with(&database, &config);
     let slow: Vec<_> = (0..8).map(|number| searching(&ledger, tenant_id(number % 2))).collect();
     timeout(PATIENCE, until_held(&holder, 3)).await.expect("they have all places but one");
