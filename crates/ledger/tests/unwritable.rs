@@ -9,6 +9,7 @@ use contracts::ledger::{CommitError, Ledger, Unwritable};
 use domain::commit::{Answer, Step};
 use ledger::{CommitterConfig, PgLedger, ScanConfig, Scans};
 use platform::database::Pool;
+use serde_json::json;
 use std::time::{Duration, Instant};
 use support::{charge, opened, prepared, tenant};
 use testkit::build::Draft;
@@ -191,16 +192,19 @@ async fn no_caller_waits_longer_than_a_commit_is_tried() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_refused_by_the_books_of_a_standby() {
     let database = prepared(TestDatabase::private().await).await;
-    let (_, commit) = charge(1);
-    let again = commit.clone();
-    opened(&database, CommitterConfig::default()).commit(tenant(), commit).await.unwrap();
+    let (mut doc, created) = charge(1);
+    let changed = Draft::at(ManualClock::new().now()).update(&mut doc, None, json!({"seed": 2})).commit();
+    let ledger = opened(&database, CommitterConfig::default());
+    for commit in [created, changed.clone()] {
+        ledger.commit(tenant(), commit).await.unwrap();
+    }
     let administrator = database.connect().await;
     let data: String = administrator.query_one("SHOW data_directory", &[]).await.unwrap().get(0);
     std::fs::write(format!("{data}/standby.signal"), "").unwrap();
     database.kill9();
     database.restart().await;
-    // Another one has not written it, so it is no conflict that it remembers.
-    let answer = opened(&database, CommitterConfig::default()).commit(tenant(), again).await;
+    // By these books the object is at another version. Another process asks, which remembers nothing.
+    let answer = opened(&database, CommitterConfig::default()).commit(tenant(), changed).await;
     assert_eq!(answer, Err(CommitError::NotWritable(Unwritable::ReadOnly)));
 }
 
