@@ -13,7 +13,7 @@ pub enum AdminError {
     #[error(transparent)]
     Key(#[from] InvalidKey),
     /// The key belongs to another tenant, or has an end.
-    #[error("the key is in use already, or was revoked")]
+    #[error("the key is in use already, or was revoked: use another one")]
     KeyTaken,
     #[error("there is no such tenant: {0}")]
     NoSuchTenant(TenantId),

@@ -29,8 +29,7 @@ async fn changed(ledger: &PgLedger, name: String, changes: impl IntoIterator<Ite
 }
 
 fn newest(limit: u32) -> EventQuery {
-    let paging = Paging::newest(limit);
-    EventQuery { paging, types: Vec::new(), created_from: None, created_until: None, object: None }
+    EventQuery::all(Paging::newest(limit))
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

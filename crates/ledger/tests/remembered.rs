@@ -23,10 +23,11 @@ async fn what_is_remembered_of_another_server_is_not_used() {
         for seed in 1..=20 {
             ledger.commit(tenant(), charge(seed).1).await.unwrap();
         }
-        let superuser = database.connect().await;
+        let (superuser, epoch) = (database.connect().await, ledger.epoch());
         let lost = "DELETE FROM ledger.log WHERE position > 15; DELETE FROM ledger.objects WHERE position > 15;";
         superuser.batch_execute(&format!("{lost} {connection}")).await.unwrap();
         assert_eq!(ledger.commit(tenant(), charge(21).1).await.unwrap().first_position, 16);
+        assert_ne!(ledger.epoch(), epoch, "what was answered may be gone: {connection:?}");
         let report = verify(&database.pool(platform::database::store::SERVICE_ROLE, 1), tenant(), None).await.unwrap();
         assert!(report.is_sound(), "{report:#?}");
     }
@@ -49,6 +50,7 @@ async fn a_version_that_is_not_known_is_compared() {
     for seed in 11..=30 {
         ledger.commit(tenant(), charge(seed).1).await.unwrap();
     }
+    let epoch = ledger.epoch();
     let relying = async |seed: u64, on: &Doc| {
         let (mut doc, _) = charge(seed);
         ledger.commit(tenant(), Draft::at(now).create(&mut doc, None).rely_on(on).commit()).await
@@ -64,4 +66,5 @@ async fn a_version_that_is_not_known_is_compared() {
             ledger.commit(tenant(), charge(100 * seed + more).1).await.unwrap();
         }
     }
+    assert_eq!(ledger.epoch(), epoch, "a conflict says nothing of what was answered");
 }

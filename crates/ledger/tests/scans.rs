@@ -35,8 +35,7 @@ fn search() -> ListQuery {
 }
 
 fn events() -> EventQuery {
-    let paging = Paging::newest(10);
-    EventQuery { paging, types: Vec::new(), created_from: None, created_until: None, object: None }
+    EventQuery::all(Paging::newest(10))
 }
 
 /// Two tenants with a customer each. Reading what the first one has takes until the client returned lets go.

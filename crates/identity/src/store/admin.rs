@@ -24,7 +24,7 @@ const INSERT_KEY: &str = "WITH added AS (
         + (SELECT count(*) FROM florin.api_keys WHERE hash = $1 AND tenant = $2 AND expires_at IS NULL)";
 /// A key's id: enough of its hash that no two have the same.
 const KEY_ID: &str = "('key_' || left(encode(hash, 'hex'), 16))";
-const KEY: &str = "'key_' || left(encode(hash, 'hex'), 16), tenant, kind, livemode, last4, created, expires_at";
+const KEY: &str = "tenant, kind, livemode, last4, created, expires_at";
 
 /// The service may only read the table, and readers neither take such a lock nor wait for it.
 const LOCK: &str = "DO $$ BEGIN
@@ -69,12 +69,12 @@ pub async fn tenants(client: &impl GenericClient) -> Result<Vec<Tenant>, AdminEr
 }
 
 pub async fn keys(work: &Transaction<'_>, tenant: TenantId) -> Result<Vec<KeyRecord>, AdminError> {
-    let sql = format!("SELECT {KEY} FROM florin.api_keys WHERE tenant = $1 ORDER BY created, hash");
+    let sql = format!("SELECT {KEY_ID}, {KEY} FROM florin.api_keys WHERE tenant = $1 ORDER BY created, hash");
     work.query(&sql, &[&tenant.0]).await?.iter().map(key_record).collect()
 }
 
 pub async fn key(work: &Transaction<'_>, id: &str) -> Result<Option<KeyRecord>, AdminError> {
-    let sql = format!("SELECT {KEY} FROM florin.api_keys WHERE {KEY_ID} = $1");
+    let sql = format!("SELECT {KEY_ID}, {KEY} FROM florin.api_keys WHERE {KEY_ID} = $1");
     work.query_opt(&sql, &[&id]).await?.as_ref().map(key_record).transpose()
 }
 

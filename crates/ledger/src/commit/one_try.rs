@@ -13,7 +13,7 @@ use super::store::write_statement::Basis;
 use super::touched::{ReadScope, Touched};
 use super::writes::Writes;
 use crate::metrics;
-use crate::store::errors::{Cause, NotWritten, ReadError, cause, is_missing};
+use crate::store::errors::{Cause, NotWritten, ReadError, cause, is_gone};
 use crate::store::round_trip;
 use contracts::ledger::{CommitError, Unwritable};
 use platform::database::{Pool, with_causes};
@@ -134,7 +134,7 @@ impl Writer {
             Ok(Written::RolledBack(error)) => {
                 // A session that may only read may go on so when a new one would not have to.
                 self.connection = Some(connection).filter(|_| cause(&error) != Cause::Unwritable(Unwritable::ReadOnly));
-                if is_missing(&error) {
+                if is_gone(&error) {
                     self.epoch.fetch_add(1, Ordering::Release);
                 }
                 Err(undone(&error, basis, scope))

@@ -135,6 +135,9 @@ impl Drop for Place<'_> {
             }
         }
         drop(places);
-        self.scans.left.notify_waiters();
+        // One that only waited leaves nothing to take.
+        if self.taken {
+            self.scans.left.notify_waiters();
+        }
     }
 }

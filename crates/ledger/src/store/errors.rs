@@ -3,9 +3,11 @@
 use contracts::ledger::{LedgerError, Unwritable};
 use platform::database::{takes_no_writes, with_causes};
 
-/// The errors that `ledger.refuse` raises: a tenant's lock is not free; a row is not as it was taken to be.
+/// The errors that `ledger.refuse` raises: a tenant's lock is not free; a row is not as it was taken to be; the last row of a log
+/// is not there.
 pub(crate) const LOCKED: &str = "FL001";
 pub(crate) const NOT_AS_KNOWN: &str = "FL002";
+pub(crate) const GONE: &str = "FL003";
 
 /// What an error of PostgreSQL is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,7 +34,7 @@ pub(crate) fn cause(error: &tokio_postgres::Error) -> Cause {
     };
     match state.code() {
         LOCKED | "55P03" => Cause::Locked,
-        NOT_AS_KNOWN | "23505" => Cause::NotAsKnown,
+        NOT_AS_KNOWN | GONE | "23505" => Cause::NotAsKnown,
         "57014" => Cause::Timeout,
         "53200" => Cause::TooMuch,
         // A transaction that may only read; a privilege, or a password or an entry in pg_hba.conf; no space left.
@@ -46,9 +48,9 @@ pub(crate) fn cause(error: &tokio_postgres::Error) -> Cause {
     }
 }
 
-/// Whether something is not there, or not as it was known: the server may not be the one that wrote it.
-pub(crate) fn is_missing(error: &tokio_postgres::Error) -> bool {
-    error.code().is_some_and(|state| state.code() == NOT_AS_KNOWN)
+/// Whether the end of a log that was written is not there: the server may not be the one that wrote it.
+pub(crate) fn is_gone(error: &tokio_postgres::Error) -> bool {
+    error.code().is_some_and(|state| state.code() == GONE)
 }
 
 /// Why nothing is written, and by what PostgreSQL, or the connection, says so. Without a known cause, another try may succeed.

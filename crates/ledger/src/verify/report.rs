@@ -33,8 +33,7 @@ pub struct Report {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// Which check: `positions`, `times`, `hashes`, `versions`, `objects`, `index`, `transfers`, `holds`, `balances`, `rules`,
-    /// `totals`,
-    /// `since` or `idempotency`.
+    /// `totals`, `since` or `idempotency`.
     pub check: &'static str,
     /// The position, transfer, account, object or key.
     pub subject: String,

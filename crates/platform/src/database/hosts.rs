@@ -158,16 +158,18 @@ mod tests {
     /// What differs is the place alone.
     #[test]
     fn each_server_of_a_url_has_its_port_and_all_else() {
-        let url =
-            "postgresql://u:p@one:1,two:2/x?target_session_attrs=read-write&options=-c%20a%3Db&tcp_user_timeout=9";
+        let url = "postgresql://u:p@one:1,two:2/x?target_session_attrs=read-write&options=-c%20a%3Db&tcp_user_timeout=9\
+             &application_name=a&keepalives=0&keepalives_idle=8&keepalives_interval=7&keepalives_retries=6\
+             &sslmode=disable&channel_binding=disable&load_balance_hosts=random";
         let found = hosts(url);
         for (at, one) in ["one:1", "two:2"].into_iter().enumerate() {
-            let alone = hosts(&url.replace("one:1,two:2", one));
-            assert_eq!(found.configs[at], alone.configs[0], "{one}");
+            let mut alone = DatabaseUrl::from(url.replace("one:1,two:2", one).as_str()).config().unwrap();
+            alone.connect_timeout(Duration::from_millis(500));
+            assert_eq!(found.configs[at], alone, "{one}");
         }
         assert_eq!(found.configs[0].get_tcp_user_timeout(), Some(&Duration::from_secs(9)), "what the URL says stays");
-        assert_eq!(found.configs[0].get_keepalives_idle(), KEEPALIVE_IDLE);
         let shared = hosts("host=one,two port=7 user=u");
+        assert_eq!(shared.configs[0].get_keepalives_idle(), KEEPALIVE_IDLE);
         assert_eq!(shared.configs.iter().map(|one| one.get_ports().to_vec()).collect::<Vec<_>>(), [[7], [7]]);
         let wrong = Hosts::of(&"host=one,two,three port=1,2".into(), Duration::from_secs(1));
         assert!(matches!(wrong, Err(DatabaseError::Url(_))));

@@ -231,13 +231,8 @@ pub async fn texts_that_cannot_be_stored_are_rejected(mut subject: Subject) {
         let rejected = matches!(answer, Err(CommitError::Invalid(_)));
         assert_eq!(rejected, number < poisoned, "commit {number}: {answer:?}");
     }
-    let query = EventQuery {
-        paging: Paging::newest(100),
-        types: vec!["\0*".to_owned(), "\0".to_owned()],
-        created_from: None,
-        created_until: None,
-        object: None,
-    };
+    let types = vec!["\0*".to_owned(), "\0".to_owned()];
+    let query = EventQuery { types, ..EventQuery::all(Paging::newest(100)) };
     assert_eq!(subject.ledger.events(subject.tenant, &query).await.unwrap().items, []);
     assert_eq!(subject.ledger.idempotency(subject.tenant, &build::identity("\0")).await.unwrap(), None);
 }

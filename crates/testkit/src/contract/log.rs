@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use types::{Kind, ObjectId};
 
 fn all() -> EventQuery {
-    EventQuery { paging: Paging::newest(100), types: Vec::new(), created_from: None, created_until: None, object: None }
+    EventQuery::all(Paging::newest(100))
 }
 
 async fn positions(subject: &Subject, query: &EventQuery) -> (Vec<i64>, bool) {

@@ -3,7 +3,7 @@
 //! It is one statement because PostgreSQL answers each statement by itself: ten small ones cost more in messages,
 //! wake-ups and snapshots than in work.
 
-use crate::store::errors::{LOCKED, NOT_AS_KNOWN};
+use crate::store::errors::{GONE, LOCKED, NOT_AS_KNOWN};
 use std::fmt::Write;
 
 /// The first number of the advisory locks that order the writers of a tenant; the second is the tenant's number.
@@ -223,7 +223,7 @@ pub(crate) fn statement(compared: Compared, sets: &[&RowSet]) -> String {
     let mut conditions: Vec<(&str, String)> = Vec::new();
     let mut parameter = compared.parameters();
     if compared != Compared::Nothing {
-        conditions.extend([(LOCKED, "l.free".to_owned()), (NOT_AS_KNOWN, "l.known".to_owned())]);
+        conditions.extend([(LOCKED, "l.free".to_owned()), (GONE, "l.known".to_owned())]);
     }
     if compared == Compared::HeadsAndVersions {
         conditions.push((NOT_AS_KNOWN, SAME_VERSIONS.to_owned()));

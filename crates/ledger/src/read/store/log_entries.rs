@@ -9,6 +9,7 @@ use crate::store::rows::{self, LOG_COLUMNS, LogRow};
 use contracts::ledger::{LedgerError, LogEntry};
 use domain::commit::Version;
 use std::collections::HashMap;
+use std::mem::replace;
 use std::sync::Arc;
 use types::{ObjectId, Timestamp};
 
@@ -47,8 +48,9 @@ impl Entries {
         wanted.versions.extend([entry.version - 1, entry.version].into_iter().filter(|version| *version > 0));
         if wanted.newest.last().is_none_or(|(version, _)| *version < entry.version) {
             let of_object = entries[..=at].iter().filter(|earlier| earlier.object == entry.object);
-            wanted.newest = of_object.map(|entry| (entry.version, entry.change.get().to_owned())).collect();
-            self.budget.spend(wanted.newest.iter().map(|(_, change)| change.len()).sum())?;
+            let newest = of_object.map(|entry| (entry.version, entry.change.get().to_owned())).collect();
+            self.budget.give_back(bytes(&replace(&mut wanted.newest, newest)));
+            self.budget.spend(bytes(&wanted.newest))?;
         }
         self.found.push(RowEntry {
             position: row.position + place,
@@ -127,4 +129,8 @@ async fn row_of(queries: &QueryPool, tenant: i32, position: i64) -> Result<Optio
 
 fn place(row: &LogRow, position: i64) -> Option<usize> {
     usize::try_from(position - row.position).ok()
+}
+
+fn bytes(changes: &[(Version, String)]) -> usize {
+    changes.iter().map(|(_, change)| change.len()).sum()
 }

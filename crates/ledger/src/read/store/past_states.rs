@@ -144,11 +144,10 @@ struct Folding {
     id: ObjectId,
     wanted: Wanted,
     version: Version,
-    state: State,
+    state: Option<State>,
 }
 
 enum State {
-    None,
     /// The first one needs to be parsed only if it goes on.
     First(Arc<str>),
     Parsed(Value),
@@ -156,7 +155,7 @@ enum State {
 
 impl Folding {
     fn new(id: ObjectId, wanted: Wanted) -> Self {
-        Folding { id, wanted, version: 0, state: State::None }
+        Folding { id, wanted, version: 0, state: None }
     }
 
     async fn add(&mut self, version: Version, change: &str, kept: &mut Kept) -> Result<(), LedgerError> {
@@ -166,17 +165,16 @@ impl Folding {
         }
         self.version = version;
         let row = |error: serde_json::Error| LedgerError::from(ReadError::Row(error.into()));
-        let mut state = match std::mem::replace(&mut self.state, State::None) {
-            State::None => State::First(change.into()),
-            State::First(first) => State::Parsed(serde_json::from_str(&first).map_err(row)?),
-            parsed @ State::Parsed(_) => parsed,
+        let mut state = match self.state.take() {
+            None => State::First(change.into()),
+            Some(State::First(first)) => State::Parsed(serde_json::from_str(&first).map_err(row)?),
+            Some(parsed) => parsed,
         };
         if let State::Parsed(state) = &mut state {
             patch::apply(state, serde_json::from_str(change).map_err(row)?);
         }
         if self.wanted.versions.contains(&version) {
             let text = match &state {
-                State::None => "".into(),
                 State::First(first) => Arc::clone(first),
                 State::Parsed(value) => value.to_string().into(),
             };
@@ -185,7 +183,7 @@ impl Folding {
             kept.states.insert((id, version), text);
             kept.turn.worked(bytes).await;
         }
-        self.state = state;
+        self.state = Some(state);
         Ok(())
     }
 

@@ -30,6 +30,10 @@ impl Budget {
         self.0 = self.0.min(bytes);
     }
 
+    pub fn give_back(&mut self, bytes: usize) {
+        self.0 = self.0.saturating_add(bytes);
+    }
+
     pub fn spend(&mut self, bytes: usize) -> Result<(), LedgerError> {
         self.0 = self.0.checked_sub(bytes).ok_or(LedgerError::TooLarge)?;
         Ok(())

@@ -100,15 +100,23 @@ async fn serve<L: LookUp>(pool: &Pool, queue: &Mutex<mpsc::Receiver<Wanted<L>>>)
             return;
         }
         let (keys, places) = distinct(wanted.iter().map(|wanted| wanted.key));
-        let found: Vec<Answer<L>> = match pool.answered(read::<L>(pool, &mut connection, &keys)).await {
+        let mut found: Vec<Answer<L>> = match pool.answered(read::<L>(pool, &mut connection, &keys)).await {
             Ok(Ok(found)) => found,
             Ok(Err(error)) => vec![Err(error.into()); keys.len()],
             // The connection is dropped: an answer to the old question may still arrive on it.
             Err(silent) => vec![Err(LedgerError::Unavailable(silent.to_string())); keys.len()],
         };
+        let mut askers = vec![0_usize; found.len()];
+        places.iter().for_each(|place| askers[*place] += 1);
         for (wanted, place) in wanted.into_iter().zip(places) {
+            askers[place] -= 1;
+            // Most are asked for once, and not copied.
+            let answer = match askers[place] {
+                0 => std::mem::replace(&mut found[place], Ok(Found::Nothing)),
+                _ => found[place].clone(),
+            };
             // The caller may have hung up.
-            let _ = wanted.answer.send(found[place].clone());
+            let _ = wanted.answer.send(answer);
         }
     }
 }
