@@ -73,19 +73,12 @@ impl Endpoint {
     /// Refuses a key that does not open the endpoint, or a parameter that is not for that key to give. What the endpoint does
     /// not take at all is refused when it is decoded.
     pub(crate) fn admit(&self, key: KeyKind, params: &Node) -> Result<(), ApiError> {
-        let given = match (key, self.access, params) {
-            (KeyKind::Secret, ..) | (KeyKind::Publishable, Access::Publishable { .. }, Node::Text(_)) => return Ok(()),
-            (KeyKind::Publishable, Access::Secret, _) => return self.check_access(key),
-            (KeyKind::Publishable, Access::Publishable { .. }, Node::Map(given)) => given,
-        };
+        self.check_access(key)?;
+        let (KeyKind::Publishable, Node::Map(given)) = (key, params) else { return Ok(()) };
         let is_merchants = |name: &str| self.params["properties"].get(name).is_some() && !self.is_payers(name);
-        match given.iter().find(|(name, _)| is_merchants(name)) {
-            Some((name, _)) => {
-                let message = format!("{name} cannot be given with a publishable API key; use a secret key.");
-                Err(ApiError::coded("secret_key_required", message).param(name.as_str()))
-            }
-            None => Ok(()),
-        }
+        let Some((name, _)) = given.iter().find(|(name, _)| is_merchants(name)) else { return Ok(()) };
+        let message = format!("{name} cannot be given with a publishable API key; use a secret key.");
+        Err(ApiError::coded("secret_key_required", message).param(name.as_str()))
     }
 
     /// Whether it has no effect.

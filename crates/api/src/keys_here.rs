@@ -110,7 +110,7 @@ impl Guard {
         let (fingerprint, status, body) = (key.fingerprint, answer.status, answer.body.as_str().into());
         let size = size_of::<(TenantsKey, Kept)>() + self.key.1.len() + answer.body.len();
         let mut here = self.here.locked();
-        // It was written before, or in between.
+        // In another epoch the ledger may lack the answer.
         if here.epoch == self.epoch {
             let kept = Kept { fingerprint, status, body, since: now };
             let forgotten = here.answers.insert(self.key.clone(), kept, size, ANSWERS_MIN);

@@ -110,13 +110,13 @@ impl Api {
                     Err(failure) => Err(failure),
                 }
             }
-            // It was just looked up, and nothing was decided since.
+            // The key was just looked up, and nothing was decided since.
             Err(error) if is_looked_up => return Err(error.into()),
             Err(error) => Err(error.into()),
         };
         let result = result.map_err(|failure| call.told(failure));
         let answer = conclude(&call, result, &tree).await;
-        // Not one that was declined before, whose answer is repeated.
+        // A repeated request, whose first was declined, is no further failure: its answer is `Ok`.
         if let (Some(tried), Err(Failure::Error(error))) = (&call.tried, &answer)
             && error.status == 402
         {

@@ -16,6 +16,11 @@ pub trait Attempted: Resource<Object: Target> {
     /// What the caller is shown when an outcome is applied: the attempt's subject, or the decline as an error.
     fn answer(target: &Versioned<Self::Object>, related: &RelatedTo<Self>, answering: Answering) -> Outcome;
 
+    /// Whether a decline has ended the target, because too many tries to pay have failed.
+    fn gives_up(_: &Self::Object) -> bool {
+        false
+    }
+
     /// What the payer's browser takes back to the merchant's page from the page of an attempt; `None` if no payer acts for
     /// this kind.
     fn payers_intent(_: &Self::Object, _: &Attempt) -> Option<PayersIntent> {

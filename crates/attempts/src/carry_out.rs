@@ -9,11 +9,12 @@ use crate::question;
 use crate::reported::Reported;
 use crate::targets::{Attempts, Authenticated};
 use api::call::{Call, Outcome as Answered};
+use api::card_testing;
 use api::conflict::retried;
 use api::error::{ApiError, Failure, Result};
 use api::reply::Reply;
 use domain::attempts::{
-    self, Attempt, Conditions, Continuation, Decline, Heard, Target, Unexpected, cancel, lifecycle,
+    self, Attempt, Conditions, Continuation, Decline, Heard, Outcome, Target, Unexpected, cancel, lifecycle,
 };
 use domain::books::fees::Fees;
 use domain::{Changes, Versioned, retries};
@@ -56,8 +57,7 @@ pub async fn run<R: Attempted>(
             .map_err(|unexpected| defect(&attempt, unexpected))?;
         let answer = R::answer(&target, &related, Answering { call, attempt: &attempt, decline: decline.as_ref() });
         call.commit(changes, &answer).await?;
-        metrics::recorded(&attempt, &outcome);
-        call.try_has_got(&attempt);
+        written::<R>(call, &attempt, &target, &outcome, decline.as_ref());
         return answer.map_err(Failure::from);
     }
     call.commit_step(changes).await?;
@@ -89,13 +89,10 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
                   decline: Option<&Decline>|
      -> Answered { R::answer(target, related, Answering { call: &writer, attempt, decline }) };
     let mut changes = background(call, &attempt).changes();
-    if let Some(heard) = attempts::hear(&mut changes, &mut attempt, &mut target, &mut related, outcome) {
-        let written = call.commit_bare(changes).await;
-        // Also if it is not known whether it is written: then it may be, and is not found again.
-        if heard == Heard::Contradiction && !matches!(written, Err(Failure::Conflict)) {
-            alarm::contradicted(call, &attempt);
-        }
-        written?;
+    match attempts::hear(&mut changes, &mut attempt, &mut target, &mut related, outcome) {
+        Some(Heard::Contradiction) => alarm::keep(call, changes, &attempt).await?,
+        Some(_) => call.commit_bare(changes).await?,
+        None => (),
     }
     if attempt.status.is_final() && attempt.is_open() && reported.is_answer(&attempt) {
         let mut changes = background(call, &attempt).changes();
@@ -117,17 +114,31 @@ pub(crate) async fn apply_once<R: Attempted>(call: &Call, reported: &Reported) -
     let decline = attempts::apply(&mut changes, &mut attempt, &mut target, &mut related, &conditions, outcome)
         .map_err(|unexpected| defect(&attempt, unexpected))?;
     let answer = answer(&attempt, &target, &related, decline.as_ref());
-    let written = writer.commit(changes, &answer).await;
-    if !matches!(written, Err(Failure::Conflict)) {
+    let committed = writer.commit(changes, &answer).await;
+    if !matches!(committed, Err(Failure::Conflict)) {
         alarm::unless_reversed(call, &attempt);
     }
-    written?;
-    metrics::recorded(&attempt, outcome);
-    call.try_has_got(&attempt);
+    committed?;
+    written::<R>(call, &attempt, &target, outcome, decline.as_ref());
     if !answers_this_call && call.awaits_answer() {
         return Err(call.answered_elsewhere().await?);
     }
     answer.map_err(Failure::from)
+}
+
+/// An outcome is written: it is counted, once.
+fn written<R: Attempted>(
+    call: &Call,
+    attempt: &Attempt,
+    target: &R::Object,
+    outcome: &Outcome,
+    decline: Option<&Decline>,
+) {
+    metrics::recorded(attempt, outcome);
+    call.try_has_got(attempt);
+    if decline.is_some() && R::gives_up(target) {
+        card_testing::intent_given_up();
+    }
 }
 
 /// The attempt stays as it is, and due: nothing is written.

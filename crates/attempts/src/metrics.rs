@@ -30,10 +30,12 @@ platform::metrics! {
     }
 }
 
-/// An outcome was recorded in the attempt.
+/// An outcome was recorded in the attempt, which says what it means there.
 pub(crate) fn recorded(attempt: &Attempt, outcome: &Outcome) {
-    attempts(attempt.processor.clone(), attempt.operation.as_str(), outcome_name(outcome)).increment(1);
-    if let Outcome::Declined { decline, .. } = outcome {
+    // A question without an answer may leave the status what it was.
+    let status = if matches!(outcome, Outcome::Unknown { .. }) { Status::Unknown } else { attempt.status };
+    attempts(attempt.processor.clone(), attempt.operation.as_str(), status.as_str()).increment(1);
+    if let (Status::Declined, Some(decline)) = (status, &attempt.decline) {
         declines(attempt.processor.clone(), decline_name(decline)).increment(1);
     }
 }
@@ -46,7 +48,7 @@ pub(crate) fn answer_name(answer: &Query) -> &'static str {
     }
 }
 
-/// The status that the outcome gives an attempt.
+/// What the processor has said, by the name of the status that is nearest.
 fn outcome_name(outcome: &Outcome) -> &'static str {
     let status = match outcome {
         Outcome::Done(_) => Status::Succeeded,

@@ -4,7 +4,7 @@ use crate::alarm;
 use crate::background::background;
 use crate::metrics;
 use api::call::Call;
-use api::error::{ApiError, Failure, Result};
+use api::error::{ApiError, Result};
 use domain::Versioned;
 use domain::attempts::{self, Attempt, CLOCK_SKEW, LEASE, Outcome, QUESTION, lifecycle};
 use platform::telemetry::traces::{self, TRACE};
@@ -69,12 +69,7 @@ pub(crate) async fn ask_again(call: &Call, processor: &dyn Processor, attempt: &
 async fn forgets(call: &Call, attempt: &mut Versioned<Attempt>) -> Result<()> {
     let (mut changes, mut forgotten) = (background(call, attempt).changes(), attempt.clone());
     if attempts::forgets(&mut changes, &mut forgotten) {
-        let written = call.commit_bare(changes).await;
-        // Also if it is not known whether it is written: then it may be, and is no news again.
-        if !matches!(written, Err(Failure::Conflict)) {
-            alarm::contradicted(call, &forgotten);
-        }
-        written?;
+        alarm::keep(call, changes, &forgotten).await?;
         *attempt = forgotten;
     }
     Ok(())

@@ -64,6 +64,8 @@ async fn customer(world: &World, card: &str) -> (String, String) {
 async fn a_payer_is_told_of_no_object_that_is_hidden() {
     let world = World::new(SandboxConfig::default());
     let (ada, good) = customer(&world, "pm_card_visa").await;
+    let merchants = world.object("/v1/payment_methods/{id}", &good).await.to_string();
+    assert_eq!(ids(&merchants, Kind::Customer), [ada.as_str()], "what is hidden from payers would be found");
     let (bob, bad) = customer(&world, "pm_card_chargeCustomerFail").await;
     let gone = customer(&world, "pm_card_visa").await.1;
     world.post("/v1/payment_methods/{id}/detach", &[("id", &gone)], "").await;

@@ -24,15 +24,15 @@ enum Limit {
 
 impl Limit {
     fn refuse(self, why: Refused) -> ApiError {
+        // It is not known yet that too many have failed: trying again helps, and clients do so by themselves.
+        let Refused::Failed(wait) = why else { return ApiError::overloaded() };
         refused(match self {
             Limit::Card => "card",
             Limit::Address => "address",
             Limit::Key => "key",
         });
-        match (self, why) {
-            // It is not known yet that there are too many: trying again helps, and clients do so by themselves.
-            (_, Refused::UnderWay) => ApiError::overloaded(),
-            (Limit::Card, Refused::Failed(_)) => {
+        match self {
+            Limit::Card => {
                 let message =
                     "This card has been declined too many times. Use another card, or try again after 24 hours.";
                 let mut error = ApiError::card("card_decline_rate_limit_exceeded", message);
@@ -41,7 +41,7 @@ impl Limit {
                 error
             }
             // The same for both: it says nothing of what else comes from there.
-            (Limit::Address | Limit::Key, Refused::Failed(wait)) => {
+            Limit::Address | Limit::Key => {
                 let mut error = ApiError::overloaded();
                 error.message = "Too many payments have failed; try again later.".to_owned();
                 error.retry_after = Some(wait);

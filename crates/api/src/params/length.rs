@@ -19,7 +19,7 @@ pub const fn max_length(declared: &[usize]) -> usize {
 /// as each is declared.
 pub(super) fn check(node: &Node, name: &str, max: usize) -> Result<(), ApiError> {
     match node {
-        // A character has a byte at least, and four at most.
+        // A character has a byte at least.
         Node::Text(text) if text.len() > max && text.chars().count() > max => {
             let message = format!("Invalid string: {}; must be at most {max} characters", ends(text));
             Err(ApiError::invalid(message).param(name))

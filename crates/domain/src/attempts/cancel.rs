@@ -76,9 +76,7 @@ pub fn withdrawn(
     let now = changes.now;
     changes.update(attempt, None, |attempt| {
         attempt.asking = false;
-        if !matches!(outcome, Outcome::Unknown { .. }) {
-            attempt.is_known_again();
-        }
+        attempt.remembered(outcome);
         if outcome.is_final() {
             (attempt.canceling, attempt.at_processor, attempt.due) = (None, None, None);
             return;

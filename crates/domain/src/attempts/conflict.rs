@@ -91,9 +91,9 @@ impl Attempt {
         self.conflict.as_ref().filter(|conflict| conflict.statement.says == Status::Unknown).map(|conflict| conflict.at)
     }
 
-    /// The processor has said something of it.
-    pub(super) fn is_known_again(&mut self) {
-        if self.forgotten().is_some() {
+    /// The processor has answered: if it says anything of the attempt, it has not forgotten it.
+    pub(super) fn remembered(&mut self, outcome: &Outcome) {
+        if self.forgotten().is_some() && !matches!(outcome, Outcome::Unknown { .. }) {
             self.conflict = None;
         }
     }

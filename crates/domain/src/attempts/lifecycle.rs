@@ -112,9 +112,7 @@ pub(crate) fn record(
                 attempt.due = Some(attempt.next_question(now));
             }
         }
-        if !matches!(outcome, Outcome::Unknown { .. }) {
-            attempt.is_known_again();
-        }
+        attempt.remembered(outcome);
         // The request is answered in the same commit.
         attempt.request = None;
     });

@@ -7,7 +7,6 @@ use super::render::PaymentIntents;
 use crate::intent::redirect_status;
 use crate::payment_methods::{PaymentMethods, check_free};
 use api::call::{Call, Outcome};
-use api::card_testing;
 use api::error::{ApiError, Result};
 use api::reply::Reply;
 use api::resource::show;
@@ -63,7 +62,7 @@ pub async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         (None, Some(id)) => Some(call.referenced::<PaymentMethod>(id).await?),
         (None, None) => None,
     };
-    // Before anything is given up for it.
+    // Before the attempt that waits for the payer is given up for this card.
     if let Some(method) = &method {
         check_free(&call, "payment_method", method, Some(intent.id)).await?;
         call.try_card(&method.card.fingerprint)?;
@@ -138,13 +137,12 @@ impl Attempted for PaymentIntents {
     ) -> Outcome {
         match decline {
             None => Ok(call.reply::<Self>(intent)),
-            Some(decline) => {
-                if intent.status == Status::Canceled {
-                    card_testing::intent_given_up();
-                }
-                Err(declined_intent(call, intent, method.as_deref(), decline))
-            }
+            Some(decline) => Err(declined_intent(call, intent, method.as_deref(), decline)),
         }
+    }
+
+    fn gives_up(intent: &PaymentIntent) -> bool {
+        intent.status == Status::Canceled
     }
 
     fn payers_intent(intent: &PaymentIntent, attempt: &Attempt) -> Option<PayersIntent> {

@@ -10,7 +10,6 @@ use crate::intent::{MicrodepositParams, RetrieveParams, automatic_payment_method
 use crate::payment_methods::{self, check_free};
 use api::Registry;
 use api::call::{Call, Outcome};
-use api::card_testing;
 use api::choice::{Choice, chosen};
 use api::endpoint::Returns;
 use api::error::{ApiError, Failure, Result};
@@ -141,7 +140,7 @@ async fn confirm(call: Call, params: ConfirmParams) -> Result<Reply> {
         None => call.referenced_if_any(intent.payment_method).await?,
         chosen => chosen,
     };
-    // Before anything is given up for it.
+    // Before the attempt that waits for the payer is given up for this card.
     if let Some(method) = &method {
         check_free(&call, "payment_method", method, Some(intent.id)).await?;
         call.try_card(&method.card.fingerprint)?;
@@ -220,13 +219,12 @@ impl Attempted for SetupIntents {
     fn answer(intent: &Versioned<SetupIntent>, _: &Setup, Answering { call, decline, .. }: Answering) -> Outcome {
         match decline {
             None => Ok(call.reply::<Self>(intent)),
-            Some(decline) => {
-                if intent.status == Status::Canceled {
-                    card_testing::intent_given_up();
-                }
-                Err(declined(decline).detail("setup_intent", show::<Self>(intent, &call.audience())))
-            }
+            Some(decline) => Err(declined(decline).detail("setup_intent", show::<Self>(intent, &call.audience()))),
         }
+    }
+
+    fn gives_up(intent: &SetupIntent) -> bool {
+        intent.status == Status::Canceled
     }
 
     fn payers_intent(intent: &SetupIntent, attempt: &Attempt) -> Option<PayersIntent> {

@@ -19,7 +19,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 /// The target of spans that are for traces alone.
 pub const TRACE: &str = "florin::trace";
-/// The target of spans that the log shows too: they are there whatever is logged.
+/// The target of a request's span, which the log shows too. While traces are recorded it is there whatever is logged; otherwise
+/// `telemetry.log_filter` decides.
 pub const REQUEST: &str = "florin::request";
 
 /// How long one delivery of spans to the collector may take.
