@@ -69,7 +69,7 @@ def standby_takes_over(place):
         first.backup(second, "-R")
         second.start()
         first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()")
-        wait_for("the standby is synchronous", lambda: "sync" in first.sql("SELECT sync_state FROM pg_stat_replication"))
+        wait_for("the standby is synchronous", lambda: first.sql("SELECT sync_state FROM pg_stat_replication") == "sync")
         site.start()
         paid = site.pay(COUNT)
         head = site.head()
