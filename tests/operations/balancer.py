@@ -8,6 +8,7 @@ import threading
 import time
 
 from durability.load import Client
+from support.cluster import eventually
 from support.server import is_ready
 
 POLL_S = 0.1
@@ -32,13 +33,12 @@ class Balancer:
 
     def wait_for(self, server):
         """Returns when the server gets requests."""
-        while not self.ready.get(server.name):
-            time.sleep(POLL_S)
+        eventually(f"the {server.name} is behind the balancer", lambda: self.ready.get(server.name))
 
     def pick(self):
+        """None if no server is ready."""
         ready = [server for server in self.servers if self.ready.get(server.name)]
-        assert ready, "no server is ready"
-        return ready[next(self.turns) % len(ready)]
+        return ready[next(self.turns) % len(ready)] if ready else None
 
     def stop(self):
         self.stopping.set()
@@ -54,8 +54,11 @@ class Sender:
         self.clients = {server.name: Client(server) for server in balancer.servers}
 
     def send(self, method, path, form=None):
-        """The name of the server that was asked, and the status; 0 if there was no answer."""
+        """The name of the server that was asked, and the status; what went wrong if there was no answer."""
         server = self.balancer.pick()
+        if server is None:
+            time.sleep(POLL_S)
+            return "balancer", "no server is ready"
         client = self.clients[server.name]
         # A balancer sees that an idle connection was closed before it uses it.
         socket = client.connection and client.connection.sock

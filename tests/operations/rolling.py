@@ -6,6 +6,7 @@ import time
 from collections import Counter
 
 from durability.load import PAYMENT
+from support.cluster import eventually
 from support.server import OtherServer
 
 from .balancer import Balancer, Sender
@@ -74,9 +75,8 @@ class Load:
 
     def goes_on(self, server):
         """Returns when the server has answered requests, from now on."""
-        before = self.answers[server.name, 200]
-        while self.answers[server.name, 200] < before + 2 * THREADS:
-            time.sleep(0.05)
+        wanted = self.answers[server.name, 200] + 2 * THREADS
+        eventually(f"the {server.name} answers", lambda: self.answers[server.name, 200] >= wanted)
 
     def stop(self):
         self.stopping.set()
