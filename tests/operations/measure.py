@@ -9,6 +9,7 @@ import time
 import urllib.request
 
 from durability.load import PAYMENT, Client
+from support.cluster import eventually
 from support.server import ROOT, OtherServer
 
 WAIT_S = 60
@@ -60,8 +61,9 @@ def check_hung_up(server):
         stream.sendall(request.encode())
         # Until it is being asked for; the processor takes longer.
         time.sleep(0.15)
-    wait_for(lambda: [line for line in answered(server) if line["status"] == 499], "a line of the client that hung up")
-    [line] = [line for line in answered(server) if line["status"] == 499]
+    [line] = eventually(
+        "there is a line of the client that hung up", lambda: [line for line in answered(server) if line["status"] == 499]
+    )
     assert line["operation"] == "/v1/payment_intents" and line["tenant"].startswith("acct_"), line
     name = 'florin_http_requests_total{method="POST",operation="/v1/payment_intents",status="499"}'
     assert values(scrape(server))[name] == 1
@@ -84,7 +86,7 @@ def answered(server):
 
 def check_worker(worker):
     def seen(name, least):
-        wait_for(lambda: values(scrape(worker)).get(name, 0) >= least, f"{name} of {least} at least")
+        eventually(f"{name} is {least} at least", lambda: values(scrape(worker)).get(name, 0) >= least)
 
     seen("florin_worker_leads", 1)
     seen("florin_worker_lag_seconds", OVERDUE_S - 1)
@@ -148,10 +150,3 @@ def values(text):
 def promtool(*arguments, text=None):
     run = subprocess.run(["promtool", *arguments], input=text, capture_output=True, text=True, timeout=120, check=False)
     assert run.returncode == 0, f"promtool {arguments[:2]}: {run.stdout}{run.stderr}"
-
-
-def wait_for(holds, what):
-    until = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < until, f"within {WAIT_S} s there is no {what}"
-        time.sleep(0.1)

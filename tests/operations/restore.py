@@ -1,22 +1,17 @@
 """A backup with the archive of PostgreSQL's log, restored to a moment; and a standby that takes over."""
 
 import os
+from contextlib import contextmanager
 
-from operations.site import Site, wait_for
-from support.postgres import Postgres
+from operations.site import Site
+from support.cluster import Cluster, eventually, give_to_postgres, stop_all
 
 COUNT = max(10, int(10 * float(os.environ.get("FLORIN_LOAD_S", "1"))))
 
 
 def restore_to_a_moment(place):
     """What came after the moment is gone: the books are sound all the same, and a head that was kept elsewhere tells."""
-    directory = place.directory
-    first, restored = Postgres(directory, "first"), Postgres(directory, "restored")
-    site = Site(directory, first)
-    try:
-        first.create()
-        first.start()
-        site.set_up(first)
+    with two(place, "restored") as (site, first, restored):
         site.start()
         before = site.pay(COUNT)
         early = site.head()
@@ -31,7 +26,7 @@ def restore_to_a_moment(place):
         assert site.stop() == 0
         first.stop("immediate")
 
-        restored.recover_to("before the accident")
+        restored.recover_to("before the accident", first.archive)
         restored.start()
         restored.writable()
         site.use(restored)
@@ -49,27 +44,16 @@ def restore_to_a_moment(place):
         assert len(found) == 1, f"another log is taken for the old one: {found}"
         assert site.findings(kept) == []
         print(f"  {len(before)} payments restored; the loss of {len(lost)} was noticed", flush=True)
-    finally:
-        ended = site.stop()
-        for postgres in (first, restored):
-            postgres.stop("immediate")
-    assert ended == 0, f"the server ended with {ended}"
 
 
 def standby_takes_over(place):
     """A standby is no database for a server, says doctor; promoted, it has all that was replicated."""
-    directory = place.directory
-    first, second = Postgres(directory, "first"), Postgres(directory, "second")
-    site = Site(directory, first)
-    try:
-        first.create()
-        first.start()
-        site.set_up(first)
+    with two(place, "second") as (site, first, second):
         assert site.check("primary") == "ok"
-        first.backup(second, "-R")
+        second.create_standby_of(first)
         second.start()
-        first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'; SELECT pg_reload_conf()")
-        wait_for("the standby is synchronous", lambda: first.sql("SELECT sync_state FROM pg_stat_replication") == "sync")
+        first.sql("ALTER SYSTEM SET synchronous_standby_names = '*'", "SELECT pg_reload_conf()")
+        eventually("the standby is synchronous", lambda: first.sql("SELECT sync_state FROM pg_stat_replication") == "sync")
         site.start()
         paid = site.pay(COUNT)
         head = site.head()
@@ -77,8 +61,7 @@ def standby_takes_over(place):
         assert site.check("primary") == "broken"
         assert site.stop() == 0
         first.stop("immediate")
-        second.run("pg_ctl", "-D", second.data, "-w", "promote")
-        second.sql("ALTER SYSTEM SET synchronous_standby_names = ''; SELECT pg_reload_conf()")
+        second.promote()
         second.writable()
         assert site.check("primary") == "ok"
         assert site.findings(head) == [], "nothing that was acknowledged is lost"
@@ -86,8 +69,22 @@ def standby_takes_over(place):
         assert sorted(site.payments()) == sorted(paid)
         site.pay(1)
         print(f"  {len(paid)} payments are on the standby that took over", flush=True)
+
+
+@contextmanager
+def two(place, other):
+    """A site on a PostgreSQL with an archive, that one, and another one that is still empty."""
+    archive = place.directory / "archive"
+    archive.mkdir()
+    give_to_postgres(archive)
+    first, second = Cluster(place.directory, "first"), Cluster(place.directory, other)
+    site = Site(place.directory, first)
+    try:
+        first.create(archive=archive)
+        first.start()
+        site.set_up(first)
+        yield site, first, second
     finally:
         ended = site.stop()
-        for postgres in (first, second):
-            postgres.stop("immediate")
+        stop_all([first, second])
     assert ended == 0, f"the server ended with {ended}"

@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import time
 import urllib.parse
 import urllib.request
 import uuid
@@ -35,7 +34,7 @@ class Site(Process):
 
     def set_up(self, postgres):
         """Everything from the first day, without a superuser of Florin's own."""
-        postgres.sql("CREATE DATABASE florin", "postgres")
+        postgres.sql("CREATE DATABASE florin", database="postgres")
         postgres.sql(self.florin("migrate", "--print-roles").stdout)
         for command in (["migrate"], ["tenants", "create", "Acme", "--secret-key-file", self.key_file]):
             done = self.florin(*command)
@@ -100,10 +99,3 @@ class Site(Process):
         broken = any(check["result"] == "broken" for check in checks)
         assert code == (5 if broken else 0), f"doctor ends with {code}: {checks}"
         return next(check["result"] for check in checks if check["name"] == name)
-
-
-def wait_for(what, holds, seconds=30):
-    until = time.monotonic() + seconds
-    while not holds():
-        assert time.monotonic() < until, f"by now: {what}"
-        time.sleep(0.05)

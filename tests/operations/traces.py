@@ -5,10 +5,10 @@ import re
 import time
 
 from durability.load import PAYMENT, Client
+from support.cluster import eventually
 from support.otlp import CLIENT, ERROR, SERVER, Collector
 from support.server import OtherServer
 
-WAIT_S = 30
 TRACE, PARENT = "4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"
 SETTINGS = {
     # Batches come quickly.
@@ -104,22 +104,15 @@ def check_absence(server, collector):
         # Each in a batch of its own.
         send(server, "/v1/payment_intents", PAYMENT)
         time.sleep(0.5)
-    wait_for(lambda: said(server, "the collector does not take traces") == 1, "that the collector is away")
+    eventually("the log says that the collector is away", lambda: said(server, "the collector does not take traces") == 1)
     collector.start()
     collector.spans.clear()
     send(server, "/v1/payment_intents", PAYMENT)
     collector.wait_for("one after the absence", lambda span: span.kind == SERVER)
-    wait_for(lambda: said(server, "the collector takes traces again") == 1, "that the collector is back")
+    eventually("the log says that the collector is back", lambda: said(server, "the collector takes traces again") == 1)
     assert said(server, "the collector does not take traces") == 1
 
 
 def said(server, text):
     messages = [json.loads(line).get("message", "") for line in server.log.read_text().splitlines() if line.startswith("{")]
     return sum(text in message for message in messages)
-
-
-def wait_for(holds, what):
-    until = time.monotonic() + WAIT_S
-    while not holds():
-        assert time.monotonic() < until, f"the log does not say {what}"
-        time.sleep(0.1)

@@ -1,11 +1,11 @@
 """A stand-in for an OpenTelemetry collector: takes traces by OTLP over HTTP, and keeps their spans."""
 
 import threading
-import time
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-WAIT_S = 30
+from .cluster import eventually
+
 SERVER, CLIENT, ERROR = 2, 3, 2
 
 
@@ -60,13 +60,10 @@ class Collector:
 
     def wait_for(self, what, holds):
         """The spans for which something holds, when there are any."""
-        until = time.monotonic() + WAIT_S
-        while True:
-            found = [span for span in list(self.spans) if holds(span)]
-            if found:
-                return found
-            assert time.monotonic() < until, f"no span within {WAIT_S} s: {what}; there are {self.spans}"
-            time.sleep(0.05)
+        try:
+            return eventually(f"there is a span: {what}", lambda: [span for span in list(self.spans) if holds(span)])
+        except AssertionError as error:
+            raise AssertionError(f"{error}; there are {self.spans}") from None
 
 
 def spans_of(body):
