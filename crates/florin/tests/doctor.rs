@@ -1,4 +1,5 @@
-//! `florin doctor` finds each fault that docs/operations.md names: each is planted in a PostgreSQL that is set up well.
+//! `florin doctor` finds the faults of the database that docs/operations.md names: each is planted in a PostgreSQL that is set
+//! up well.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test says what went wrong by panicking")]
 
@@ -46,6 +47,10 @@ async fn doctor_finds_what_is_wrong_in_the_database() {
     let database: String = site.superuser.query_one("SELECT current_database()::text", &[]).await.unwrap().get(0);
 
     let roles = site.printed_roles();
+    let of_the_tenant = "SELECT nspname::text FROM pg_namespace WHERE nspname ~ '^t_[0-9a-f]{32}$'";
+    let schema: String = site.superuser.query_one(of_the_tenant, &[]).await.unwrap().get(0);
+    let [no_barrier, barrier] =
+        ["RESET", "SET"].map(|what| format!("ALTER VIEW {schema}.charges {what} (security_barrier)"));
     for (fault, undo, check, says) in [
         (
             "GRANT UPDATE (entries) ON ledger.log TO florin_service",
@@ -206,6 +211,7 @@ async fn doctor_finds_what_is_wrong_in_the_database() {
             "public",
             "analysts could fill the disk with large objects",
         ),
+        (&no_barrier, &barrier, "views", ".charges"),
         ("CREATE ROLE ada LOGIN; GRANT florin_analyst TO ada", "DROP ROLE ada", "analysts", "no limit of time"),
     ] {
         site.sql(&fault.replace('$', &database)).await;
