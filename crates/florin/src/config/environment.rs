@@ -20,6 +20,9 @@ const NOT_KEYS: &[&str] = &[
     "FLORIN_CAPTURES",
     "FLORIN_KEEP",
     "FLORIN_LOAD_S",
+    "FLORIN_SEEDS",
+    "FLORIN_TEST_COMMITS",
+    "FLORIN_TEST_DATABASE_URL",
 ];
 
 /// One key's value, from an environment variable.
@@ -149,6 +152,9 @@ mod tests {
             "environment: FLORIN_DATABASE_POOL_SIZE (database.pool_size) must be a whole number, from 1 to 10000"
         );
         assert_eq!(refusal("FLORIN_URL", "http://x"), "");
+        for of_tests in ["FLORIN_TEST_DATABASE_URL", "FLORIN_TEST_COMMITS", "FLORIN_SEEDS"] {
+            assert_eq!(refusal(of_tests, "x"), "", "the binary is tested with them too");
+        }
         assert_eq!(refusal("FLORINE", "x"), "");
     }
 
