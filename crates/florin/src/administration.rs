@@ -90,8 +90,7 @@ impl Work<'_> {
 
     /// The tenant with this id or name.
     pub async fn tenant(&self, wanted: &str) -> anyhow::Result<Tenant> {
-        let mut found = matching(admin::tenants(&self.transaction).await?, Some(wanted))?;
-        found.pop().context("there is no such tenant")
+        one(admin::tenants(&self.transaction).await?, wanted)
     }
 
     /// Keeps what was done.
@@ -114,9 +113,14 @@ impl Work<'_> {
 
 /// The tenant with this id or name, or all tenants.
 pub fn matching(all: Vec<Tenant>, wanted: Option<&str>) -> anyhow::Result<Vec<Tenant>> {
-    let Some(wanted) = wanted else { return Ok(all) };
-    match all.into_iter().find(|tenant| tenant.name == wanted || tenant.id.to_string() == wanted) {
-        Some(tenant) => Ok(vec![tenant]),
-        None => bail!("there is no tenant with the name or id {wanted:?}; `florin tenants list` shows them"),
+    match wanted {
+        Some(wanted) => Ok(vec![one(all, wanted)?]),
+        None => Ok(all),
     }
+}
+
+fn one(all: Vec<Tenant>, wanted: &str) -> anyhow::Result<Tenant> {
+    let mut all = all.into_iter();
+    all.find(|tenant| tenant.name == wanted || tenant.id.to_string() == wanted)
+        .with_context(|| format!("there is no tenant with the name or id {wanted:?}; `florin tenants list` shows them"))
 }

@@ -34,7 +34,8 @@ pub struct Services {
     pub worker_poll: Duration,
 }
 
-/// Says whether the server can answer requests now; the error says why not, in words for strangers.
+/// Says whether the server can answer requests now; the error says why not, in words for operators: the listener for health
+/// checks and the log show it.
 pub type Readiness = Arc<dyn Fn() -> Result<(), String> + Send + Sync>;
 
 impl Services {

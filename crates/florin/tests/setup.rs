@@ -189,6 +189,8 @@ async fn keys_are_made_rolled_and_revoked() {
     let roll = ["keys", "roll", last["id"].as_str().unwrap(), "--expires-in", "now", "--secret-key-file"];
     let refused = site.refused(&[&roll[..], &[file.to_str().unwrap()]].concat());
     assert!(refused.contains("--secret-key-file") && !file.exists(), "{refused}");
+    let said = text(&run(site.place(), &["keys", "roll", roll[2], "--expires-in", "24h"]));
+    assert!(said.contains(&format!("\n{} works until 20", roll[2])), "{said}");
     let unknown = site.refused(&["keys", "revoke", "key_0000000000000000"]);
     assert!(unknown.contains("there is no key"), "{unknown}");
     assert_eq!(server.stop(), Some(0));

@@ -2,13 +2,12 @@
 
 use crate::exit_code::Failure;
 use crate::files::create_private;
-use crate::output::{Output, goes_nowhere, shown_time};
+use crate::output::{Output, goes_nowhere};
 use clap::Args;
 use contracts::KeyKind;
 use contracts::identity::Tenant;
 use serde_json::{Value, json};
 use std::path::PathBuf;
-use types::Timestamp;
 
 #[derive(Debug, Args)]
 pub struct KeyPlace {
@@ -18,13 +17,14 @@ pub struct KeyPlace {
 }
 
 impl KeyPlace {
-    /// Shows new keys, once, beside what else there is to say. An error means that they may not have been seen: then they must
-    /// not be kept.
+    /// Shows new keys, once, beside what else there is to say: `document` to programs, `note` to people. An error means that they
+    /// may not have been seen: then they must not be kept.
     pub fn show(
         &self,
         tenant: &Tenant,
         keys: &[(KeyKind, &str)],
         mut document: Value,
+        note: Option<String>,
         output: Output,
     ) -> anyhow::Result<()> {
         let is_printed = |kind: &KeyKind| self.secret_key_file.is_none() || *kind != KeyKind::Secret;
@@ -55,11 +55,7 @@ impl KeyPlace {
                 }
             }
         }
-        if let Some(at) = document["replaces"]["expires_at"].as_i64() {
-            let time = shown_time(Timestamp::from_seconds(at));
-            let id = document["replaces"]["id"].as_str().unwrap_or_default();
-            lines.push(format!("{id} works until {time}"));
-        }
+        lines.extend(note);
         lines.push("A key is not shown again.".to_owned());
         let shown = output.print_once(&document, || lines.join("\n"));
         if shown.is_err()

@@ -86,7 +86,7 @@ impl Command for Keys {
                 let kind = if *publishable { KeyKind::Publishable } else { KeyKind::Secret };
                 let tenant = work.tenant(tenant).await?;
                 let key = added(&work, &tenant, kind, *live).await?;
-                place.show(&tenant, &[(kind, key.reveal())], json!({}), output)?;
+                place.show(&tenant, &[(kind, key.reveal())], json!({}), None, output)?;
                 work.keep().await?;
             }
             Action::List { tenant, .. } => {
@@ -124,7 +124,9 @@ async fn roll(work: Work<'_>, key: &str, expires_in: Duration, place: &KeyPlace,
     let expires = work.now.plus(expires_in);
     admin::expire_key(&work.transaction, &old.id, expires).await?;
     let old = KeyRecord { expires: Some(expires), ..old };
-    place.show(&tenant, &[(old.kind, key.reveal())], json!({ "replaces": describe(&old) }), output)?;
+    let note = format!("{} works until {}", old.id, shown_time(expires));
+    let document = json!({ "replaces": describe(&old) });
+    place.show(&tenant, &[(old.kind, key.reveal())], document, Some(note), output)?;
     work.keep().await
 }
 

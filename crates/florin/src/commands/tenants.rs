@@ -1,4 +1,4 @@
-//! `florin tenants create|list`.
+//! `florin tenants create|list|admit`.
 
 use super::Command;
 use crate::administration::Administration;
@@ -13,7 +13,7 @@ use platform::database::DatabaseConfig;
 use serde_json::{Value, json};
 use types::SystemEntropy;
 
-/// Create and list tenants, directly in the database.
+/// Create and list tenants, and admit roles to their SQL views, directly in the database.
 #[derive(Debug, Args)]
 pub struct Tenants {
     #[command(subcommand)]
@@ -78,7 +78,7 @@ async fn create(
     }
     let shown = [(KeyKind::Secret, keys.secret.reveal()), (KeyKind::Publishable, keys.publishable.as_str())];
     // Before they are kept: a tenant whose keys were not seen is of no use.
-    place.show(&tenant, &shown, describe(&tenant), output)?;
+    place.show(&tenant, &shown, describe(&tenant), None, output)?;
     work.keep().await
 }
 

@@ -49,7 +49,7 @@ impl Site {
         self.superuser.query_one(sql, &[]).await.unwrap().get(0)
     }
 
-    /// As the README of PostgreSQL's administrator has it: no configuration is there.
+    /// As an administrator runs it: without a configuration.
     pub fn printed_roles(&self) -> String {
         let printed = run(self.place(), &["migrate", "--print-roles"]);
         assert!(printed.status.success(), "{}", text(&printed));
